@@ -1,0 +1,184 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+)
+
+const (
+	resolverCacheSize = 4096
+	resolverTimeout   = 10 * time.Second
+	policyLifetime    = time.Minute
+	policyRetry       = time.Second
+)
+
+// Resolver asks authz who a credential belongs to, and remembers the answer no longer than its transaction token lives.
+// Callers with the same credential share one question. It is safe for concurrent use.
+type Resolver struct {
+	authz   authzv1.AuthzServiceClient
+	now     func() time.Time
+	answers *lru.Cache[[sha256.Size]byte, *authzv1.AuthenticateResponse]
+	flight  singleflight.Group
+
+	mu         sync.Mutex
+	grants     map[string]*authzv1.PermissionGrants
+	nextPolicy time.Time
+}
+
+// NewResolver makes a resolver.
+func NewResolver(authz authzv1.AuthzServiceClient, now func() time.Time) *Resolver {
+	answers, err := lru.New[[sha256.Size]byte, *authzv1.AuthenticateResponse](resolverCacheSize)
+	if err != nil { // only for a size below 1
+		panic(err)
+	}
+	return &Resolver{authz: authz, now: now, answers: answers}
+}
+
+// Resolve answers like AuthzService.Authenticate. The answer is shared: never change it. An answer that renews a session
+// is given to everyone who asked at that time and is not remembered.
+func (r *Resolver) Resolve(ctx context.Context, req *authzv1.AuthenticateRequest) (*authzv1.AuthenticateResponse, error) {
+	key := credentialKey(req)
+	if answer, ok := r.answers.Get(key); ok {
+		if r.now().Before(answer.GetExpireTime().AsTime()) {
+			return answer, nil
+		}
+		r.answers.Remove(key)
+	}
+	done := r.flight.DoChan(string(key[:]), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolverTimeout)
+		defer cancel()
+		answer, err := r.authz.Authenticate(ctx, req)
+		if err != nil {
+			return nil, authzError(err)
+		}
+		if answer.GetRenewedSession() == nil {
+			r.answers.Add(key, answer)
+		}
+		return answer, nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case result := <-done:
+		answer, _ := result.Val.(*authzv1.AuthenticateResponse)
+		return answer, result.Err
+	}
+}
+
+// Forget drops what is remembered for a credential, after a logout for example.
+func (r *Resolver) Forget(req *authzv1.AuthenticateRequest) {
+	r.answers.Remove(credentialKey(req))
+}
+
+// Keys gets the JWK set for a TxnVerifier.
+func (r *Resolver) Keys(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolverTimeout)
+	defer cancel()
+	answer, err := r.authz.GetTransactionTokenKeys(ctx, &authzv1.GetTransactionTokenKeysRequest{})
+	return answer.GetJwks(), err
+}
+
+// Grantors implements Grantors with the policy as authz knew it within the last minute.
+func (r *Resolver) Grantors(ctx context.Context, resource string, action accessv1.Action) (roles, scopes []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.now(); !now.Before(r.nextPolicy) {
+		r.nextPolicy = now.Add(policyRetry)
+		ctx, cancel := context.WithTimeout(ctx, policyRetry)
+		defer cancel()
+		if policy, err := r.authz.GetAccessPolicy(ctx, &authzv1.GetAccessPolicyRequest{}); err == nil {
+			r.nextPolicy = now.Add(policyLifetime)
+			r.grants = map[string]*authzv1.PermissionGrants{}
+			for _, g := range policy.GetGrants() {
+				r.grants[PermissionString(g.GetPermission())] = g
+			}
+		}
+	}
+	g := r.grants[PermissionString(&accessv1.Permission{Resource: resource, Action: action})]
+	return g.GetRoles(), g.GetScopes()
+}
+
+// credentialKey names a credential without containing it.
+func credentialKey(req *authzv1.AuthenticateRequest) [sha256.Size]byte {
+	var kind, value string
+	switch c := req.GetCredential().(type) {
+	case *authzv1.AuthenticateRequest_Session:
+		kind, value = "session", c.Session.GetSessionToken()+"\x00"+c.Session.GetSessionJwt()
+	case *authzv1.AuthenticateRequest_AccessToken:
+		kind, value = "access_token", c.AccessToken
+	case *authzv1.AuthenticateRequest_Bearer:
+		kind, value = "bearer", c.Bearer
+	}
+	return sha256.Sum256([]byte(kind + "\x00" + value))
+}
+
+// authzError keeps what authz said, and makes AUTHZ_UNAVAILABLE of every answer that authz did not give.
+func authzError(err error) error {
+	if rpcerr.InfoOf(err) != nil {
+		return err
+	}
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.ResourceExhausted:
+		return rpcerr.New(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_AUTHZ_UNAVAILABLE,
+			"who is calling cannot be established right now").Wrap(err).RetryAfter(time.Second)
+	}
+	return fmt.Errorf("asking authz: %w", err)
+}
+
+// ServiceAuthenticator is the Authenticator of a service behind the edges: it takes a transaction token from an edge, or
+// a member's own credential as bearer, which it has authz turn into a transaction token first.
+type ServiceAuthenticator struct {
+	Resolver *Resolver
+	Verifier *TxnVerifier
+}
+
+// Authenticate implements Authenticator.
+func (a ServiceAuthenticator) Authenticate(ctx context.Context, md metadata.MD) (*Identity, error) {
+	txn, bearer := md.Get(MetadataTxnToken), md.Get(MetadataAuthorization)
+	switch {
+	case len(txn)+len(bearer) == 0:
+		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING,
+			"the call needs a credential: authorization: Bearer …")
+	case len(txn)+len(bearer) > 1:
+		return nil, rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_CREDENTIALS_AMBIGUOUS,
+			"the call carries more than one credential")
+	case len(txn) == 1:
+		return a.Verifier.Verify(ctx, txn[0])
+	}
+	token, err := BearerToken(bearer[0])
+	if err != nil {
+		return nil, err
+	}
+	answer, err := a.Resolver.Resolve(ctx, &authzv1.AuthenticateRequest{
+		Credential: &authzv1.AuthenticateRequest_Bearer{Bearer: token},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.Verifier.Verify(ctx, answer.GetTransactionToken())
+}
+
+// BearerToken takes the token out of an Authorization header (RFC 6750 section 2.1). TOKEN_INVALID if the header is not
+// of that form.
+func BearerToken(header string) (string, error) {
+	scheme, token, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t,") {
+		return "", rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID,
+			"the authorization header must be of the form: Bearer <token>")
+	}
+	return token, nil
+}

@@ -1,0 +1,69 @@
+// Package grpcclient opens connections between the services of the system.
+package grpcclient
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+)
+
+// Config says what a connection carries.
+type Config struct {
+	// Outgoing gives the metadata that the service at the other end may see of a call: keys and values by turns. Nil for
+	// none beside the correlation id.
+	Outgoing func(ctx context.Context, method string) (pairs []string, err error)
+}
+
+// Dial opens a connection, which connects on the first call and again whenever it breaks. Calls fail at once while the
+// other end is away. The connection is not encrypted.
+func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient(target,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
+		grpc.WithUnaryInterceptor(cfg.unary),
+		grpc.WithStreamInterceptor(cfg.stream),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", target, err)
+	}
+	return conn, nil
+}
+
+// outgoing replaces whatever metadata the context carries: only what is named here leaves.
+func (c Config) outgoing(ctx context.Context, method string) (context.Context, error) {
+	var pairs []string
+	if c.Outgoing != nil {
+		var err error
+		if pairs, err = c.Outgoing(ctx, method); err != nil {
+			return nil, err
+		}
+	}
+	if id := telemetry.CorrelationID(ctx); id != "" {
+		pairs = append(pairs, telemetry.MetadataCorrelationID, id)
+	}
+	return metadata.NewOutgoingContext(ctx, metadata.Pairs(pairs...)), nil
+}
+
+func (c Config) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx, err := c.outgoing(ctx, method)
+	if err != nil {
+		return err
+	}
+	return invoke(ctx, method, req, reply, cc, opts...)
+}
+
+func (c Config) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	ctx, err := c.outgoing(ctx, method)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, desc, cc, method, opts...)
+}

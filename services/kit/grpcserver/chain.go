@@ -1,0 +1,230 @@
+package grpcserver
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"buf.build/go/protovalidate"
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+)
+
+// chain holds the interceptors. Their order, outermost first: correlation id, access log, metrics, recovery, deadline,
+// rate limit by address, error mapping, authentication and authorization, rate limit by caller, validation. So every call
+// is counted and logged whatever becomes of it, and nobody learns whether a request is valid before it is known whether
+// the caller may make it (AIP-211).
+type chain struct {
+	cfg       Config
+	rules     map[string]*accessv1.Rule
+	validator protovalidate.Validator
+	limiter   *limiter
+	stopping  context.Context // its cause ends streams
+}
+
+func (c *chain) unary(metrics *grpcprom.ServerMetrics) []grpc.UnaryServerInterceptor {
+	return []grpc.UnaryServerInterceptor{
+		c.describe, c.logUnary, metrics.UnaryServerInterceptor(), c.recoverUnary, c.deadline, c.limitAddress, c.mapErrors,
+		c.authorizeUnary, c.limitCaller, c.validate,
+	}
+}
+
+func (c *chain) stream(metrics *grpcprom.ServerMetrics) []grpc.StreamServerInterceptor {
+	return []grpc.StreamServerInterceptor{
+		c.describeStream, c.logStream, metrics.StreamServerInterceptor(), c.recoverStream, c.limitAddressStream,
+		c.mapErrorsStream, c.authorizeStream, c.limitCallerStream, c.validateStream,
+	}
+}
+
+// call is what the interceptors learn about a call and the access log prints.
+type call struct {
+	identity *access.Identity
+}
+
+type callKey struct{}
+
+func callFrom(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// begin gives a call its correlation id, the caller's if it is well formed.
+func begin(ctx context.Context) context.Context {
+	var id string
+	if values := metadata.ValueFromIncomingContext(ctx, telemetry.MetadataCorrelationID); len(values) == 1 {
+		id = values[0]
+	}
+	return context.WithValue(telemetry.WithCorrelationID(ctx, id), callKey{}, &call{})
+}
+
+func (c *chain) describe(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx = begin(ctx)
+	if err := grpc.SetHeader(ctx, metadata.Pairs(telemetry.MetadataCorrelationID, telemetry.CorrelationID(ctx))); err != nil {
+		return nil, fmt.Errorf("setting the correlation id: %w", err)
+	}
+	return next(ctx, req)
+}
+
+func (c *chain) describeStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	ctx := begin(ss.Context())
+	if err := ss.SetHeader(metadata.Pairs(telemetry.MetadataCorrelationID, telemetry.CorrelationID(ctx))); err != nil {
+		return fmt.Errorf("setting the correlation id: %w", err)
+	}
+	return next(srv, withContext(ss, ctx))
+}
+
+// panicked turns a panic into INTERNAL; the stack goes to the log.
+func (c *chain) panicked(ctx context.Context, recovered any) error {
+	c.cfg.Logger.ErrorContext(ctx, "panic", "panic", fmt.Sprint(recovered), "stack", string(debug.Stack()))
+	return status.Error(codes.Internal, "internal error")
+}
+
+func (c *chain) recoverUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			resp, err = nil, c.panicked(ctx, r)
+		}
+	}()
+	return next(ctx, req)
+}
+
+func (c *chain) recoverStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = c.panicked(ss.Context(), r)
+		}
+	}()
+	return next(srv, ss)
+}
+
+func (c *chain) deadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return next(ctx, req)
+}
+
+func (c *chain) mapErrors(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	resp, err := next(ctx, req)
+	return resp, c.public(ctx, info.FullMethod, err)
+}
+
+func (c *chain) mapErrorsStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	return c.public(ss.Context(), info.FullMethod, next(srv, ss))
+}
+
+// public is the error for the caller; what it hides goes to the log.
+func (c *chain) public(ctx context.Context, method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	st := rpcerr.Public(err)
+	if st.Code() == codes.Internal {
+		c.cfg.Logger.ErrorContext(ctx, "call failed", "method", method, "error", err.Error())
+	}
+	return st.Err()
+}
+
+// authorize establishes who is calling and whether the method's rule lets them.
+func (c *chain) authorize(ctx context.Context, method string) (context.Context, *access.Identity, error) {
+	rule, ok := c.rules[method]
+	if !ok { // grpc answers UNIMPLEMENTED before interceptors run; this is for a rule table out of step
+		return ctx, nil, status.Errorf(codes.Unimplemented, "unknown method %s", method)
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	if rule.GetPublic() {
+		return ctx, nil, nil
+	}
+	identity, err := c.cfg.Authenticator.Authenticate(ctx, md)
+	if err != nil {
+		return ctx, nil, err
+	}
+	if call := callFrom(ctx); call != nil {
+		call.identity = identity
+	}
+	if err := access.Check(ctx, rule, identity.Principal, c.cfg.Grantors); err != nil {
+		return ctx, nil, err
+	}
+	return access.WithPrincipal(ctx, identity.Principal), identity, nil
+}
+
+func (c *chain) authorizeUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, _, err := c.authorize(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	return next(ctx, req)
+}
+
+// authorizeStream also ends the stream when the identity expires or the server stops.
+func (c *chain) authorizeStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	ctx, identity, err := c.authorize(ss.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.stopping, func() { cancel(context.Cause(c.stopping)) })()
+	if identity != nil {
+		expired := rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED,
+			"the credential has expired; authenticate again and resume")
+		timer := time.AfterFunc(time.Until(identity.Expire), func() { cancel(expired) })
+		defer timer.Stop()
+	}
+	err = next(srv, withContext(ss, ctx))
+	if cause := context.Cause(ctx); err != nil && cause != nil && ss.Context().Err() == nil {
+		return cause
+	}
+	return err
+}
+
+func (c *chain) validate(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if err := Validate(c.validator, req, ""); err != nil {
+		return nil, err
+	}
+	return next(ctx, req)
+}
+
+func (c *chain) validateStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	return next(srv, &validatingStream{ss, c.validator})
+}
+
+// stream overrides a stream's context, and stops sending when that context ends.
+type stream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func withContext(ss grpc.ServerStream, ctx context.Context) grpc.ServerStream {
+	return &stream{ss, ctx}
+}
+
+func (s *stream) Context() context.Context { return s.ctx }
+
+func (s *stream) SendMsg(m any) error {
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	return s.ServerStream.SendMsg(m)
+}
+
+// validatingStream validates the messages that come in.
+type validatingStream struct {
+	grpc.ServerStream
+	validator protovalidate.Validator
+}
+
+func (s *validatingStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	return Validate(s.validator, m, "")
+}

@@ -1,0 +1,168 @@
+// Package grpcserver runs a gRPC server the way every service of the system does: one order of interceptors, access rules
+// that are complete or the server does not start, health, reflection, and a stop that lets calls finish.
+package grpcserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"buf.build/go/protovalidate"
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+
+	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+)
+
+const (
+	// callTimeout bounds unary calls whose caller set no deadline, or a later one.
+	callTimeout = 30 * time.Second
+	// stopTimeout bounds the graceful stop.
+	stopTimeout = 10 * time.Second
+	// readyInterval is how often Ready is asked for the health service.
+	readyInterval = time.Second
+)
+
+// Config is what a service brings to its server.
+type Config struct {
+	// Addr is where to listen, unless Listener is set.
+	Addr string
+	// Listener is an open listener to serve on; the server closes it.
+	Listener net.Listener
+	// AdminAddr is where to serve /metrics, /livez and /readyz; empty for not at all.
+	AdminAddr string
+	// Register adds the services.
+	Register func(grpc.ServiceRegistrar)
+	// Authenticator establishes who is calling.
+	Authenticator access.Authenticator
+	// Grantors says what would help a caller who is denied.
+	Grantors access.Grantors
+	// Ready says whether the service's own resources work; nil for always.
+	Ready func(context.Context) error
+	// Limits are the rate limits; the zero value has none.
+	Limits Limits
+	// Logger gets the access log and failures.
+	Logger *slog.Logger
+	// Registry gets the metrics.
+	Registry *prometheus.Registry
+}
+
+// Run serves until ctx ends, and then stops: it answers health checks with NOT_SERVING, ends streams with UNAVAILABLE,
+// and gives the calls that are running ten seconds to finish. It fails at once when a method has no access rule.
+func Run(ctx context.Context, cfg Config) error {
+	server, err := newServer(cfg)
+	if err != nil {
+		return err
+	}
+	listener := cfg.Listener
+	if listener == nil {
+		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr); err != nil {
+			return fmt.Errorf("listening on %s: %w", cfg.Addr, err)
+		}
+	}
+	cfg.Logger.InfoContext(ctx, "serving", slog.String("addr", listener.Addr().String()))
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.grpc.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			return fmt.Errorf("serving gRPC: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		server.followReadiness(ctx, cfg.Ready)
+		server.stop(cfg.Logger)
+		return nil
+	})
+	group.Go(func() error {
+		return telemetry.ServeAdmin(ctx, cfg.AdminAddr, cfg.Registry, cfg.Ready)
+	})
+	return group.Wait()
+}
+
+type server struct {
+	grpc     *grpc.Server
+	health   *health.Server
+	stopping context.Context
+	stopNow  context.CancelCauseFunc
+}
+
+func newServer(cfg Config) (*server, error) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("compiling validation rules: %w", err)
+	}
+	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
+	if err := cfg.Registry.Register(metrics); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	stopping, stopNow := context.WithCancelCause(context.Background())
+	chain := &chain{cfg: cfg, validator: validator, stopping: stopping, limiter: newLimiter(cfg.Limits)}
+	s := &server{
+		grpc: grpc.NewServer(
+			grpc.ChainUnaryInterceptor(chain.unary(metrics)...),
+			grpc.ChainStreamInterceptor(chain.stream(metrics)...),
+			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+			grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+			grpc.ConnectionTimeout(10*time.Second),
+		),
+		health:   health.NewServer(),
+		stopping: stopping,
+		stopNow:  stopNow,
+	}
+	cfg.Register(s.grpc)
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc) // v1 and v1alpha
+	if chain.rules, err = access.Rules(s.grpc.GetServiceInfo()); err != nil {
+		return nil, fmt.Errorf("refusing to serve: %w", err)
+	}
+	metrics.InitializeMetrics(s.grpc)
+	return s, nil
+}
+
+// followReadiness keeps the health service at what ready says until ctx ends.
+func (s *server) followReadiness(ctx context.Context, ready func(context.Context) error) {
+	ticker := time.NewTicker(readyInterval)
+	defer ticker.Stop()
+	for {
+		serving := healthpb.HealthCheckResponse_SERVING
+		if ready != nil && ready(ctx) != nil {
+			serving = healthpb.HealthCheckResponse_NOT_SERVING
+		}
+		for service := range s.grpc.GetServiceInfo() {
+			s.health.SetServingStatus(service, serving)
+		}
+		s.health.SetServingStatus("", serving)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// errStopping ends streams when the server stops.
+var errStopping = status.Error(codes.Unavailable, "the server is stopping")
+
+func (s *server) stop(logger *slog.Logger) {
+	s.health.Shutdown()
+	s.stopNow(errStopping)
+	hard := time.AfterFunc(stopTimeout, func() {
+		logger.Warn("calls are still running; ending them")
+		s.grpc.Stop()
+	})
+	s.grpc.GracefulStop()
+	hard.Stop()
+}

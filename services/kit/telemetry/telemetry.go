@@ -1,0 +1,46 @@
+// Package telemetry makes a service observable: structured logs, metrics, liveness and readiness, and the correlation id
+// that ties the parts of one request together.
+package telemetry
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// NewLogger writes JSON lines that name the service and, within a request, its correlation id.
+func NewLogger(w io.Writer, level slog.Leveler, service string) *slog.Logger {
+	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+	return slog.New(correlated{handler}).With(slog.String("service", service))
+}
+
+// correlated adds the correlation id of the context to each record.
+type correlated struct{ slog.Handler }
+
+func (c correlated) Handle(ctx context.Context, r slog.Record) error {
+	if id := CorrelationID(ctx); id != "" {
+		r.AddAttrs(slog.String("correlation_id", id))
+	}
+	return c.Handler.Handle(ctx, r)
+}
+
+func (c correlated) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return correlated{c.Handler.WithAttrs(attrs)}
+}
+
+func (c correlated) WithGroup(name string) slog.Handler {
+	return correlated{c.Handler.WithGroup(name)}
+}
+
+// NewRegistry makes a metrics registry with the Go runtime's and the process's metrics.
+func NewRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return registry
+}
