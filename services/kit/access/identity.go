@@ -48,7 +48,7 @@ func WithPrincipal(ctx context.Context, p *authzv1.Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// PrincipalFrom is the principal of a call, or nil in a public method that was called without a credential.
+// PrincipalFrom is the principal of a call, or nil in a public method: those do not look at credentials.
 func PrincipalFrom(ctx context.Context) *authzv1.Principal {
 	p, _ := ctx.Value(principalKey{}).(*authzv1.Principal)
 	return p

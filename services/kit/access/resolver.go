@@ -3,7 +3,7 @@ package access
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -96,20 +96,28 @@ func (r *Resolver) Keys(ctx context.Context) (string, error) {
 func (r *Resolver) Grantors(ctx context.Context, resource string, action accessv1.Action) (roles, scopes []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now := r.now(); !now.Before(r.nextPolicy) {
-		r.nextPolicy = now.Add(policyRetry)
-		ctx, cancel := context.WithTimeout(ctx, policyRetry)
-		defer cancel()
-		if policy, err := r.authz.GetAccessPolicy(ctx, &authzv1.GetAccessPolicyRequest{}); err == nil {
-			r.nextPolicy = now.Add(policyLifetime)
-			r.grants = map[string]*authzv1.PermissionGrants{}
-			for _, g := range policy.GetGrants() {
-				r.grants[PermissionString(g.GetPermission())] = g
-			}
-		}
+	if !r.now().Before(r.nextPolicy) {
+		r.fetchPolicy(ctx)
 	}
 	g := r.grants[PermissionString(&accessv1.Permission{Resource: resource, Action: action})]
 	return g.GetRoles(), g.GetScopes()
+}
+
+// fetchPolicy replaces the policy if authz answers within a second. The time of the next attempt counts from the end of
+// this one, so that those who wait for the lock behind a slow attempt do not each make their own. The caller holds mu.
+func (r *Resolver) fetchPolicy(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, policyRetry)
+	defer cancel()
+	policy, err := r.authz.GetAccessPolicy(ctx, &authzv1.GetAccessPolicyRequest{})
+	if err != nil {
+		r.nextPolicy = r.now().Add(policyRetry)
+		return
+	}
+	r.nextPolicy = r.now().Add(policyLifetime)
+	r.grants = map[string]*authzv1.PermissionGrants{}
+	for _, g := range policy.GetGrants() {
+		r.grants[PermissionString(g.GetPermission())] = g
+	}
 }
 
 // credentialKey names a credential without containing it.
@@ -126,7 +134,8 @@ func credentialKey(req *authzv1.AuthenticateRequest) [sha256.Size]byte {
 	return sha256.Sum256([]byte(kind + "\x00" + value))
 }
 
-// authzError keeps what authz said, and makes AUTHZ_UNAVAILABLE of every answer that authz did not give.
+// authzError keeps what authz said, and makes AUTHZ_UNAVAILABLE of every answer that authz did not give. A status without
+// a reason of the contract is a bug or something between here and authz: its code must not become the caller's.
 func authzError(err error) error {
 	if rpcerr.InfoOf(err) != nil {
 		return err
@@ -136,7 +145,7 @@ func authzError(err error) error {
 		return rpcerr.New(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_AUTHZ_UNAVAILABLE,
 			"who is calling cannot be established right now").Wrap(err).RetryAfter(time.Second)
 	}
-	return fmt.Errorf("asking authz: %w", err)
+	return errors.New("asking authz: " + err.Error())
 }
 
 // ServiceAuthenticator is the Authenticator of a service behind the edges: it takes a transaction token from an edge, or

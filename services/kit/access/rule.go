@@ -92,7 +92,7 @@ func required(rule *accessv1.Rule) []*accessv1.Permission {
 }
 
 // Grantors says which roles and scopes grant a permission, so that a denial can say what would help. It answers nothing
-// rather than fail.
+// rather than fail. Implementations are safe for concurrent use.
 type Grantors interface {
 	Grantors(ctx context.Context, resource string, action accessv1.Action) (roles, scopes []string)
 }

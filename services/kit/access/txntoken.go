@@ -141,14 +141,17 @@ type TxnVerifier struct {
 	verified *lru.Cache[[sha256.Size]byte, *Identity]
 	flight   singleflight.Group
 
-	mu      sync.Mutex
-	keys    jose.JSONWebKeySet
-	fetched time.Time // of the last attempt
+	mu        sync.Mutex
+	keys      jose.JSONWebKeySet
+	nextFetch time.Time
+	fetchErr  error // of the last attempt
 }
 
 const (
 	verifiedCacheSize  = 4096
 	keyRefetchInterval = time.Second
+	// clockSkew is how far the clock of authz may be ahead of ours.
+	clockSkew = 30 * time.Second
 )
 
 // NewTxnVerifier makes a verifier. fetch gets the JWK set; it is called for the first token and for an unknown key id,
@@ -194,7 +197,8 @@ func (v *TxnVerifier) Verify(ctx context.Context, token string) (*Identity, erro
 	default:
 		return nil, invalidTxnToken(err)
 	}
-	if claims.IssuedAt == nil || claims.ExpiresAt.Sub(claims.IssuedAt.Time) > TxnTokenLifetime {
+	if claims.IssuedAt == nil || claims.ExpiresAt.Sub(claims.IssuedAt.Time) > TxnTokenLifetime ||
+		claims.ExpiresAt.Sub(v.now()) > TxnTokenLifetime+clockSkew {
 		return nil, invalidTxnToken(errors.New("the lifetime is too long"))
 	}
 	if claims.Subject == "" || claims.Context.Organization == "" {
@@ -239,27 +243,36 @@ func (v *TxnVerifier) known(kid string) (any, bool) {
 	return v.keys.Keys[i].Key, true
 }
 
-// refetch gets the keys, once for all who wait, and not within a second of the attempt before.
+// refetch gets the keys, once for all who wait. Within a second of the attempt before it answers what that one did:
+// tokens with made-up key ids must not turn into calls, least of all while authz is down.
 func (v *TxnVerifier) refetch(ctx context.Context) error {
 	_, err, _ := v.flight.Do("", func() (any, error) {
 		v.mu.Lock()
-		recent := v.now().Sub(v.fetched) < keyRefetchInterval && len(v.keys.Keys) > 0
+		recent, err := v.now().Before(v.nextFetch), v.fetchErr
 		v.mu.Unlock()
 		if recent {
-			return nil, nil
+			return nil, err
 		}
-		text, err := v.fetch(context.WithoutCancel(ctx)) // for everyone who waits, not for the first alone
-		if err != nil {
-			return nil, fmt.Errorf("fetching keys: %w", err)
-		}
-		var keys jose.JSONWebKeySet
-		if err := json.Unmarshal([]byte(text), &keys); err != nil {
-			return nil, fmt.Errorf("reading the JWK set: %w", err)
-		}
+		keys, err := v.fetchKeys(context.WithoutCancel(ctx)) // for everyone who waits, not for the first alone
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		v.keys, v.fetched = keys, v.now()
-		return nil, nil
+		v.nextFetch, v.fetchErr = v.now().Add(keyRefetchInterval), err
+		if err == nil {
+			v.keys = keys
+		}
+		return nil, err
 	})
 	return err
+}
+
+func (v *TxnVerifier) fetchKeys(ctx context.Context) (jose.JSONWebKeySet, error) {
+	var keys jose.JSONWebKeySet
+	text, err := v.fetch(ctx)
+	if err != nil {
+		return keys, fmt.Errorf("fetching keys: %w", err)
+	}
+	if err := json.Unmarshal([]byte(text), &keys); err != nil {
+		return keys, fmt.Errorf("reading the JWK set: %w", err)
+	}
+	return keys, nil
 }

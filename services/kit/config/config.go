@@ -5,7 +5,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
+	"os"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -18,9 +21,18 @@ type Validator interface {
 
 // Load fills a configuration from the environment variables that its fields' `env` tags name, with the values of their
 // `envDefault` tags for those that are not set, and validates it. The error lists every mistake.
-func Load[C any]() (C, error) {
+func Load[C any]() (C, error) { return LoadOver[C](nil) }
+
+// LoadOver is Load with defaults of the program's own, by variable name, which stand over those of the `envDefault` tags
+// and under the environment.
+func LoadOver[C any](defaults map[string]string) (C, error) {
+	environment := maps.Clone(defaults)
+	if environment == nil {
+		environment = map[string]string{}
+	}
+	maps.Copy(environment, env.ToMap(os.Environ()))
 	var c C
-	err := env.Parse(&c)
+	err := env.ParseWithOptions(&c, env.Options{Environment: environment})
 	var aggregate env.AggregateError
 	if errors.As(err, &aggregate) {
 		err = errors.Join(aggregate.Errors...)
@@ -54,7 +66,8 @@ func Variables[C any]() ([]Variable, error) {
 
 const redacted = "REDACTED"
 
-// Secret is a setting that must not reach a log, an error or an answer. string(s) reveals it.
+// Secret is a setting that must not reach a log, an error or an answer. string(s) reveals it. It belongs into an exported
+// field: package fmt reads unexported ones without asking their type.
 type Secret string
 
 // String implements fmt.Stringer.
@@ -65,8 +78,15 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// GoString implements fmt.GoStringer.
-func (s Secret) GoString() string { return fmt.Sprintf("%q", s.String()) }
+// Format implements fmt.Formatter, because with the verbs that do not fit strings, such as %d, package fmt would print the
+// value beside its complaint.
+func (s Secret) Format(f fmt.State, verb rune) {
+	if verb == 'q' || f.Flag('#') {
+		fmt.Fprintf(f, "%q", s.String())
+		return
+	}
+	_, _ = io.WriteString(f, s.String()) // fmt.State keeps its own errors
+}
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

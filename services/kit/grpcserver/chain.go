@@ -180,8 +180,8 @@ func (c *chain) authorizeStream(srv any, ss grpc.ServerStream, info *grpc.Stream
 		defer timer.Stop()
 	}
 	err = next(srv, withContext(ss, ctx))
-	if cause := context.Cause(ctx); err != nil && cause != nil && ss.Context().Err() == nil {
-		return cause
+	if cause := context.Cause(ctx); cause != nil && ss.Context().Err() == nil {
+		return cause // also when the handler took the end of its context for success
 	}
 	return err
 }

@@ -62,6 +62,9 @@ type Config struct {
 // Run serves until ctx ends, and then stops: it answers health checks with NOT_SERVING, ends streams with UNAVAILABLE,
 // and gives the calls that are running ten seconds to finish. It fails at once when a method has no access rule.
 func Run(ctx context.Context, cfg Config) error {
+	if cfg.Ready == nil {
+		cfg.Ready = func(context.Context) error { return nil }
+	}
 	server, err := newServer(cfg)
 	if err != nil {
 		return err
@@ -72,6 +75,7 @@ func Run(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("listening on %s: %w", cfg.Addr, err)
 		}
 	}
+	server.checkReadiness(ctx, cfg.Ready) // before the first probe can ask
 	cfg.Logger.InfoContext(ctx, "serving", slog.String("addr", listener.Addr().String()))
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -137,20 +141,24 @@ func (s *server) followReadiness(ctx context.Context, ready func(context.Context
 	ticker := time.NewTicker(readyInterval)
 	defer ticker.Stop()
 	for {
-		serving := healthpb.HealthCheckResponse_SERVING
-		if ready != nil && ready(ctx) != nil {
-			serving = healthpb.HealthCheckResponse_NOT_SERVING
-		}
-		for service := range s.grpc.GetServiceInfo() {
-			s.health.SetServingStatus(service, serving)
-		}
-		s.health.SetServingStatus("", serving)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			s.checkReadiness(ctx, ready)
 		}
 	}
+}
+
+func (s *server) checkReadiness(ctx context.Context, ready func(context.Context) error) {
+	serving := healthpb.HealthCheckResponse_SERVING
+	if ready(ctx) != nil {
+		serving = healthpb.HealthCheckResponse_NOT_SERVING
+	}
+	for service := range s.grpc.GetServiceInfo() {
+		s.health.SetServingStatus(service, serving)
+	}
+	s.health.SetServingStatus("", serving)
 }
 
 // errStopping ends streams when the server stops.

@@ -4,6 +4,8 @@ package kittest
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,7 +139,7 @@ func (a Authenticator) Grantors(_ context.Context, resource string, action acces
 
 func granting(table map[string][2]string, want string) []string {
 	var names []string
-	for name := range table {
+	for _, name := range slices.Sorted(maps.Keys(table)) {
 		for _, p := range permissions(table, name) {
 			if access.PermissionString(p) == want {
 				names = append(names, name)

@@ -160,7 +160,7 @@ func InfoOf(err error) *errdetails.ErrorInfo {
 // UNKNOWN, is a bug or a failure of our own: its text stays in the log.
 func Public(err error) *status.Status {
 	var own *Error
-	if errors.As(err, &own) {
+	if errors.As(err, &own) && own.code != codes.Internal && own.code != codes.Unknown {
 		return own.GRPCStatus()
 	}
 	if st, ok := status.FromError(err); ok {

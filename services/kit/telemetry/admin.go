@@ -44,6 +44,10 @@ func ServeAdmin(ctx context.Context, addr string, registry *prometheus.Registry,
 	if err != nil {
 		return fmt.Errorf("listening for metrics: %w", err)
 	}
+	return serveAdmin(ctx, listener, registry, ready)
+}
+
+func serveAdmin(ctx context.Context, listener net.Listener, registry *prometheus.Registry, ready func(context.Context) error) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
 	mux.Handle("/", Probes(ready))

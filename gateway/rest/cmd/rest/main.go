@@ -1,0 +1,11 @@
+// Command rest runs the REST edge: the web app and the REST API.
+package main
+
+import (
+	"github.com/df0f9dda/okr-manager/gateway/rest"
+	"github.com/df0f9dda/okr-manager/services/kit/run"
+)
+
+func main() {
+	run.Main("rest", rest.Run)
+}

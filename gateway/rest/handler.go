@@ -1,0 +1,150 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/codes"
+
+	contract "github.com/df0f9dda/okr-manager/proto"
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/mux"
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/problem"
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/session"
+	"github.com/df0f9dda/okr-manager/gateway/rest/web"
+	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/run"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+)
+
+// edge is a running REST edge.
+type edge struct {
+	cfg      Config
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	stopping context.Context // ends streams
+	draining atomic.Bool
+}
+
+// ready says whether requests should come here. It asks nobody: whether the services behind are up is their own matter.
+func (e *edge) ready(context.Context) error {
+	if e.draining.Load() {
+		return errors.New("stopping")
+	}
+	return nil
+}
+
+// handler puts the edge together. What it opens goes on the stack.
+func (e *edge) handler(opened *run.Stack) (http.Handler, error) {
+	public, err := e.cfg.public()
+	if err != nil {
+		return nil, err
+	}
+	authzConn, err := grpcclient.Dial(e.cfg.AuthzAddr, grpcclient.Config{Outgoing: session.AuthzMetadata(e.cfg.EdgeKey)})
+	if err != nil {
+		return nil, err
+	}
+	opened.Push("connection to authz", func(context.Context) error { return authzConn.Close() })
+
+	cookies := session.NewCookies(public, time.Now)
+	gate := session.NewGate(access.NewResolver(authzv1.NewAuthzServiceClient(authzConn), time.Now), cookies, time.Now)
+	storeConn, err := grpcclient.Dial(e.cfg.StoreAddr, grpcclient.Config{Outgoing: gate.StoreMetadata})
+	if err != nil {
+		return nil, err
+	}
+	opened.Push("connection to okr-store", func(context.Context) error { return storeConn.Close() })
+
+	api, err := mux.New(mux.Config{
+		Store: storeConn, Authz: authzConn, Gate: gate, BodyLimit: e.cfg.BodyLimit, Stopping: e.stopping, Logger: e.logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	site, err := web.New(contract.OpenAPI(), e.logger)
+	if err != nil {
+		return nil, err
+	}
+	landing := &session.Landing{
+		Sessions: authzv1.NewSessionServiceClient(authzConn), Cookies: cookies, Pages: site, Public: public,
+		Logger: e.logger, Now: time.Now,
+	}
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(public.String()); err != nil {
+		return nil, fmt.Errorf("trusting our own origin: %w", err)
+	}
+	dispatch := &dispatcher{
+		api: api, pages: http.NewServeMux(), site: site, protection: protection, problem: problem.Writer{Logger: e.logger},
+	}
+	dispatch.registerProbes(telemetry.Probes(e.ready))
+	site.Register(dispatch.pages)
+	landing.Register(dispatch.pages)
+	return front.New(front.Config{
+		HTTPS: public.Scheme == "https", Logger: e.logger, Registry: e.registry, Answer: dispatch.problem.Write,
+	}, dispatch)
+}
+
+// dispatcher tells programs from people: everything under the addresses of an API is answered in JSON, and everything
+// else with a page.
+type dispatcher struct {
+	api        http.Handler
+	pages      *http.ServeMux
+	site       *web.Site
+	protection *http.CrossOriginProtection
+	problem    problem.Writer
+}
+
+func (d *dispatcher) registerProbes(probes http.Handler) {
+	for _, pattern := range []string{"/livez", "/readyz"} {
+		d.pages.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
+			front.SetRoute(r.Context(), pattern)
+			probes.ServeHTTP(w, r)
+		})
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	crossOrigin := d.protection.Check(r)
+	switch {
+	case !forPrograms(r.URL.Path) && crossOrigin != nil:
+		d.site.Notice(w, r, http.StatusForbidden, "This came from another site",
+			"To protect you, forms are taken from our own pages only.")
+	case crossOrigin != nil:
+		d.problem.Write(w, r, rpcerr.New(codes.PermissionDenied, accessv1.ErrorReason_ERROR_REASON_CROSS_ORIGIN,
+			"changes are taken from pages of this origin only").Wrap(crossOrigin))
+	case r.URL.Path == "/api/v1/openapi.json" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		d.site.Specification(w, r)
+	case strings.HasPrefix(r.URL.Path, "/api/"):
+		d.api.ServeHTTP(w, r)
+	case forPrograms(r.URL.Path):
+		d.problem.Write(w, r, rpcerr.New(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND,
+			"there is nothing under this address"))
+	case path.Clean(r.URL.Path) != r.URL.Path: // not redirected, as http.ServeMux would
+		d.site.NotFound(w, r)
+	default:
+		d.pages.ServeHTTP(w, r)
+	}
+}
+
+// forPrograms says whether an address is one that programs ask for.
+func forPrograms(p string) bool {
+	for _, root := range []string{"/api", "/.well-known", "/mcp", "/sse"} {
+		if p == root || strings.HasPrefix(p, root+"/") {
+			return true
+		}
+	}
+	return false
+}

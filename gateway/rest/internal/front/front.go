@@ -1,0 +1,169 @@
+package front
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+)
+
+// Config is what the front needs.
+type Config struct {
+	// HTTPS says whether browsers reach us by HTTPS, and may be told to keep to it.
+	HTTPS bool
+	// Logger gets one line a request, and panics.
+	Logger *slog.Logger
+	// Registry gets the metrics.
+	Registry prometheus.Registerer
+	// Answer answers a request whose handler panicked before it wrote anything.
+	Answer func(http.ResponseWriter, *http.Request, error)
+}
+
+// front wraps a handler.
+type front struct {
+	Config
+	next     http.Handler
+	duration *prometheus.HistogramVec
+}
+
+// New puts the front before a handler.
+func New(cfg Config, next http.Handler) (http.Handler, error) {
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "http_server_request_duration_seconds",
+		Help:    "Time to serve a request, for streams to their end.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"method", "route", "code"})
+	if err := cfg.Registry.Register(duration); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	return &front{cfg, next, duration}, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	seen := &record{}
+	ctx := context.WithValue(r.Context(), recordKey{}, seen)
+	ctx = telemetry.WithCorrelationID(ctx, r.Header.Get(telemetry.HeaderCorrelationID))
+	r = r.WithContext(ctx)
+	f.setHeaders(w.Header(), telemetry.CorrelationID(ctx))
+	answer := &answer{ResponseWriter: w}
+	defer func() {
+		if p := recover(); p != nil && !f.recovered(answer, r, p) {
+			defer panic(http.ErrAbortHandler) // drops the connection: half an answer must not look like a whole one
+		}
+		f.finish(ctx, r, answer, seen, time.Since(start))
+	}()
+	f.next.ServeHTTP(answer, r)
+}
+
+// setHeaders sets what every answer carries. Pages add to it.
+func (f *front) setHeaders(header http.Header, correlationID string) {
+	header.Set(telemetry.HeaderCorrelationID, correlationID)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if f.HTTPS {
+		header.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// recovered answers for a handler that panicked, and says whether it could. A deliberate abort stays one.
+func (f *front) recovered(w *answer, r *http.Request, p any) bool {
+	if p == http.ErrAbortHandler { //nolint:errorlint // the panic carries this very value
+		return false
+	}
+	f.Logger.ErrorContext(r.Context(), "panic",
+		slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+	if w.status != 0 {
+		return false
+	}
+	f.Answer(w, r, fmt.Errorf("panic: %v", p))
+	return true
+}
+
+// finish counts and logs a request: never its body, query, cookies or tokens.
+func (f *front) finish(ctx context.Context, r *http.Request, w *answer, seen *record, took time.Duration) {
+	route := seen.route
+	if route == "" {
+		route = "none"
+	}
+	f.duration.WithLabelValues(knownMethod(r.Method), route, strconv.Itoa(w.status)).Observe(took.Seconds())
+
+	level := slog.LevelInfo
+	switch {
+	case w.status >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case seen.route == "/livez", seen.route == "/readyz":
+		level = slog.LevelDebug
+	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs,
+		slog.String("method", knownMethod(r.Method)),
+		slog.String("route", route),
+		slog.Int("status", w.status),
+		slog.Duration("duration", took),
+		slog.Int64("bytes", w.bytes),
+	)
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		attrs = append(attrs, slog.String("peer", host))
+	}
+	if seen.reason != "" {
+		attrs = append(attrs, slog.String("reason", seen.reason))
+	}
+	if p := seen.principal; p != nil {
+		attrs = append(attrs,
+			slog.String("organization_id", p.GetOrganizationId()), slog.String("member_id", p.GetMemberId()))
+		if p.GetClientId() != "" {
+			attrs = append(attrs, slog.String("client_id", p.GetClientId()))
+		}
+	}
+	f.Logger.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// knownMethod keeps invented methods out of logs and metrics.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
+		return method
+	}
+	return "OTHER"
+}
+
+// answer remembers what was answered.
+type answer struct {
+	http.ResponseWriter
+	status int // 0: nothing yet
+	bytes  int64
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 && status >= http.StatusOK {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	n, err := a.ResponseWriter.Write(p)
+	a.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController find the writer that flushes and has deadlines.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -1,0 +1,11 @@
+// Command okrstore runs okr-store: it serves okr.v1 over gRPC with the settings in the environment.
+package main
+
+import (
+	"github.com/df0f9dda/okr-manager/services/kit/run"
+	"github.com/df0f9dda/okr-manager/services/okrstore"
+)
+
+func main() {
+	run.Main("okr-store", okrstore.Run)
+}

@@ -1,0 +1,167 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/okr"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+)
+
+// The first byte of every value says how the rest is written.
+const (
+	// formatMessage is followed by a protobuf message; the key says which.
+	formatMessage = 1
+	// formatRequest is followed by a requestRecord.
+	formatRequest = 2
+)
+
+// maxObjectiveBytes bounds an objective with its key results. The largest transaction is the update of an objective
+// under a request id: it writes the document and the same once more as the answer, and has to stay within
+// storage.MaxBytes together with its change.
+const maxObjectiveBytes = 384 << 10
+
+// records reads and writes what the keys of an organization hold.
+type records struct{ tx storage.Tx }
+
+// objective reads an objective with its key results. OBJECTIVE_NOT_FOUND.
+func (r records) objective(id string) (*okrv1.Objective, error) {
+	value, err := r.tx.Get(objectiveKey(id))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, objectiveNotFound()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading an objective: %w", err)
+	}
+	return decode(value, new(okrv1.Objective))
+}
+
+// putObjective writes an objective with its key results. TRANSACTION_TOO_LARGE.
+func (r records) putObjective(o *okrv1.Objective) error {
+	value, err := encode(o)
+	if err != nil {
+		return err
+	}
+	if len(value) > maxObjectiveBytes {
+		return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_TRANSACTION_TOO_LARGE,
+			"the objective and its key results together have %d bytes, at most %d fit", len(value), maxObjectiveBytes)
+	}
+	return r.tx.Put(objectiveKey(o.GetId()), value)
+}
+
+// keyResult finds a key result and the objective that holds it. If objectiveID is not empty it has to be that one.
+// KEY_RESULT_NOT_FOUND.
+func (r records) keyResult(id, objectiveID string) (*okrv1.Objective, *okrv1.KeyResult, error) {
+	value, err := r.tx.Get(keyResultKey(id))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil, keyResultNotFound()
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("finding a key result: %w", err)
+	}
+	parent, err := decode(value, new(wrapperspb.StringValue))
+	if err != nil {
+		return nil, nil, err
+	}
+	if objectiveID != "" && objectiveID != parent.GetValue() {
+		return nil, nil, keyResultNotFound()
+	}
+	o, err := r.objective(parent.GetValue())
+	if rpcerr.ReasonOf(err) == accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_NOT_FOUND {
+		return nil, nil, keyResultNotFound()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	k := okr.FindKeyResult(o, id)
+	if k == nil {
+		return nil, nil, fmt.Errorf("%w: objective %s lacks its key result %s", storage.ErrCorrupted, o.GetId(), id)
+	}
+	return o, k, nil
+}
+
+// putKeyResultParent writes where a key result is to be found.
+func (r records) putKeyResultParent(k *okrv1.KeyResult) error {
+	value, err := encode(wrapperspb.String(k.GetObjectiveId()))
+	if err != nil {
+		return err
+	}
+	return r.tx.Put(keyResultKey(k.GetId()), value)
+}
+
+// exists reports whether a key has a value.
+func (r records) exists(key []byte) (bool, error) {
+	_, err := r.tx.Get(key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// head is the last change with nothing but its seq and time; the seq is 0 in an organization without changes.
+func (r records) head() (*okrv1.Change, error) {
+	value, err := r.tx.Get([]byte(keyHead))
+	if errors.Is(err, storage.ErrNotFound) {
+		return new(okrv1.Change), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the head of the change log: %w", err)
+	}
+	return decode(value, new(okrv1.Change))
+}
+
+// appendChange writes the next entry of the change log.
+func (r records) appendChange(c *okrv1.Change) error {
+	value, err := encode(c)
+	if err != nil {
+		return err
+	}
+	head, err := encode(&okrv1.Change{Seq: c.GetSeq(), CreateTime: c.GetCreateTime()})
+	if err != nil {
+		return err
+	}
+	if err := r.tx.Put(changeKey(c.GetSeq()), value); err != nil {
+		return err
+	}
+	return r.tx.Put([]byte(keyHead), head)
+}
+
+// decodeChange reads an entry of the change log.
+func decodeChange(kv storage.KV) (*okrv1.Change, error) {
+	c, err := decode(kv.Value, new(okrv1.Change))
+	if err != nil {
+		return nil, err
+	}
+	if seq, err := changeSeq(kv.Key); err != nil || seq != c.GetSeq() {
+		return nil, fmt.Errorf("%w: change %d stands under the key %x", storage.ErrCorrupted, c.GetSeq(), kv.Key)
+	}
+	return c, nil
+}
+
+// encode writes a message as a value.
+func encode(m proto.Message) ([]byte, error) {
+	value, err := proto.MarshalOptions{}.MarshalAppend([]byte{formatMessage}, m)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", m.ProtoReflect().Descriptor().Name(), err)
+	}
+	return value, nil
+}
+
+// decode reads what encode wrote into a message and returns it.
+func decode[M proto.Message](value []byte, m M) (M, error) {
+	var none M
+	if len(value) == 0 || value[0] != formatMessage {
+		return none, fmt.Errorf("%w: not the format of %s", storage.ErrCorrupted, m.ProtoReflect().Descriptor().Name())
+	}
+	if err := proto.Unmarshal(value[1:], m); err != nil {
+		return none, fmt.Errorf("%w: decoding %s: %w", storage.ErrCorrupted, m.ProtoReflect().Descriptor().Name(), err)
+	}
+	return m, nil
+}

@@ -1,0 +1,269 @@
+package boltengine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+)
+
+// These tests look inside: they need to know what is queued, and a disk that
+// fails.
+
+// updateTogether runs the functions so that the first has its turn while all
+// others are in the queue, and returns their errors.
+func updateTogether(t *testing.T, e *Engine, fns []func(storage.Tx) error) []error {
+	t.Helper()
+	running, release := make(chan struct{}), make(chan struct{})
+	errs := make([]error, len(fns))
+	var wg sync.WaitGroup
+	for i, fn := range fns {
+		first := i == 0
+		wg.Go(func() {
+			errs[i] = e.Update(t.Context(), "o", func(tx storage.Tx) error {
+				if first {
+					close(running)
+					<-release
+				}
+				return fn(tx)
+			})
+		})
+		if first {
+			<-running
+		}
+	}
+	for len(e.queue) < len(fns)-1 {
+		runtime.Gosched()
+	}
+	close(release)
+	wg.Wait()
+	return errs
+}
+
+// puts returns n functions that write a value of this size to keys of their own.
+func puts(n, size int) []func(storage.Tx) error {
+	fns := make([]func(storage.Tx) error, n)
+	for i := range fns {
+		fns[i] = func(tx storage.Tx) error { return tx.Put(fmt.Appendf(nil, "%03d", i), make([]byte, size)) }
+	}
+	return fns
+}
+
+func TestGroups(t *testing.T) {
+	tests := map[string]struct {
+		updates, size int
+		groups        uint64
+	}{
+		"a lone update is a group":                {1, 10, 1},
+		"what is queued is committed at once":     {50, 10, 1},
+		"a group has a bounded number of members": {2*maxGroupMembers + 1, 10, 3},
+		"a group has a bounded size":              {9, storage.MaxBytes - 3, 3},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := openEngine(t, Config{Path: newPath(t)})
+			if err := errors.Join(updateTogether(t, e, puts(test.updates, test.size))...); err != nil {
+				t.Fatal(err)
+			}
+			want := Stats{Groups: test.groups, Updates: uint64(test.updates)}
+			if got := e.Stats(); got != want {
+				t.Errorf("stats are %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestUpdatesWithoutWritesAreNotCommitted(t *testing.T) {
+	e := openEngine(t, Config{Path: newPath(t)})
+	fns := []func(storage.Tx) error{
+		func(storage.Tx) error { return nil },
+		func(tx storage.Tx) error { return errors.Join(tx.Put([]byte("k"), nil), errors.New("refused")) },
+	}
+	errs := updateTogether(t, e, fns)
+	if errs[0] != nil || errs[1] == nil {
+		t.Errorf("errors are %v", errs)
+	}
+	if got := e.Stats(); got != (Stats{}) {
+		t.Errorf("stats are %+v, want none", got)
+	}
+}
+
+func TestMembersOfAGroupSeeEarlierOnesThatSucceeded(t *testing.T) {
+	e := openEngine(t, Config{Path: newPath(t)})
+	var seen sync.Map
+	fns := make([]func(storage.Tx) error, 30)
+	for i := range fns {
+		fns[i] = func(tx storage.Tx) error {
+			n := 0
+			for kv, err := range tx.Range(storage.Range{}) {
+				if err != nil {
+					return err
+				}
+				if got, err := tx.Get(kv.Key); err != nil || string(got) != string(kv.Value) {
+					return fmt.Errorf("range and get differ at %q: %q, %w", kv.Key, got, err)
+				}
+				n++
+			}
+			if err := tx.Put(fmt.Appendf(nil, "%02d", n), fmt.Append(nil, i)); err != nil {
+				return err
+			}
+			switch i % 3 {
+			case 1:
+				return errors.New("refused")
+			case 2:
+				panic("exploded")
+			}
+			seen.Store(n, i)
+			return nil
+		}
+	}
+	updateTogether(t, e, fns)
+	for n := range 10 {
+		if _, ok := seen.Load(n); !ok {
+			t.Errorf("no member saw exactly %d others", n)
+		}
+	}
+	if got, want := e.Stats(), (Stats{Groups: 1, Updates: 10}); got != want {
+		t.Errorf("stats are %+v, want %+v", got, want)
+	}
+}
+
+func TestConcurrentWritersShareCommits(t *testing.T) {
+	e := openEngine(t, Config{Path: newPath(t)})
+	const writers, each = 64, 10
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				err := e.Update(t.Context(), fmt.Sprintf("o%d", w%3), func(tx storage.Tx) error {
+					return tx.Put(fmt.Appendf(nil, "%d/%d", w, i), []byte("v"))
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got := e.Stats()
+	if got.Updates != writers*each || got.Groups >= got.Updates/2 {
+		t.Errorf("stats are %+v: want %d updates in far fewer groups", got, writers*each)
+	}
+}
+
+func TestFailedCommitBreaksTheEngine(t *testing.T) {
+	diskError := errors.New("input/output error")
+	tests := map[string]func(*bolt.Tx) error{
+		"nothing reached the disk": func(*bolt.Tx) error { return diskError },
+		"all of it reached the disk and the sync failed": func(tx *bolt.Tx) error {
+			return errors.Join(tx.Commit(), diskError)
+		},
+		"bbolt panicked":             func(*bolt.Tx) error { panic(diskError) },
+		"bbolt lost its transaction": func(tx *bolt.Tx) error { return errors.Join(tx.Rollback(), diskError) },
+	}
+	for name, commit := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := openEngine(t, Config{Path: newPath(t)})
+			if err := e.Update(t.Context(), "o", puts(1, 1)[0]); err != nil {
+				t.Fatal(err)
+			}
+			e.commit = commit
+			signals, err := e.Watch(t.Context(), "o")
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			// Also those whose functions had refused must not get an answer
+			// that rests on what may be lost.
+			fns := append(puts(3, 1), func(storage.Tx) error { return storage.ErrNotFound })
+			for i, err := range updateTogether(t, e, fns) {
+				if !errors.Is(err, storage.ErrBroken) {
+					t.Errorf("member %d of the group got %v", i, err)
+				}
+				if !strings.Contains(fmt.Sprint(err), "input/output error") {
+					t.Errorf("the cause is lost: %v", err)
+				}
+			}
+
+			<-e.Broken()
+			if _, open := <-signals; open {
+				t.Error("the watch got a signal for a commit that failed")
+			}
+			fn := func(storage.Tx) error {
+				t.Error("the function was called")
+				return nil
+			}
+			_, watchErr := e.Watch(t.Context(), "o")
+			for name, err := range map[string]error{
+				"Update": e.Update(t.Context(), "o", fn),
+				"View":   e.View(t.Context(), "o", fn),
+				"Ready":  e.Ready(t.Context()),
+				"Watch":  watchErr,
+				"Backup": e.Backup(t.Context(), nil),
+			} {
+				if !errors.Is(err, storage.ErrBroken) {
+					t.Errorf("%s afterwards: %v", name, err)
+				}
+			}
+			if err := e.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if err := e.Ready(t.Context()); !errors.Is(err, storage.ErrClosed) {
+				t.Errorf("after Close: %v", err)
+			}
+		})
+	}
+}
+
+func TestThoseWhoWaitWhenTheEngineBreaksAreTold(t *testing.T) {
+	e := openEngine(t, Config{Path: newPath(t)})
+	e.commit = func(*bolt.Tx) error { return errors.New("input/output error") }
+	// Two groups: the second never gets its turn.
+	var broken int
+	for _, err := range updateTogether(t, e, puts(maxGroupMembers+50, 1)) {
+		if errors.Is(err, storage.ErrBroken) {
+			broken++
+		}
+	}
+	if broken != maxGroupMembers+50 {
+		t.Errorf("%d callers were told, want %d", broken, maxGroupMembers+50)
+	}
+}
+
+func TestCloseBeatsTheQueue(t *testing.T) {
+	e := openEngine(t, Config{Path: newPath(t)})
+	var closing sync.WaitGroup
+	fns := puts(2*maxGroupMembers, 1)
+	first := fns[0]
+	fns[0] = func(tx storage.Tx) error {
+		closing.Go(func() {
+			if err := e.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		})
+		for e.Ready(context.Background()) == nil {
+			runtime.Gosched()
+		}
+		return first(tx)
+	}
+	done := 0
+	for _, err := range updateTogether(t, e, fns) {
+		switch {
+		case err == nil:
+			done++
+		case !errors.Is(err, storage.ErrClosed):
+			t.Errorf("a caller got %v", err)
+		}
+	}
+	closing.Wait()
+	if done == 0 || uint64(done) != e.Stats().Updates {
+		t.Errorf("%d callers were told of success, and %d updates were committed", done, e.Stats().Updates)
+	}
+}

@@ -1,0 +1,75 @@
+package boltengine
+
+import (
+	"path/filepath"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/storagetest"
+)
+
+func TestConformance(t *testing.T) {
+	paths := make(map[storage.Engine]string)
+	storagetest.Run(t, storagetest.Factory{
+		New: func(t *testing.T) storage.Engine {
+			path := newPath(t)
+			e := openEngine(t, Config{Path: path})
+			paths[e] = path
+			return e
+		},
+		Reopen: func(t *testing.T, e storage.Engine) storage.Engine {
+			if err := e.Close(); err != nil {
+				t.Fatalf("Close: %v", err)
+			}
+			reopened := openEngine(t, Config{Path: paths[e]})
+			paths[reopened] = paths[e]
+			return reopened
+		},
+	})
+}
+
+// newPath returns a path for a store file, which bbolt's own check goes over
+// when the test ends.
+func newPath(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "okr.db")
+	t.Cleanup(func() { checkFile(t, path) })
+	return path
+}
+
+// openEngine opens a file that must be sound, and closes it when the test ends.
+func openEngine(t testing.TB, config Config) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return e
+}
+
+// checkFile fails the test unless bbolt finds the file consistent.
+func checkFile(t testing.TB, path string) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, PreLoadFreelist: true})
+	if err != nil {
+		t.Errorf("opening %s for the check: %v", path, err)
+		return
+	}
+	defer db.Close()
+	err = db.View(func(tx *bolt.Tx) error {
+		for err := range tx.Check() {
+			t.Errorf("bbolt's check: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,122 @@
+package boltengine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"iter"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+)
+
+var recordsBucket = []byte("records")
+
+// castagnoli is the polynomial of CRC-32C, which processors compute.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// organizationPrefix is what the stored keys of an organization start with.
+// Its first byte is at most storage.MaxOrganizationBytes.
+func organizationPrefix(organization string) []byte {
+	return append([]byte{byte(len(organization))}, organization...)
+}
+
+// joinKey returns the stored key in fresh memory.
+func joinKey(prefix, key []byte) []byte {
+	stored := make([]byte, 0, len(prefix)+len(key))
+	return append(append(stored, prefix...), key...)
+}
+
+// seal returns the stored form of a value.
+func seal(storedKey, value []byte) []byte {
+	stored := make([]byte, 4, 4+len(value))
+	stored = append(stored, value...)
+	binary.BigEndian.PutUint32(stored, checksum(storedKey, value))
+	return stored
+}
+
+// unseal returns the value within its stored form.
+func unseal(storedKey, stored []byte) ([]byte, error) {
+	if len(stored) < 4 || binary.BigEndian.Uint32(stored) != checksum(storedKey, stored[4:]) {
+		return nil, damage("the record at key %q fails its checksum", storedKey)
+	}
+	return stored[4:], nil
+}
+
+// checksum covers the key as well: a record that turns up at another place
+// is damage too.
+func checksum(storedKey, value []byte) uint32 {
+	return crc32.Update(crc32.Checksum(storedKey, castagnoli), castagnoli, value)
+}
+
+// A reader is the overlay.Reader of one organization in a bbolt transaction
+// that nobody writes to. What it returns is the memory map of the file.
+type reader struct {
+	records *bolt.Bucket
+	prefix  []byte
+}
+
+func newReader(tx *bolt.Tx, organization string) reader {
+	return reader{records: tx.Bucket(recordsBucket), prefix: organizationPrefix(organization)}
+}
+
+// Get implements [overlay.Reader].
+func (r reader) Get(key []byte) ([]byte, error) {
+	stored := joinKey(r.prefix, key)
+	value := r.records.Get(stored)
+	if value == nil {
+		return nil, storage.ErrNotFound
+	}
+	return unseal(stored, value)
+}
+
+// Range implements [overlay.Reader].
+func (r reader) Range(q storage.Range) iter.Seq2[storage.KV, error] {
+	return func(yield func(storage.KV, error) bool) {
+		start, end := q.Bounds()
+		start = joinKey(r.prefix, start)
+		if len(end) > 0 {
+			end = joinKey(r.prefix, end)
+		} else {
+			end = storage.PrefixEnd(r.prefix)
+		}
+		for k, v := range ascendOrDescend(r.records.Cursor(), start, end, q.Reverse) {
+			value, err := unseal(k, v)
+			if err != nil {
+				yield(storage.KV{}, err)
+				return
+			}
+			if !yield(storage.KV{Key: k[len(r.prefix):], Value: value}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ascendOrDescend yields what c has in start ≤ key < end, from the one end or
+// from the other.
+func ascendOrDescend(c *bolt.Cursor, start, end []byte, reverse bool) iter.Seq2[[]byte, []byte] {
+	if !reverse {
+		return func(yield func(k, v []byte) bool) {
+			for k, v := c.Seek(start); k != nil && bytes.Compare(k, end) < 0; k, v = c.Next() {
+				if !yield(k, v) {
+					return
+				}
+			}
+		}
+	}
+	return func(yield func(k, v []byte) bool) {
+		var k, v []byte
+		if above, _ := c.Seek(end); above != nil {
+			k, v = c.Prev()
+		} else {
+			k, v = c.Last()
+		}
+		for ; k != nil && bytes.Compare(k, start) >= 0; k, v = c.Prev() {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package boltengine
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+)
+
+var (
+	metaBucket = []byte("meta")
+	schemaKey  = []byte("schema")
+	epochKey   = []byte("epoch")
+)
+
+// A migration brings a file from one schema version to the next, within one
+// transaction together with the new version number: a process that dies on
+// the way leaves the old version. There is no way back; an older program
+// refuses the file.
+type migration func(*bolt.Tx) error
+
+// migrations are the steps from the first version on: the step at index n
+// makes version n+1. Their number is the version that this program knows. A
+// step that was released is never changed.
+var migrations = []migration{createVersion1}
+
+// createVersion1 makes an empty file a store's file.
+func createVersion1(tx *bolt.Tx) error {
+	if _, err := tx.CreateBucket(recordsBucket); err != nil {
+		return fmt.Errorf("creating the records bucket: %w", err)
+	}
+	meta, err := tx.CreateBucket(metaBucket)
+	if err != nil {
+		return fmt.Errorf("creating the meta bucket: %w", err)
+	}
+	return meta.Put(epochKey, newEpoch())
+}
+
+// migrate runs the steps that the file has not seen, each in one transaction.
+// The first one makes the bucket that holds the version.
+func migrate(db *bolt.DB, version int, steps []migration) error {
+	for ; version < len(steps); version++ {
+		err := db.Update(func(tx *bolt.Tx) error {
+			if err := steps[version](tx); err != nil {
+				return err
+			}
+			next := binary.BigEndian.AppendUint64(nil, uint64(version+1))
+			return tx.Bucket(metaBucket).Put(schemaKey, next)
+		})
+		if err != nil {
+			return fmt.Errorf("migrating from schema %d to %d: %w", version, version+1, err)
+		}
+	}
+	return nil
+}
+
+// schemaVersion reads the version of a file. It fails with
+// [storage.ErrNewerSchema] when it is above known, and with
+// [storage.ErrCorrupted] when no okr-store made this file.
+func schemaVersion(tx *bolt.Tx, known int) (int, error) {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		return 0, damage("a bbolt file, but not of an okr-store")
+	}
+	value := meta.Get(schemaKey)
+	if len(value) != 8 {
+		return 0, damage("no schema version")
+	}
+	version := binary.BigEndian.Uint64(value)
+	if version == 0 {
+		return 0, damage("schema version 0")
+	}
+	if version > uint64(known) {
+		return 0, fmt.Errorf("%w: schema %d, and this program knows %d", storage.ErrNewerSchema, version, known)
+	}
+	if tx.Bucket(recordsBucket) == nil || len(meta.Get(epochKey)) == 0 {
+		return 0, damage("records or epoch are missing")
+	}
+	return int(version), nil
+}
+
+// readEpoch returns the file's epoch, after it has set a new one if asked to.
+func readEpoch(db *bolt.DB, renew bool) (epoch string, err error) {
+	if renew {
+		err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(epochKey, newEpoch()) })
+		if err != nil {
+			return "", fmt.Errorf("setting a new epoch: %w", err)
+		}
+	}
+	err = db.View(func(tx *bolt.Tx) error {
+		epoch = string(tx.Bucket(metaBucket).Get(epochKey))
+		return nil
+	})
+	return epoch, err
+}
+
+// newEpoch returns 26 random letters and digits: at least 128 bits, so that no
+// two files ever share one.
+func newEpoch() []byte { return []byte(rand.Text()) }
