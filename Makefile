@@ -1,0 +1,59 @@
+# Every target fetches what it needs, fails where a tool is missing, and prints its figures last. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+BIN     := $(CURDIR)/.bin
+MODULES := proto services gateway deploy
+export PATH := $(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench gen lint breaking modules ci
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+run: ## run the whole system on this machine
+	go run ./deploy/local
+
+test: ## run every test of every module, with the race detector
+	go vet work
+	go test -race work
+
+bench: ## measure each figure beside its floor, in one run
+	go run ./deploy/bench
+
+gen: $(BIN)/buf $(BIN)/protoc-gen-go ## generate Go and OpenAPI from the contract
+	buf format -w --path proto/access --path proto/authz --path proto/okr
+	buf generate
+
+lint: $(BIN)/buf $(BIN)/golangci-lint breaking ## check the contract and the code
+	buf lint
+	buf format --exit-code --path proto/access --path proto/authz --path proto/okr >/dev/null
+	golangci-lint run $$(go list -m -f '{{.Dir}}/...')
+
+modules: ## check that every module is tidy and builds by itself
+	@for m in $(MODULES); do \
+	  echo "$$m"; \
+	  (cd $$m && GOWORK=off go mod tidy -diff && GOWORK=off go build -o /dev/null ./... && GOWORK=off go vet ./...); \
+	done
+
+ci: ## run everything that has to hold
+	.ci/run
+
+# A tool is built again when its module changes.
+$(BIN)/buf: .tools/buf/go.mod .tools/buf/go.sum
+	GOWORK=off go -C .tools/buf build -trimpath -o $(BIN)/ tool
+	@touch $@
+
+$(BIN)/protoc-gen-go: .tools/gen/go.mod .tools/gen/go.sum
+	GOWORK=off go -C .tools/gen build -trimpath -o $(BIN)/ tool
+	@touch $@
+
+$(BIN)/golangci-lint: .tools/lint/go.mod .tools/lint/go.sum
+	GOWORK=off go -C .tools/lint build -trimpath -o $(BIN)/ tool
+	@touch $@
+
+$(BIN)/grpcurl: .tools/check/go.mod .tools/check/go.sum
+	GOWORK=off go -C .tools/check build -trimpath -o $(BIN)/ tool
+	@touch $@
