@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -29,6 +31,10 @@ import (
 type Config struct {
 	// Round is how long one round of one figure takes; there are six of the system and six of its floor.
 	Round time.Duration `env:"OKR_BENCH_ROUND" envDefault:"500ms"`
+	// Only measures the figures whose name contains it.
+	Only string `env:"OKR_BENCH_ONLY"`
+	// Profile is a file to write a CPU profile to.
+	Profile string `env:"OKR_BENCH_PROFILE"`
 }
 
 const (
@@ -74,8 +80,21 @@ func bench(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	if cfg.Profile != "" {
+		profile, err := os.Create(cfg.Profile)
+		if err != nil {
+			return fmt.Errorf("making the profile: %w", err)
+		}
+		if err := pprof.StartCPUProfile(profile); err != nil {
+			return fmt.Errorf("profiling: %w", err)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	var results []result
 	for _, figure := range figures {
+		if !strings.Contains(figure.name, cfg.Only) {
+			continue
+		}
 		fmt.Fprintf(os.Stderr, "measuring %s, %d callers\n", figure.name, figure.callers)
 		r, err := measure(ctx, figure, cfg.Round)
 		if err != nil {
@@ -121,21 +140,25 @@ func connect(ctx context.Context, system *stack.Stack) (*client, error) {
 	if answer.AccessToken == "" {
 		return nil, fmt.Errorf("no token: %s", answer.ErrorMessage)
 	}
-	conn, err := grpcclient.Dial(system.StoreAddr, grpcclient.Config{
-		Outgoing: func(context.Context, string) ([]string, error) {
-			return []string{"authorization", "Bearer " + answer.AccessToken}, nil
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &client{
-		conn:      conn,
-		okr:       okrv1.NewOkrServiceClient(conn),
+	c := &client{
 		http:      &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: writers}},
 		token:     answer.AccessToken,
 		publicURL: system.PublicURL,
-	}, nil
+	}
+	if c.conn, err = c.dial(system.StoreAddr); err != nil {
+		return nil, err
+	}
+	c.okr = okrv1.NewOkrServiceClient(c.conn)
+	return c, nil
+}
+
+// dial connects to a server; calls carry the client's token.
+func (c *client) dial(addr string) (*grpc.ClientConn, error) {
+	return grpcclient.Dial(addr, grpcclient.Config{
+		Outgoing: func(context.Context, string) ([]string, error) {
+			return []string{"authorization", "Bearer " + c.token}, nil
+		},
+	})
 }
 
 // fill creates the data that is read and written.
@@ -225,7 +248,7 @@ func plan(ctx context.Context, c *client, f *floors, dir string) ([]figure, erro
 	if err != nil {
 		return nil, err
 	}
-	bare, err := f.serveEcho(ctx, &echo{objective: c.objectives[0], list: list})
+	bare, err := f.serveEcho(ctx, c, &echo{objective: c.objectives[0], list: list})
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +322,7 @@ func (f *floors) writeServer(ctx context.Context, c *client, dir, name string, w
 	if err != nil {
 		return nil, err
 	}
-	server, err := f.serveEcho(ctx, &echo{objective: c.objectives[0], write: func() error { return write(db) }})
+	server, err := f.serveEcho(ctx, c, &echo{objective: c.objectives[0], write: func() error { return write(db) }})
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"go.etcd.io/bbolt"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -47,8 +46,9 @@ func (e *echo) SetKeyResultAttainment(context.Context, *okrv1.SetKeyResultAttain
 	return e.objective.GetKeyResults()[0], e.write()
 }
 
-// serveEcho starts a gRPC server without interceptors and connects to it.
-func (f *floors) serveEcho(ctx context.Context, e *echo) (okrv1.OkrServiceClient, error) {
+// serveEcho starts a gRPC server without interceptors and connects to it as the system's client does, with the same
+// credential in each call, so that the same bytes travel.
+func (f *floors) serveEcho(ctx context.Context, c *client, e *echo) (okrv1.OkrServiceClient, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
@@ -61,9 +61,9 @@ func (f *floors) serveEcho(ctx context.Context, e *echo) (okrv1.OkrServiceClient
 		server.Stop()
 		return <-stopped
 	})
-	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := c.dial(listener.Addr().String())
 	if err != nil {
-		return nil, fmt.Errorf("connecting: %w", err)
+		return nil, err
 	}
 	f.closers.Push("echo connection", func(context.Context) error { return conn.Close() })
 	return okrv1.NewOkrServiceClient(conn), nil

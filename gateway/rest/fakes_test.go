@@ -216,6 +216,7 @@ type fakeStore struct {
 	grown   chan struct{}
 	watches int
 	panics  bool
+	hold    func() // called by each call, without the lock
 }
 
 const (
@@ -232,6 +233,12 @@ func (f *fakeStore) change(alter func(*fakeStore)) {
 }
 
 func (f *fakeStore) take(ctx context.Context, req proto.Message) error {
+	f.mu.Lock()
+	hold := f.hold
+	f.mu.Unlock()
+	if hold != nil {
+		hold()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen, _ = metadata.FromIncomingContext(ctx)

@@ -87,11 +87,11 @@ func runPolicy(ctx context.Context, args []string, stdio run.Stdio) error {
 	} else if err != nil || flags.NArg() > 0 {
 		return fmt.Errorf("%w: policy %s %v", run.ErrUsage, verb, args)
 	}
-	defaults := map[string]string{}
+	cfg, err := config.Load[PolicyConfig]()
 	if *address != "" {
-		defaults["OKR_STYTCH_MANAGEMENT_URL"] = *address
+		cfg.ManagementURL = *address
+		err = cfg.Validate()
 	}
-	cfg, err := config.LoadOver[PolicyConfig](defaults)
 	if err != nil {
 		return fmt.Errorf("%w: the configuration has mistakes:\n%w", run.ErrUsage, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Config is everything that can be set. The zero values of the fields without a tag are fine.
+// Config is everything that can be set. The fields that do not come from the environment may stay zero.
 type Config struct {
 	// Addr is where to listen; ignored with a Listener.
 	Addr string `env:"OKR_DEVIDP_ADDR" envDefault:"127.0.0.1:4000"`

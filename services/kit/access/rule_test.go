@@ -131,15 +131,18 @@ func TestADenialSaysWhatWouldHelp(t *testing.T) {
 	}{
 		{
 			"an agent whose member has the role learns the scopes that would do", kittest.Agent(kittest.CEO("acme"), "read:okrs"),
-			"SCOPE_MISSING", map[string]string{"permission": "objective:update", "scopes": "manage:objectives"},
+			"SCOPE_MISSING",
+			map[string]string{"permission": "objective:update", "scopes": "manage:objectives"},
 		},
 		{
 			"an agent whose member lacks the role learns the roles, because no scope would do", kittest.Agent(kittest.Employee("acme"), "read:okrs"),
-			"ROLE_MISSING", map[string]string{"permission": "objective:update", "roles": "stytch_admin"},
+			"ROLE_MISSING",
+			map[string]string{"permission": "objective:update", "roles": "stytch_admin"},
 		},
 		{
 			"a member learns the roles that would do", kittest.Employee("acme"),
-			"ROLE_MISSING", map[string]string{"permission": "objective:update", "roles": "stytch_admin"},
+			"ROLE_MISSING",
+			map[string]string{"permission": "objective:update", "roles": "stytch_admin"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -144,7 +144,6 @@ func (r *Route) negotiate(req *http.Request) {
 	accept := strings.Join(req.Header.Values("Accept"), ",")
 	req.Header = req.Header.Clone()
 	req.Header.Del("Accept")
-	req.Header.Del("Te") // or the gateway would announce trailers
 	if !r.Streaming() {
 		return
 	}

@@ -80,6 +80,7 @@ type stream struct {
 	req    *okrv1.WatchChangesRequest
 	opts   []grpc.CallOption
 	first  *okrv1.WatchChangesResponse
+	opened time.Time // of the store's current stream
 	close  func()
 }
 
@@ -89,7 +90,7 @@ func (s *stream) open() error {
 	if err != nil {
 		return err
 	}
-	s.ServerStreamingClient = inner
+	s.ServerStreamingClient, s.opened = inner, time.Now()
 	return nil
 }
 
@@ -100,7 +101,7 @@ func (s *stream) receive() (*okrv1.WatchChangesResponse, error) {
 		return nil, err
 	}
 	if cursor := m.GetCursor(); cursor != "" {
-		s.req.AfterCursor = cursor
+		
 	}
 	return m, nil
 }
@@ -114,7 +115,7 @@ func (s *stream) Recv() (*okrv1.WatchChangesResponse, error) {
 	m, err := s.receive()
 	pause := firstPause
 	for attempt := 1; err != nil && attempt <= attempts && s.resumable(err); attempt++ {
-		if attempt > 1 {
+		if attempt > 1 || time.Since(s.opened) < firstPause { // a store that ends streams at once is not asked in a loop
 			if !s.wait(pause) {
 				break
 			}

@@ -71,7 +71,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 
 var challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`) // RFC 7636: S256 of anything.
 
-// startParameters are the query parameters that both flows have.
+// checkStart checks the query parameters that both flows have. mismatch is the error type for an address that is not
+// registered.
 func (s *Server) checkStart(query url.Values, mismatch string, redirects ...string) error {
 	switch {
 	case query.Get("public_token") == "":

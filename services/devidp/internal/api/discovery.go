@@ -10,12 +10,12 @@ import (
 
 // Values of membership.type: what stands between a person and an organization.
 const (
-	membershipActive     = "active_member"
-	membershipPending    = "pending_member"
-	membershipInvited    = "invited_member"
-	membershipByDomain   = "eligible_to_join_by_email_domain"
-	defaultOrganization  = "Organization"
-	maxOrganizationNames = 128 // Characters in a name or slug.
+	membershipActive    = "active_member"
+	membershipPending   = "pending_member"
+	membershipInvited   = "invited_member"
+	membershipByDomain  = "eligible_to_join_by_email_domain"
+	defaultOrganization = "Organization"
+	maxOrganizationName = 128 // Bytes of a name or slug.
 )
 
 // discovery is the answer to a proven address.
@@ -210,7 +210,7 @@ var notSlug = regexp.MustCompile(`[^a-z0-9]+`)
 // freeSlug derives a slug that no other organization has.
 func (c *call) freeSlug(name string) string {
 	slug := strings.Trim(notSlug.ReplaceAllString(strings.ToLower(name), "-"), "-")
-	if len(slug) < 2 || len(slug) > maxOrganizationNames {
+	if len(slug) < 2 || len(slug) > maxOrganizationName {
 		slug = "organization"
 	}
 	if _, taken := c.tx.FindOrganization(slug); taken {

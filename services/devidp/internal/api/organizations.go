@@ -67,8 +67,8 @@ var (
 
 // apply checks the settings and puts them into org, which is not stored here.
 func (c *call) apply(org *state.Organization, o organizationSettings) error {
-	if o.Name != nil && (*o.Name == "" || len(*o.Name) > maxOrganizationNames) {
-		return badRequest("invalid_organization_name", "The name must have from 1 to %d bytes.", maxOrganizationNames)
+	if o.Name != nil && (*o.Name == "" || len(*o.Name) > maxOrganizationName) {
+		return badRequest("invalid_organization_name", "The name must have from 1 to %d bytes.", maxOrganizationName)
 	}
 	if o.Slug != nil && *o.Slug != org.Slug {
 		if !slugForm.MatchString(*o.Slug) {

@@ -22,7 +22,7 @@ func (c *call) identify(sessionToken, sessionJWT string) (identity, error) {
 	}
 	var id string
 	if sessionToken != "" {
-		id, _ = c.mac.SessionID(sessionToken) // An invalid token has the id of no session.
+		id = c.mac.SessionID(sessionToken)
 	} else {
 		var err error
 		if id, err = c.tokens.SessionID(sessionJWT); err != nil {

@@ -61,12 +61,13 @@ func (m MAC) SessionToken(sessionID string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(sessionID)) + "." + base64.RawURLEncoding.EncodeToString(m.sum("session", sessionID))
 }
 
-// SessionID returns the session that an untampered token is for.
-func (m MAC) SessionID(token string) (string, bool) {
-	encoded, _, found := strings.Cut(token, ".")
+// SessionID returns the session that a token is for, and an empty one, which no session has, for a token that was not
+// made here. The whole token is compared, not its parts, so that there is one spelling of it only.
+func (m MAC) SessionID(token string) string {
+	encoded, _, _ := strings.Cut(token, ".")
 	id, err := base64.RawURLEncoding.DecodeString(encoded)
-	if !found || err != nil {
-		return "", false
+	if err != nil || !hmac.Equal([]byte(token), []byte(m.SessionToken(string(id)))) {
+		return ""
 	}
-	return string(id), hmac.Equal([]byte(token), []byte(m.SessionToken(string(id))))
+	return string(id)
 }

@@ -14,7 +14,7 @@
 //
 // A stored value is a CRC-32C of the stored key and the value, then the value:
 // bbolt guards its two meta pages by checksums, and nothing else. Another
-// bucket holds the schema version and the epoch.
+// bucket holds the schema version and the epoch in the same form.
 //
 // # Commits
 //
@@ -190,8 +190,10 @@ func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.WriteTo(contextWriter{ctx, w}); err != nil {
-		return fmt.Errorf("writing the backup: %w", err)
+	out := &contextWriter{ctx: ctx, w: w}
+	if _, err := tx.WriteTo(out); err != nil {
+		// bbolt keeps of the writer's error only its words.
+		return fmt.Errorf("writing the backup: %w", errors.Join(out.err, err))
 	}
 	return nil
 }
@@ -237,15 +239,20 @@ func (e *Engine) begin() (*bolt.Tx, error) {
 	return tx, nil
 }
 
-// contextWriter fails once its context has ended.
+// contextWriter fails once its context has ended, and keeps the first error.
 type contextWriter struct {
 	ctx context.Context
 	w   io.Writer
+	err error
 }
 
-func (c contextWriter) Write(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
+func (c *contextWriter) Write(p []byte) (n int, err error) {
+	if c.err == nil {
+		c.err = c.ctx.Err()
 	}
-	return c.w.Write(p)
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, c.err = c.w.Write(p)
+	return n, c.err
 }

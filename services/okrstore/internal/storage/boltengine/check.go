@@ -41,6 +41,8 @@ const (
 	pageIDSize        = 8
 	// freelistInMeta is where a meta page names the page of the free list.
 	freelistInMeta = pageHeaderSize + 32
+	// transactionInMeta is where it names the transaction that wrote it.
+	transactionInMeta = pageHeaderSize + 48
 	// manyElements stands in for a count that needs more than its two bytes.
 	manyElements = 0xffff
 )
@@ -66,13 +68,11 @@ func checkTree(tx *bolt.Tx, file io.ReaderAt, l limit) error {
 	t := &tree{file: file, pageSize: pageSize, pages: uint64(tx.Size()) / uint64(pageSize), limit: l}
 	t.claimed = make([]uint64, t.pages/64+1)
 
-	// The newest state is that of the meta page with the parity of its
-	// transaction; bbolt has checked that page's checksum.
-	meta := make([]byte, pageSize)
-	if _, err := file.ReadAt(meta, int64(tx.ID()%2)*int64(pageSize)); err != nil {
-		return fmt.Errorf("reading the meta page: %w", err)
+	freelist, err := t.freelistID(uint64(tx.ID()))
+	if err != nil {
+		return err
 	}
-	if err := t.freelist(binary.NativeEndian.Uint64(meta[freelistInMeta:])); err != nil {
+	if err := t.freelist(freelist); err != nil {
 		return err
 	}
 	if err := t.walk(uint64(tx.Cursor().Bucket().Root()), nil, nil); err != nil {
@@ -134,6 +134,21 @@ func (t *tree) read(id uint64) (page []byte, kind uint16, err error) {
 		}
 	}
 	return page, binary.NativeEndian.Uint16(page[8:]), nil
+}
+
+// freelistID returns the page of the free list from the meta page of a
+// transaction. bbolt has chosen that one by its checksum.
+func (t *tree) freelistID(transaction uint64) (uint64, error) {
+	meta := make([]byte, t.pageSize)
+	for id := range int64(2) {
+		if _, err := t.file.ReadAt(meta, id*int64(t.pageSize)); err != nil {
+			return 0, fmt.Errorf("reading meta page %d: %w", id, err)
+		}
+		if binary.NativeEndian.Uint64(meta[transactionInMeta:]) == transaction {
+			return binary.NativeEndian.Uint64(meta[freelistInMeta:]), nil
+		}
+	}
+	return 0, damage("no meta page of transaction %d", transaction)
 }
 
 // freelist claims the page of the free list and the pages that it lists.

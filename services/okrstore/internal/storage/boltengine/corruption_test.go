@@ -13,26 +13,20 @@ import (
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
 )
 
-// Where bbolt's file format (version 2) has what these tests damage: a page
-// begins with its id (8 bytes), its kind (2), the number of its elements (2)
-// and of its overflow pages (4). A meta page goes on with magic, version, page
-// size, flags, root page and sequence, free list page, high-water mark,
-// transaction id and checksum.
+// Where a page has what these tests damage; check.go has the rest.
 const (
-	kindAt         = 8
-	overflowAt     = 12
-	elementsAt     = 16
-	metaFreelistAt = elementsAt + 32
-	metaTxidAt     = elementsAt + 48
-	branchKind     = 1
-	leafKind       = 2
+	kindAt     = 8
+	overflowAt = 12
+	elementsAt = pageHeaderSize
+
+	highWaterInMeta = freelistInMeta + 8
 )
 
 var pageSize = os.Getpagesize()
 
 // storeContent returns the bytes of a store file that has leaves, branches and
-// free pages, and what its organization "o" holds.
-func storeContent(t *testing.T) (content []byte, records map[string]string) {
+// free pages, its epoch, and what its organization "o" holds.
+func storeContent(t *testing.T) (content []byte, epoch string, records map[string]string) {
 	t.Helper()
 	path := newPath(t)
 	e := openEngine(t, Config{Path: path})
@@ -58,7 +52,9 @@ func storeContent(t *testing.T) (content []byte, records map[string]string) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return readFile(t, path), records
+	// Behind the high-water mark is room that bbolt took in advance.
+	content = readFile(t, path)
+	return content[:pageSize*int(binary.NativeEndian.Uint64(newestMeta(content)[highWaterInMeta:]))], e.Epoch(), records
 }
 
 // pages yields the offsets of the pages that say they are of this kind, also
@@ -66,20 +62,25 @@ func storeContent(t *testing.T) (content []byte, records map[string]string) {
 func pages(content []byte, kind uint16) []int {
 	var found []int
 	for at := 2 * pageSize; at+pageSize <= len(content); at += pageSize {
-		if binary.LittleEndian.Uint16(content[at+kindAt:]) == kind {
+		if binary.NativeEndian.Uint16(content[at+kindAt:]) == kind {
 			found = append(found, at)
 		}
 	}
 	return found
 }
 
+// newestMeta returns the meta page of the newest state.
+func newestMeta(content []byte) []byte {
+	first, second := content[:pageSize], content[pageSize:2*pageSize]
+	if binary.NativeEndian.Uint64(second[transactionInMeta:]) > binary.NativeEndian.Uint64(first[transactionInMeta:]) {
+		return second
+	}
+	return first
+}
+
 // freelist returns the offset of the free list of the newest state.
 func freelist(content []byte) int {
-	meta := content[:pageSize]
-	if second := content[pageSize:]; binary.LittleEndian.Uint64(second[metaTxidAt:]) > binary.LittleEndian.Uint64(meta[metaTxidAt:]) {
-		meta = second
-	}
-	return int(binary.LittleEndian.Uint64(meta[metaFreelistAt:])) * pageSize
+	return pageSize * int(binary.NativeEndian.Uint64(newestMeta(content)[freelistInMeta:]))
 }
 
 func TestDamagedFilesAreRefusedAndLeftAlone(t *testing.T) {
@@ -117,8 +118,8 @@ func TestDamagedFilesAreRefusedAndLeftAlone(t *testing.T) {
 			return content
 		},
 		"both metas with a flipped bit": func(content []byte) []byte {
-			content[metaFreelistAt] ^= 1
-			content[pageSize+metaFreelistAt] ^= 1
+			content[freelistInMeta] ^= 1
+			content[pageSize+freelistInMeta] ^= 1
 			return content
 		},
 		"all but the metas random": func(content []byte) []byte {
@@ -141,19 +142,19 @@ func TestDamagedFilesAreRefusedAndLeftAlone(t *testing.T) {
 		"a flipped bit in a key": func(content []byte) []byte {
 			return bytes.ReplaceAll(content, []byte("key-123"), []byte("key-122"))
 		},
-		"leaves that are called branches": onEach(leafKind, func(page []byte) { page[kindAt] = branchKind }),
-		"leaves of no kind":               onEach(leafKind, func(page []byte) { page[kindAt] = 0x40 }),
-		"leaves with another id":          onEach(leafKind, func(page []byte) { page[0]++ }),
-		"leaves that never end": onEach(leafKind, func(page []byte) {
+		"leaves that are called branches": onEach(leafPage, func(page []byte) { page[kindAt] = branchPage }),
+		"leaves of no kind":               onEach(leafPage, func(page []byte) { page[kindAt] = 0x40 }),
+		"leaves with another id":          onEach(leafPage, func(page []byte) { page[0]++ }),
+		"leaves that never end": onEach(leafPage, func(page []byte) {
 			copy(page[overflowAt:], "\xff\xff\xff\x7f")
 		}),
-		"leaf elements that point far away": onEach(leafKind, func(page []byte) {
+		"leaf elements that point far away": onEach(leafPage, func(page []byte) {
 			copy(page[elementsAt+4:], "\xff\xff\xff\x7f")
 		}),
-		"branches that point beyond the file": onEach(branchKind, func(page []byte) {
+		"branches that point beyond the file": onEach(branchPage, func(page []byte) {
 			copy(page[elementsAt+8:], "\xff\xff\xff\xff")
 		}),
-		"branches that point to themselves": onEach(branchKind, func(page []byte) {
+		"branches that point to themselves": onEach(branchPage, func(page []byte) {
 			copy(page[elementsAt+8:elementsAt+16], page[:8])
 		}),
 		"a free list of no kind":   onFreelist(func(page []byte) { page[kindAt] = 0 }),
@@ -163,7 +164,7 @@ func TestDamagedFilesAreRefusedAndLeftAlone(t *testing.T) {
 		}),
 		"a free list that forgets a page": onFreelist(func(page []byte) { page[kindAt+2]-- }),
 	}
-	original, _ := storeContent(t)
+	original, _, _ := storeContent(t)
 	for name, damage := range tests {
 		t.Run(name, func(t *testing.T) {
 			content := damage(bytes.Clone(original))
@@ -190,7 +191,7 @@ func TestDamagedFilesAreRefusedAndLeftAlone(t *testing.T) {
 // One meta page may be half written when the power fails: then the state
 // before that commit, which nobody was told of, counts.
 func TestOneBadMetaPageIsSurvived(t *testing.T) {
-	original, _ := storeContent(t)
+	original, _, _ := storeContent(t)
 	for meta := range 2 {
 		content := bytes.Clone(original)
 		clear(content[meta*pageSize : (meta+1)*pageSize])
@@ -198,23 +199,28 @@ func TestOneBadMetaPageIsSurvived(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		openEngine(t, Config{Path: path})
+		e := openEngine(t, Config{Path: path})
+		// Two commits, and both meta pages are written again.
+		for i := range 2 {
+			if err := e.Update(t.Context(), "o", puts(i+1, 1)[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
 // Wherever a byte behind the meta pages is wrong: either it matters to nobody,
 // and all records are there, or the file is refused.
 func TestNoFlippedByteGoesUnnoticed(t *testing.T) {
-	original, records := storeContent(t)
+	original, epoch, records := storeContent(t)
 	seed := [2]uint64{rand.Uint64(), rand.Uint64()}
 	t.Logf("seed %v", seed)
 	random := rand.New(rand.NewPCG(seed[0], seed[1]))
-	used := bytes.LastIndexFunc(original, func(r rune) bool { return r != 0 })
 	path := t.TempDir() + "/okr.db"
 	refusals := 0
 	for range 200 {
 		content := bytes.Clone(original)
-		at := 2*pageSize + random.IntN(used-2*pageSize)
+		at := 2*pageSize + random.IntN(len(original)-2*pageSize)
 		content[at] ^= byte(1 + random.IntN(255))
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
@@ -240,8 +246,8 @@ func TestNoFlippedByteGoesUnnoticed(t *testing.T) {
 			}
 			return nil
 		})
-		if err := errors.Join(err, e.Close()); err != nil || missing != 0 {
-			t.Errorf("byte %d went unnoticed: %d records are missing, %v", at, missing, err)
+		if err := errors.Join(err, e.Close()); err != nil || missing != 0 || e.Epoch() != epoch {
+			t.Errorf("byte %d went unnoticed: %d records are missing, epoch %q, %v", at, missing, e.Epoch(), err)
 		}
 		checkFile(t, path)
 	}

@@ -32,11 +32,10 @@ func createVersion1(tx *bolt.Tx) error {
 	if _, err := tx.CreateBucket(recordsBucket); err != nil {
 		return fmt.Errorf("creating the records bucket: %w", err)
 	}
-	meta, err := tx.CreateBucket(metaBucket)
-	if err != nil {
+	if _, err := tx.CreateBucket(metaBucket); err != nil {
 		return fmt.Errorf("creating the meta bucket: %w", err)
 	}
-	return meta.Put(epochKey, newEpoch())
+	return putMeta(tx, epochKey, newEpoch())
 }
 
 // migrate runs the steps that the file has not seen, each in one transaction.
@@ -48,7 +47,7 @@ func migrate(db *bolt.DB, version int, steps []migration) error {
 				return err
 			}
 			next := binary.BigEndian.AppendUint64(nil, uint64(version+1))
-			return tx.Bucket(metaBucket).Put(schemaKey, next)
+			return putMeta(tx, schemaKey, next)
 		})
 		if err != nil {
 			return fmt.Errorf("migrating from schema %d to %d: %w", version, version+1, err)
@@ -65,19 +64,22 @@ func schemaVersion(tx *bolt.Tx, known int) (int, error) {
 	if meta == nil {
 		return 0, damage("a bbolt file, but not of an okr-store")
 	}
-	value := meta.Get(schemaKey)
+	value, err := unseal(schemaKey, meta.Get(schemaKey))
+	if err != nil {
+		return 0, fmt.Errorf("schema version: %w", err)
+	}
 	if len(value) != 8 {
-		return 0, damage("no schema version")
+		return 0, damage("the schema version is not a number")
 	}
 	version := binary.BigEndian.Uint64(value)
-	if version == 0 {
-		return 0, damage("schema version 0")
-	}
 	if version > uint64(known) {
 		return 0, fmt.Errorf("%w: schema %d, and this program knows %d", storage.ErrNewerSchema, version, known)
 	}
-	if tx.Bucket(recordsBucket) == nil || len(meta.Get(epochKey)) == 0 {
-		return 0, damage("records or epoch are missing")
+	if _, err := unseal(epochKey, meta.Get(epochKey)); err != nil {
+		return 0, fmt.Errorf("epoch: %w", err)
+	}
+	if tx.Bucket(recordsBucket) == nil {
+		return 0, damage("the records are missing")
 	}
 	return int(version), nil
 }
@@ -85,16 +87,22 @@ func schemaVersion(tx *bolt.Tx, known int) (int, error) {
 // readEpoch returns the file's epoch, after it has set a new one if asked to.
 func readEpoch(db *bolt.DB, renew bool) (epoch string, err error) {
 	if renew {
-		err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(epochKey, newEpoch()) })
+		err = db.Update(func(tx *bolt.Tx) error { return putMeta(tx, epochKey, newEpoch()) })
 		if err != nil {
 			return "", fmt.Errorf("setting a new epoch: %w", err)
 		}
 	}
 	err = db.View(func(tx *bolt.Tx) error {
-		epoch = string(tx.Bucket(metaBucket).Get(epochKey))
-		return nil
+		value, err := unseal(epochKey, tx.Bucket(metaBucket).Get(epochKey))
+		epoch = string(value)
+		return err
 	})
 	return epoch, err
+}
+
+// putMeta writes a value of the meta bucket, in the form of a record's.
+func putMeta(tx *bolt.Tx, key, value []byte) error {
+	return tx.Bucket(metaBucket).Put(key, seal(key, value))
 }
 
 // newEpoch returns 26 random letters and digits: at least 128 bits, so that no

@@ -14,8 +14,8 @@ import (
 type Reader interface {
 	// Get returns the value of key, or [storage.ErrNotFound].
 	Get(key []byte) ([]byte, error)
-	// Range does what [storage.Tx.Range] says, except that a Limit is only a
-	// hint: the Reader may yield more.
+	// Range does what [storage.Tx.Range] says, except that it must ignore the
+	// Limit: writes laid over it may hide some of its pairs.
 	Range(r storage.Range) iter.Seq2[storage.KV, error]
 }
 
@@ -59,9 +59,6 @@ func merge(base Reader, writes []Write, r storage.Range) iter.Seq2[storage.KV, e
 		writes = slices.Clone(writes)
 		slices.Reverse(writes)
 	}
-	// A delete hides a pair of base, so base must be able to yield more than
-	// the limit.
-	r.Limit = 0
 	return func(yield func(storage.KV, error) bool) {
 		next := 0
 		for kv, err := range base.Range(r) {

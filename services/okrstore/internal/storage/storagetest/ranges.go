@@ -121,8 +121,10 @@ func testWriteInLoop(t *testing.T, f Factory) {
 	e := f.New(t)
 	put(t, e, organization, "a", "1", "b", "1", "c", "1")
 	update(t, e, func(tx storage.Tx) error {
-		if err := tx.Put([]byte("ab"), []byte("1")); err != nil {
-			return err
+		for _, key := range []string{"ab", "bb", "cb", "d", "e"} {
+			if err := tx.Put([]byte(key), []byte("1")); err != nil {
+				return err
+			}
 		}
 		var got []string
 		for kv, err := range tx.Range(storage.Range{}) {
@@ -137,12 +139,13 @@ func testWriteInLoop(t *testing.T, f Factory) {
 				return err
 			}
 		}
-		if want := []string{"a=1", "ab=1", "b=1", "c=1"}; !slices.Equal(got, want) {
+		if want := []string{"a=1", "ab=1", "b=1", "bb=1", "c=1", "cb=1", "d=1", "e=1"}; !slices.Equal(got, want) {
 			t.Errorf("the loop saw %q, want %q", got, want)
 		}
 		return nil
 	})
-	wantContent(t, e, organization, "a=1", "a+=2", "ab=1", "ab+=2", "b=1", "b+=2", "c+=2")
+	wantContent(t, e, organization, "a=1", "a+=2", "ab=1", "ab+=2", "b=1", "b+=2", "bb=1", "bb+=2",
+		"c+=2", "cb=1", "cb+=2", "d=1", "d+=2", "e=1", "e+=2")
 }
 
 func testRangeAgain(t *testing.T, f Factory) {

@@ -1,0 +1,236 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+)
+
+// signedIn is the answer of a sign-in that is complete.
+func signedIn() *authzv1.SignIn {
+	return &authzv1.SignIn{
+		Step:        authzv1.SignInStep_SIGN_IN_STEP_DONE,
+		Credentials: &authzv1.SessionCredentials{SessionToken: "new-session", SessionJwt: "new-jwt"},
+	}
+}
+
+// begin starts a sign-in with Google and answers the cookie that the browser keeps, and the challenge that left.
+func (w *world) begin(path string) (cookie, challenge string) {
+	w.t.Helper()
+	r := w.do(ask{path: path})
+	location, err := url.Parse(r.Header.Get("Location"))
+	if r.StatusCode != http.StatusSeeOther || err != nil || location.Host != "stytch.example" {
+		w.t.Fatalf("status %d, Location %q", r.StatusCode, r.Header.Get("Location"))
+	}
+	c := r.setCookies()["okr_pkce"]
+	if c == nil || !c.HttpOnly || c.MaxAge != 600 || c.SameSite != http.SameSiteLaxMode {
+		w.t.Fatalf("the cookie of the start is %v", c)
+	}
+	return c.Name + "=" + c.Value, location.Query().Get("challenge")
+}
+
+func TestASignInThatWasStartedHereIsFinishedAtOnce(t *testing.T) {
+	w := start(t)
+	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
+	cookie, challenge := w.begin("/signin/google?return=/docs%23types")
+	r := w.do(ask{path: "/authenticate?stytch_token_type=discovery_oauth&token=tok-1", header: http.Header{"Cookie": {cookie}}})
+	if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/docs#types" {
+		t.Errorf("status %d, Location %q: %s", r.StatusCode, r.Header.Get("Location"), r.body)
+	}
+	if r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("the answer to a link with a token has the headers %v", r.Header)
+	}
+	cookies := r.setCookies()
+	if cookies["okr_session"].Value != "new-session" || cookies["okr_pkce"].MaxAge >= 0 {
+		t.Errorf("the cookies are %v", cookies)
+	}
+	w.authz.change(func(f *fakeAuthz) {
+		sum := sha256.Sum256([]byte(f.redirect.GetCodeVerifier()))
+		if got := base64.RawURLEncoding.EncodeToString(sum[:]); got != challenge {
+			t.Errorf("the verifier's challenge is %s, and %s left", got, challenge)
+		}
+		if f.redirect.GetToken() != "tok-1" {
+			t.Errorf("authz got %v", f.redirect)
+		}
+	})
+}
+
+func TestASignInThatHasToChooseAnOrganizationGoesOnInTheApp(t *testing.T) {
+	w := start(t)
+	w.authz.change(func(f *fakeAuthz) {
+		f.signIn = &authzv1.SignIn{
+			Step:        authzv1.SignInStep_SIGN_IN_STEP_CHOOSE_ORGANIZATION,
+			Credentials: &authzv1.SessionCredentials{IntermediateSessionToken: "ist"},
+		}
+	})
+	for path, want := range map[string]string{
+		"/signin/google":                      "/",
+		"/signin/google?return=/docs%3Fa%3D1": "/?return=%2Fdocs%3Fa%3D1",
+	} {
+		cookie, _ := w.begin(path)
+		r := w.do(ask{path: "/authenticate?stytch_token_type=discovery_oauth&token=t", header: http.Header{"Cookie": {cookie}}})
+		if r.Header.Get("Location") != want || r.setCookies()["okr_signin"].Value != "ist" {
+			t.Errorf("Location %q, want %q; cookies %v", r.Header.Get("Location"), want, r.setCookies())
+		}
+	}
+}
+
+func TestReturnPathsStayHere(t *testing.T) {
+	w := start(t)
+	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
+	for _, target := range []string{
+		"https://evil.example/", "//evil.example/", "///evil.example", `/\evil.example`, `\\evil.example`, "/\t/evil.example",
+		"/\n/evil.example", "javascript:alert(1)", "evil.example", "/%2f%2fevil\x00", "", "/ok\r\nSet-Cookie: a=b", "/" + strings.Repeat("x", 3000),
+	} {
+		cookie, _ := w.begin("/signin/google?return=" + url.QueryEscape(target))
+		r := w.do(ask{path: "/authenticate?stytch_token_type=sso&token=t", header: http.Header{"Cookie": {cookie}}})
+		if got := r.Header.Get("Location"); got != "/" {
+			t.Errorf("the return path %q leads to %q", target, got)
+		}
+	}
+	t.Run("also when the cookie was tampered with", func(t *testing.T) {
+		forged := base64.RawURLEncoding.EncodeToString([]byte(`{"verifier":"v","return":"//evil.example","expire":"2999-01-01T00:00:00Z"}`))
+		r := w.do(ask{path: "/authenticate?stytch_token_type=sso&token=t", header: http.Header{"Cookie": {"okr_pkce=" + forged}}})
+		if got := r.Header.Get("Location"); got != "/" {
+			t.Errorf("Location: %q", got)
+		}
+	})
+}
+
+func TestLinksThatWereNotStartedHereAskFirst(t *testing.T) {
+	w := start(t)
+	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
+	started, _ := w.begin("/signin/google")
+	expired := base64.RawURLEncoding.EncodeToString([]byte(`{"verifier":"v","return":"/","expire":"2020-01-01T00:00:00Z"}`))
+	for _, test := range []struct{ name, kind, cookie string }{
+		{"a Google sign-in from elsewhere", "discovery_oauth", ""},
+		{"single sign-on from elsewhere", "sso", ""},
+		{"an invitation", "multi_tenant_magic_links", ""},
+		{"an invitation while another sign-in is under way", "multi_tenant_magic_links", started},
+		{"a sign-in that was started too long ago", "discovery_oauth", "okr_pkce=" + expired},
+		{"a cookie of garbage", "discovery_oauth", "okr_pkce=!!!"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := *w
+			w.t = t
+			w.authz.change(func(f *fakeAuthz) { f.redirect = nil })
+			r := w.do(ask{path: "/authenticate?stytch_token_type=" + test.kind + "&token=tok-%3Cb%3E", header: http.Header{"Cookie": {test.cookie}}})
+			if r.StatusCode != http.StatusOK || !strings.Contains(r.body, `<form method="post" action="/authenticate">`) {
+				t.Errorf("status %d: %s", r.StatusCode, r.body)
+			}
+			if strings.Contains(r.body, "tok-<b>") || !strings.Contains(r.body, "tok-&lt;b&gt;") {
+				t.Error("the token is not escaped in the page")
+			}
+			w.authz.change(func(f *fakeAuthz) {
+				if f.redirect != nil {
+					t.Errorf("the token was used before anyone was asked: %v", f.redirect)
+				}
+			})
+		})
+	}
+}
+
+func TestConfirmedLinks(t *testing.T) {
+	const form = "stytch_token_type=multi_tenant_magic_links&token=invite-1"
+	post := func(w *world, body string, header http.Header) reply {
+		return w.do(ask{method: "POST", path: "/authenticate", kind: "application/x-www-form-urlencoded", body: body, header: header})
+	}
+	w := start(t)
+	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
+	t.Run("a confirmation from our page signs in, without a verifier", func(t *testing.T) {
+		r := post(w, form, http.Header{"Sec-Fetch-Site": {"same-origin"}, "Origin": {w.url}})
+		if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/" || r.setCookies()["okr_session"] == nil {
+			t.Errorf("status %d: %s", r.StatusCode, r.body)
+		}
+		w.authz.change(func(f *fakeAuthz) {
+			if f.redirect.GetToken() != "invite-1" || f.redirect.GetCodeVerifier() != "" {
+				t.Errorf("authz got %v", f.redirect)
+			}
+			f.redirect = nil
+		})
+	})
+	t.Run("a confirmation from another site does nothing", func(t *testing.T) {
+		r := post(w, form, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}})
+		if r.StatusCode != http.StatusForbidden || len(r.Cookies()) != 0 || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("status %d, cookies %v", r.StatusCode, r.Cookies())
+		}
+		w.authz.change(func(f *fakeAuthz) {
+			if f.redirect != nil {
+				t.Error("the token was used")
+			}
+		})
+	})
+	t.Run("a token in the address of the POST does not count", func(t *testing.T) {
+		r := w.do(ask{method: "POST", path: "/authenticate?" + form, kind: "application/x-www-form-urlencoded", body: "a=b"})
+		if r.StatusCode != http.StatusBadRequest {
+			t.Errorf("status %d", r.StatusCode)
+		}
+	})
+	t.Run("a form that is too large is refused", func(t *testing.T) {
+		if r := post(w, form+"&x="+strings.Repeat("x", 60_000), nil); r.StatusCode != http.StatusBadRequest {
+			t.Errorf("status %d", r.StatusCode)
+		}
+	})
+}
+
+func TestSignInsThatFailSayWhyOnAPage(t *testing.T) {
+	w := start(t)
+	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
+	cookie, _ := w.begin("/signin/google")
+	for _, test := range []struct {
+		name, path string
+		alter      func(*fakeAuthz)
+		status     int
+		text       string
+	}{
+		{"a link that was used", "/authenticate?stytch_token_type=sso&token=used", nil, 401, "used before"},
+		{"no token", "/authenticate?stytch_token_type=sso", nil, 400, "not a complete sign-in link"},
+		{"an unknown kind", "/authenticate?stytch_token_type=nope&token=t", nil, 400, "not a complete sign-in link"},
+		{"an organization without single sign-on", "/signin/sso?organization=nope", nil, 404, "No single sign-on"},
+		{"an organization that asks for another method", "/authenticate?stytch_token_type=sso&token=t", func(f *fakeAuthz) {
+			f.signIn = &authzv1.SignIn{Step: authzv1.SignInStep_SIGN_IN_STEP_AUTHENTICATE_AGAIN, AllowedAuthMethods: []string{"google_oauth"}}
+		}, 403, "google oauth"},
+		{"an organization that asks for a second factor", "/authenticate?stytch_token_type=sso&token=t", func(f *fakeAuthz) {
+			f.signIn = &authzv1.SignIn{Step: authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR}
+		}, 403, "second factor"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := *w
+			w.t = t
+			if test.alter != nil {
+				w.authz.change(test.alter)
+			}
+			r := w.do(ask{path: test.path, header: http.Header{"Cookie": {cookie}}})
+			if r.StatusCode != test.status || !strings.Contains(r.body, test.text) || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+				t.Errorf("status %d, want %d with %q: %s", r.StatusCode, test.status, test.text, r.body)
+			}
+		})
+	}
+	t.Run("authz that is away", func(t *testing.T) {
+		w := start(t, func(c *Config) { c.AuthzAddr = "127.0.0.1:1" })
+		r := w.do(ask{path: "/signin/google"})
+		if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" || strings.Contains(r.body, "127.0.0.1") {
+			t.Errorf("status %d: %s", r.StatusCode, r.body)
+		}
+	})
+}
+
+func TestErrorsOfSigningInKeepTheirReason(t *testing.T) {
+	w := start(t)
+	w.authz.change(func(f *fakeAuthz) {
+		f.failure = rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED, "expired")
+	})
+	r := w.do(ask{method: "POST", path: "/api/v1/session:refresh", session: "ceo-session"})
+	w.wantFault(r, 401, "TOKEN_EXPIRED")
+	w.wantFault(w.do(ask{method: "POST", path: "/api/v1/session:sendEmailCode", body: `{"emailAddress":"not an address"}`}), 400, "FIELD_INVALID")
+}

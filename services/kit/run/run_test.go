@@ -1,0 +1,172 @@
+package run_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/df0f9dda/okr-manager/services/kit/run"
+)
+
+// asProgram makes the test binary run the program below instead of the tests.
+const asProgram = "RUN_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		program()
+	}
+	os.Exit(m.Run())
+}
+
+type settings struct {
+	Mode string `env:"RUN_TEST_MODE" envDefault:"wait"`
+}
+
+func (s settings) Validate() error {
+	if !slices.Contains([]string{"wait", "fail", "hang"}, s.Mode) {
+		return fmt.Errorf("RUN_TEST_MODE is %q", s.Mode)
+	}
+	return nil
+}
+
+// program is what a box's main looks like.
+func program() {
+	run.Main("box", func(ctx context.Context, s settings) error {
+		fmt.Println("serving")
+		switch s.Mode {
+		case "fail":
+			return errors.New("the disk is full")
+		case "hang":
+			<-ctx.Done()
+			fmt.Println("stopping")
+			<-make(chan struct{})
+			return nil
+		default:
+			<-ctx.Done()
+			return ctx.Err()
+		}
+	}, run.Command{
+		Name: "echo", Summary: "print the arguments",
+		Run: func(_ context.Context, args []string, stdio run.Stdio) error {
+			if len(args) == 0 {
+				return fmt.Errorf("%w: echo needs an argument", run.ErrUsage)
+			}
+			in, err := io.ReadAll(stdio.In)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(stdio.Out, "%s %s\n", strings.Join(args, " "), in)
+			return err
+		},
+	}, run.Command{
+		Name: "canceled", Summary: "fail as if it had been stopped",
+		Run: func(context.Context, []string, run.Stdio) error { return context.Canceled },
+	})
+}
+
+// command is the program; one that does not end by itself is killed after a while.
+func command(t *testing.T, args []string, env ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(append(os.Environ(), asProgram+"=1"), env...)
+	return cmd
+}
+
+func TestThePrograms(t *testing.T) {
+	for _, test := range []struct {
+		name                    string
+		args                    []string
+		env                     string
+		code                    int
+		out, err                string // a part of what is printed
+		notServing, printsUsage bool
+	}{
+		{name: "a service that fails exits with 1 and says why", env: "RUN_TEST_MODE=fail", code: 1, out: "serving", err: "box: the disk is full\n"},
+		{name: "a mistake in the configuration exits with 2 before serving", env: "RUN_TEST_MODE=dance", code: 2, err: `RUN_TEST_MODE is "dance"`, notServing: true},
+		{name: "a command gets its arguments and its input", args: []string{"echo", "a", "b"}, out: "a b input\n", notServing: true},
+		{name: "a command needs no valid configuration", args: []string{"echo", "a"}, env: "RUN_TEST_MODE=dance", out: "a input\n"},
+		{name: "a command's misuse exits with 2", args: []string{"echo"}, code: 2, err: "echo needs an argument"},
+		{name: "an unknown command exits with 2 and lists those there are", args: []string{"ehco"}, code: 2, err: `there is no command "ehco"`, printsUsage: true, notServing: true},
+		{name: "an unknown flag exits with 2", args: []string{"-verbose"}, code: 2, err: `there is no command "-verbose"`, printsUsage: true, notServing: true},
+		{name: "help exits with 0 and lists the commands", args: []string{"help"}, out: "print the arguments", notServing: true},
+		{name: "so does --help", args: []string{"--help"}, out: "usage: box", notServing: true},
+		{name: "being canceled without a signal is a failure", args: []string{"canceled"}, code: 1, err: "context canceled"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := command(t, test.args, test.env)
+			var stdout, stderr strings.Builder
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("input"), &stdout, &stderr
+			err := cmd.Run()
+			if cmd.ProcessState == nil {
+				t.Fatal(err)
+			}
+			if code := cmd.ProcessState.ExitCode(); code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			if !strings.Contains(stdout.String(), test.out) || !strings.Contains(stderr.String(), test.err) {
+				t.Errorf("it printed %q and to stderr %q", &stdout, &stderr)
+			}
+			if test.notServing && strings.Contains(stdout.String(), "serving") {
+				t.Error("it served")
+			}
+			if test.printsUsage && !strings.Contains(stderr.String(), "box echo") {
+				t.Errorf("it did not say what there is: %q", &stderr)
+			}
+		})
+	}
+}
+
+func TestSignalsStopAProgram(t *testing.T) {
+	// What a script starts in the background inherits that SIGINT is ignored, and would hand that on to the programs here;
+	// a signal that is caught is back at its default in a new program.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, os.Interrupt)
+	defer signal.Stop(caught)
+	for _, test := range []struct {
+		name    string
+		mode    string
+		signals []os.Signal
+		want    string // of os.ProcessState
+	}{
+		{"an interrupt stops it with 0", "wait", []os.Signal{os.Interrupt}, "exit status 0"},
+		{"SIGTERM stops it with 0", "wait", []os.Signal{syscall.SIGTERM}, "exit status 0"},
+		{"a second interrupt ends one that does not stop", "hang", []os.Signal{os.Interrupt, os.Interrupt}, "signal: interrupt"},
+		{"a second SIGTERM, too", "hang", []os.Signal{syscall.SIGTERM, syscall.SIGTERM}, "signal: terminated"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := command(t, nil, "RUN_TEST_MODE="+test.mode)
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(stdout)
+			for _, sent := range test.signals { // each after the line that says that the one before took effect
+				if !lines.Scan() {
+					t.Fatalf("the program ended early: %v", lines.Err())
+				}
+				if err := cmd.Process.Signal(sent); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = cmd.Wait() // the state says it all
+			if got := cmd.ProcessState.String(); got != test.want {
+				t.Errorf("it ended with %q, want %q", got, test.want)
+			}
+		})
+	}
+}
