@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/df0f9dda/okr-manager/services/kit/config"
 )
 
 // Config is everything that can be set. The fields that do not come from the environment may stay zero.
@@ -22,13 +24,13 @@ type Config struct {
 	AllowNonLoopback bool `env:"OKR_DEVIDP_ALLOW_NON_LOOPBACK"`
 
 	// ProjectID must be that of a test environment.
-	ProjectID   string `env:"OKR_STYTCH_PROJECT_ID" envDefault:"project-test-00000000-0000-4000-8000-000000000000"`
-	Secret      Secret `env:"OKR_STYTCH_SECRET" envDefault:"secret-test-local-only"`
-	PublicToken string `env:"OKR_STYTCH_PUBLIC_TOKEN" envDefault:"public-token-test-local-only"`
+	ProjectID   string        `env:"OKR_STYTCH_PROJECT_ID" envDefault:"project-test-00000000-0000-4000-8000-000000000000"`
+	Secret      config.Secret `env:"OKR_STYTCH_SECRET" envDefault:"secret-test-local-only"`
+	PublicToken string        `env:"OKR_STYTCH_PUBLIC_TOKEN" envDefault:"public-token-test-local-only"`
 
 	// WorkspaceKeyID and WorkspaceKeySecret are the credentials of the management API.
-	WorkspaceKeyID     string `env:"OKR_STYTCH_WORKSPACE_KEY_ID" envDefault:"workspace-key-test-local"`
-	WorkspaceKeySecret Secret `env:"OKR_STYTCH_WORKSPACE_KEY_SECRET" envDefault:"workspace-secret-test-local-only"`
+	WorkspaceKeyID     string        `env:"OKR_STYTCH_WORKSPACE_KEY_ID" envDefault:"workspace-key-test-local"`
+	WorkspaceKeySecret config.Secret `env:"OKR_STYTCH_WORKSPACE_KEY_SECRET" envDefault:"workspace-secret-test-local-only"`
 
 	// AuthorizationURL is the application's consent page, which the OAuth metadata names.
 	AuthorizationURL string `env:"OKR_DEVIDP_AUTHORIZATION_URL" envDefault:"http://localhost:3000/oauth/authorize"`
@@ -109,20 +111,3 @@ func loopbackAddr(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return !ok || tcp.IP.IsLoopback() // Whatever is not TCP, such as a pipe in a test, stays on the machine.
 }
-
-// Secret is a string that does not print itself.
-type Secret string
-
-const redacted = "REDACTED"
-
-// String implements fmt.Stringer.
-func (Secret) String() string { return redacted }
-
-// GoString implements fmt.GoStringer.
-func (Secret) GoString() string { return redacted }
-
-// LogValue implements slog.LogValuer.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText implements encoding.TextMarshaler.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

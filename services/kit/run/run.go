@@ -16,8 +16,9 @@ import (
 
 // Exit codes of every program.
 const (
-	exitFailure = 1
-	exitUsage   = 2
+	exitFailure   = 1
+	exitUsage     = 2
+	exitImpatient = 130 // ended by a second signal, as shells say it of SIGINT
 )
 
 // ErrUsage marks errors of the command line: the program exits with 2 instead of 1.
@@ -42,8 +43,15 @@ type Stdio struct {
 // Main runs a program: without arguments it loads the configuration and serves until SIGINT or SIGTERM; with one it runs
 // that command. A second signal ends the process at once. Main does not return.
 func Main[C any](name string, serve func(context.Context, C) error, commands ...Command) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // from here on a second signal has its default effect
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals
+		os.Exit(exitImpatient)
+	}()
 	stdio := Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	code := dispatch(ctx, name, os.Args[1:], stdio, func(ctx context.Context) error {
 		c, err := config.Load[C]()
