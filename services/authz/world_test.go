@@ -187,7 +187,10 @@ func (p *proxy) total(prefix string) int {
 // The ways in which Stytch can misbehave.
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func hang(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // after which the server notices when the client goes away
+	<-r.Context().Done()
+}
 
 func answering(code int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
