@@ -25,7 +25,6 @@ const keySetPath = "GET /v1/b2b/sessions/jwks/"
 func misbehaviors() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"hangs up":                   hangUp,
-		"hangs":                      hang,
 		"is broken":                  answering(http.StatusInternalServerError, `{"status_code":500,"error_type":"internal_server_error"}`),
 		"has too much to do":         answering(http.StatusTooManyRequests, `{"status_code":429,"error_type":"too_many_requests"}`),
 		"does not know us":           answering(http.StatusUnauthorized, `{"status_code":401,"error_type":"unauthorized_credentials"}`),

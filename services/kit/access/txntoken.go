@@ -25,6 +25,8 @@ import (
 
 // Transaction tokens follow the IETF draft "Transaction Tokens" (draft-ietf-oauth-transaction-tokens): a short-lived JWT
 // that carries identity and authorization from the edge that took a request to the service that fulfils it.
+//
+//nolint:gosec // names of a kind of token, not tokens
 const (
 	// TxnTokenType is the JWT header "typ".
 	TxnTokenType = "txntoken+jwt"

@@ -111,8 +111,8 @@ func TestASecretDoesNotPrint(t *testing.T) {
 	}
 	outputs["JSON"] = string(encoded)
 	var text, lines bytes.Buffer
-	slog.New(slog.NewTextHandler(&text, nil)).Info("start", "key", secret, "settings", s)
-	slog.New(slog.NewJSONHandler(&lines, nil)).Info("start", "key", secret, "settings", s)
+	slog.New(slog.NewTextHandler(&text, nil)).Info("start", slog.Any("key", secret), slog.Any("settings", s))
+	slog.New(slog.NewJSONHandler(&lines, nil)).Info("start", slog.Any("key", secret), slog.Any("settings", s))
 	outputs["slog text"], outputs["slog JSON"] = text.String(), lines.String()
 
 	for how, output := range outputs {

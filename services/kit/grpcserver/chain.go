@@ -3,6 +3,7 @@ package grpcserver
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -79,12 +80,13 @@ func (c *chain) describeStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServ
 	if err := ss.SetHeader(metadata.Pairs(telemetry.MetadataCorrelationID, telemetry.CorrelationID(ctx))); err != nil {
 		return fmt.Errorf("setting the correlation id: %w", err)
 	}
-	return next(srv, withContext(ss, ctx))
+	return next(srv, withContext(ctx, ss))
 }
 
 // panicked turns a panic into INTERNAL; the stack goes to the log.
 func (c *chain) panicked(ctx context.Context, recovered any) error {
-	c.cfg.Logger.ErrorContext(ctx, "panic", "panic", fmt.Sprint(recovered), "stack", string(debug.Stack()))
+	c.cfg.Logger.ErrorContext(ctx, "panic",
+		slog.String("panic", fmt.Sprint(recovered)), slog.String("stack", string(debug.Stack())))
 	return status.Error(codes.Internal, "internal error")
 }
 
@@ -128,7 +130,7 @@ func (c *chain) public(ctx context.Context, method string, err error) error {
 	}
 	st := rpcerr.Public(err)
 	if st.Code() == codes.Internal {
-		c.cfg.Logger.ErrorContext(ctx, "call failed", "method", method, "error", err.Error())
+		c.cfg.Logger.ErrorContext(ctx, "call failed", slog.String("method", method), slog.String("error", err.Error()))
 	}
 	return st.Err()
 }
@@ -179,7 +181,7 @@ func (c *chain) authorizeStream(srv any, ss grpc.ServerStream, info *grpc.Stream
 		timer := time.AfterFunc(time.Until(identity.Expire), func() { cancel(expired) })
 		defer timer.Stop()
 	}
-	err = next(srv, withContext(ss, ctx))
+	err = next(srv, withContext(ctx, ss))
 	if cause := context.Cause(ctx); cause != nil && ss.Context().Err() == nil {
 		return cause // also when the handler took the end of its context for success
 	}
@@ -203,7 +205,7 @@ type stream struct {
 	ctx context.Context
 }
 
-func withContext(ss grpc.ServerStream, ctx context.Context) grpc.ServerStream {
+func withContext(ctx context.Context, ss grpc.ServerStream) grpc.ServerStream {
 	return &stream{ss, ctx}
 }
 

@@ -114,11 +114,11 @@ func TestReflectionNeedsNoCredentialInBothVersions(t *testing.T) {
 		}
 	})
 	t.Run("v1alpha", func(t *testing.T) {
-		stream, err := reflectionv1alpha.NewServerReflectionClient(h.conn).ServerReflectionInfo(t.Context()) //nolint:staticcheck // older clients speak only this version
+		stream, err := reflectionv1alpha.NewServerReflectionClient(h.conn).ServerReflectionInfo(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := stream.Send(&reflectionv1alpha.ServerReflectionRequest{ //nolint:staticcheck // as above
+		if err := stream.Send(&reflectionv1alpha.ServerReflectionRequest{
 			MessageRequest: &reflectionv1alpha.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: "okr.v1.OkrService"}, //nolint:staticcheck // as above
 		}); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package grpcserver
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -27,7 +28,7 @@ func TestAServerThatStopsIsNotServing(t *testing.T) {
 			t.Errorf("%q is %v, %v", service, response, err)
 		}
 	}
-	if context.Cause(s.stopping) != errStopping {
+	if !errors.Is(context.Cause(s.stopping), errStopping) {
 		t.Errorf("streams end with %v", context.Cause(s.stopping))
 	}
 }

@@ -74,7 +74,7 @@ func Member(organization, member string, roles ...string) *authzv1.Principal {
 	}
 }
 
-// CEO, Manager and Employee are the three personas of the product in an organization.
+// CEO is the persona who may do everything; with Manager and Employee one of the three personas of the product.
 func CEO(organization string) *authzv1.Principal {
 	return Member(organization, "member-ceo-"+organization, "stytch_admin")
 }

@@ -41,13 +41,13 @@ func (s settings) Validate() error {
 // program is what a box's main looks like.
 func program() {
 	run.Main("box", func(ctx context.Context, s settings) error {
-		fmt.Println("serving")
+		fmt.Fprintln(os.Stdout, "serving")
 		switch s.Mode {
 		case "fail":
 			return errors.New("the disk is full")
 		case "hang":
 			<-ctx.Done()
-			fmt.Println("stopping")
+			fmt.Fprintln(os.Stdout, "stopping")
 			<-make(chan struct{})
 			return nil
 		default:

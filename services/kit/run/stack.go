@@ -18,9 +18,9 @@ type closer struct {
 	close func(context.Context) error
 }
 
-// Push adds a resource. close must return when its context ends.
-func (s *Stack) Push(name string, close func(context.Context) error) {
-	s.closers = append(s.closers, closer{name, close})
+// Push adds a resource. closeIt must return when its context ends.
+func (s *Stack) Push(name string, closeIt func(context.Context) error) {
+	s.closers = append(s.closers, closer{name, closeIt})
 }
 
 // Close closes everything, last in first out, also after an error, and joins the errors. A second Close does nothing.

@@ -23,7 +23,7 @@ func TestALogLineNamesTheServiceAndTheRequest(t *testing.T) {
 	}{
 		{"in a request", func() { logger.InfoContext(ctx, "m") }, map[string]any{"service": "okr-store", "correlation_id": "id-1", "level": "INFO"}},
 		{"outside a request", func() { logger.Warn("m") }, map[string]any{"service": "okr-store", "correlation_id": nil, "level": "WARN"}},
-		{"by a logger with attributes of its own", func() { logger.With("engine", "bolt").InfoContext(ctx, "m") }, map[string]any{"engine": "bolt", "correlation_id": "id-1"}},
+		{"by a logger with attributes of its own", func() { logger.With(slog.String("engine", "bolt")).InfoContext(ctx, "m") }, map[string]any{"engine": "bolt", "correlation_id": "id-1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out.Reset()

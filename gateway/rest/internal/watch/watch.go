@@ -101,7 +101,7 @@ func (s *stream) receive() (*okrv1.WatchChangesResponse, error) {
 		return nil, err
 	}
 	if cursor := m.GetCursor(); cursor != "" {
-		
+		s.req.AfterCursor = cursor
 	}
 	return m, nil
 }
