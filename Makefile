@@ -24,13 +24,19 @@ bench: ## measure each figure beside its floor, in one run
 	go run ./deploy/bench
 
 gen: $(BIN)/buf $(BIN)/protoc-gen-go ## generate Go and OpenAPI from the contract
-	buf format -w --path proto/access --path proto/authz --path proto/okr
+	buf format -w $(OWN_PROTO)
 	buf generate
 
 lint: $(BIN)/buf $(BIN)/golangci-lint breaking ## check the contract and the code
 	buf lint
-	buf format --exit-code --path proto/access --path proto/authz --path proto/okr >/dev/null
+	buf format --exit-code $(OWN_PROTO) >/dev/null
 	golangci-lint run $$(go list -m -f '{{.Dir}}/...')
+
+OWN_PROTO := --path proto/access --path proto/authz --path proto/okr
+
+breaking: $(BIN)/buf ## compare the contract with the one that was last released
+	buf build $(OWN_PROTO) --exclude-source-info -o $(BIN)/contract.binpb
+	buf breaking $(BIN)/contract.binpb --against proto/baseline.binpb
 
 modules: ## check that every module is tidy and builds by itself
 	@for m in $(MODULES); do \

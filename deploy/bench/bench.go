@@ -280,18 +280,26 @@ func plan(ctx context.Context, c *client, f *floors, dir string) ([]figure, erro
 				_, err := bare.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: objectives})
 				return err
 			}, floorName: "gRPC echo of the same bytes", least: 0.5},
-			figure{name: "REST GET", callers: callers, system: c.httpGet(c.publicURL+"/api/v1/objectives/"+c.objectives[0].GetId(), c.token),
-				floor: c.httpGet(f.httpURL, ""), floorName: "net/http, gRPC echo behind it"},
+			figure{
+				name: "REST GET", callers: callers, system: c.httpGet(c.publicURL+"/api/v1/objectives/"+c.objectives[0].GetId(), c.token),
+				floor: c.httpGet(f.httpURL, ""), floorName: "net/http, gRPC echo behind it",
+			},
 		)
 	}
 	return append(
 		figures,
-		figure{name: "durable write", callers: 1, system: c.write(), floor: single,
-			floorName: "gRPC echo, one bbolt Update", least: 1 / 1.5},
-		figure{name: "durable write", callers: writers, system: c.write(), floor: batch,
-			floorName: "gRPC echo, bbolt Batch", least: 1.5},
-		figure{name: "durable write", callers: writers, system: c.write(), floor: groupedWrites(grouped, rec, get), floorGroup: writers,
-			floorName: "64 gRPC echos, one bbolt Update of 64"},
+		figure{
+			name: "durable write", callers: 1, system: c.write(), floor: single,
+			floorName: "gRPC echo, one bbolt Update", least: 1 / 1.5,
+		},
+		figure{
+			name: "durable write", callers: writers, system: c.write(), floor: batch,
+			floorName: "gRPC echo, bbolt Batch", least: 1.5,
+		},
+		figure{
+			name: "durable write", callers: writers, system: c.write(), floor: groupedWrites(grouped, rec, get), floorGroup: writers,
+			floorName: "64 gRPC echos, one bbolt Update of 64",
+		},
 	), nil
 }
 

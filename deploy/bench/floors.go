@@ -21,7 +21,6 @@ import (
 // floors are the least that the same bytes cost: a gRPC server that answers a prepared message, a net/http server in
 // front of it, and bbolt itself.
 type floors struct {
-	grpc    okrv1.OkrServiceClient
 	httpURL string
 	closers run.Stack
 }

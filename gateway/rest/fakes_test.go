@@ -20,7 +20,6 @@ import (
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
-
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcserver"
 	"github.com/df0f9dda/okr-manager/services/kit/kittest"

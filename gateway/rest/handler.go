@@ -14,15 +14,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 
-	contract "github.com/df0f9dda/okr-manager/proto"
-	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
-	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
-
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/mux"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/problem"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/session"
 	"github.com/df0f9dda/okr-manager/gateway/rest/web"
+	contract "github.com/df0f9dda/okr-manager/proto"
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"

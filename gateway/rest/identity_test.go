@@ -13,7 +13,6 @@ import (
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
-
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
 

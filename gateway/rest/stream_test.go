@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
-
 	"github.com/df0f9dda/okr-manager/services/kit/kittest"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )

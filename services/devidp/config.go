@@ -44,7 +44,7 @@ type Config struct {
 
 	// Listener, if given, is used and closed by Run.
 	Listener net.Listener `env:"-"`
-	// Logger defaults to slog.Default().
+	// Logger is used instead of one that writes JSON to standard error.
 	Logger *slog.Logger `env:"-"`
 	// Clock defaults to time.Now.
 	Clock func() time.Time `env:"-"`

@@ -24,6 +24,7 @@ import (
 
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/api"
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/state"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 // stopped by ctx.
 func Run(ctx context.Context, cfg Config) (err error) {
 	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
+		cfg.Logger = telemetry.NewLogger(os.Stderr, slog.LevelInfo, "devidp")
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now

@@ -82,7 +82,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 	s.PublicURL = settings["OKR_PUBLIC_URL"]
 
 	if os.Getenv("OKR_STYTCH_PROJECT_ID") == "" {
-		if err := s.startDevidp(ctx, cfg, ports, settings); err != nil {
+		if err := s.startDevidp(cfg, ports, settings); err != nil {
 			return err
 		}
 	}
@@ -112,7 +112,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 }
 
 // startDevidp starts the identity provider and points the other boxes at it.
-func (s *Stack) startDevidp(ctx context.Context, cfg Config, ports *ports, settings map[string]string) error {
+func (s *Stack) startDevidp(cfg Config, ports *ports, settings map[string]string) error {
 	settings["OKR_DEVIDP_AUTHORIZATION_URL"] = s.PublicURL + "/oauth/authorize"
 	settings["OKR_DEVIDP_REDIRECT_ORIGINS"] = s.PublicURL
 	devidpConfig, err := config.LoadOver[devidp.Config](settings)

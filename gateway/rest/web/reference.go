@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -223,7 +224,7 @@ func curl(op operation) string {
 	if op.Streams {
 		out.WriteString(" -N -H 'Accept: text/event-stream'")
 	}
-	if op.Method != "GET" {
+	if op.Method != http.MethodGet {
 		out.WriteString(" -X " + op.Method)
 	}
 	if op.Body != nil {

@@ -119,7 +119,7 @@ func TestReflectionNeedsNoCredentialInBothVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := stream.Send(&reflectionv1alpha.ServerReflectionRequest{
-			MessageRequest: &reflectionv1alpha.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: "okr.v1.OkrService"}, //nolint:staticcheck // as above
+			MessageRequest: &reflectionv1alpha.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: "okr.v1.OkrService"},
 		}); err != nil {
 			t.Fatal(err)
 		}

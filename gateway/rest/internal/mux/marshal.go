@@ -5,15 +5,13 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	spb "google.golang.org/genproto/googleapis/rpc/status"
-
-	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
-
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/problem"
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 )
 
 // Content types of streams.

@@ -22,9 +22,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
-
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )

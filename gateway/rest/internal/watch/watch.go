@@ -16,7 +16,6 @@ import (
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
-
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
 

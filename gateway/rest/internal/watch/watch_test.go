@@ -14,10 +14,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/watch"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
-
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/watch"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
 

@@ -14,6 +14,9 @@ type Policy struct {
 	policy *rbac.Policy
 }
 
+// NewPolicy is a policy in the SDK's own form.
+func NewPolicy(p *rbac.Policy) *Policy { return &Policy{p} }
+
 // anyOrganization stands for the organization that the SDK's checks compare: the policy is the same for all of them.
 const anyOrganization = "any"
 
@@ -34,7 +37,7 @@ func (c *Client) Policy(ctx context.Context) (*Policy, error) {
 	}
 	for _, r := range answer.Policy.Roles {
 		if r.RoleID == RoleMember {
-			return &Policy{answer.Policy}, nil
+			return NewPolicy(answer.Policy), nil
 		}
 	}
 	return nil, nonsense(doing, "it does not have the role %s, which every policy has", RoleMember)

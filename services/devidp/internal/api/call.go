@@ -143,6 +143,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		ErrorDetails map[string]string `json:"error_details"`
 	}{
 		refusal.Type, refusal.Message,
-		"https://stytch.com/docs/b2b/api/errors#" + refusal.Type, map[string]string{},
+		"https://stytch.com/docs/b2b/api/errors#" + refusal.Type,
+		map[string]string{},
 	})
 }

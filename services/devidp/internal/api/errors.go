@@ -37,12 +37,12 @@ func notFound(errorType, format string, args ...any) *Error {
 	return refuse(http.StatusNotFound, errorType, format, args...)
 }
 
-func unauthorized(errorType, format string, args ...any) *Error {
-	return refuse(http.StatusUnauthorized, errorType, format, args...)
+func unauthorized(errorType, message string) *Error {
+	return refuse(http.StatusUnauthorized, errorType, "%s", message)
 }
 
-func forbidden(errorType, format string, args ...any) *Error {
-	return refuse(http.StatusForbidden, errorType, format, args...)
+func forbidden(errorType, message string) *Error {
+	return refuse(http.StatusForbidden, errorType, "%s", message)
 }
 
 // notEmulated refuses what Stytch would do and this provider does not.

@@ -4,9 +4,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/state"
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/token"
-	"github.com/google/uuid"
 )
 
 // Scopes that every project has. A member can always grant them.

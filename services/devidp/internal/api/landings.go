@@ -3,8 +3,9 @@ package api
 import (
 	"slices"
 
-	"github.com/df0f9dda/okr-manager/services/devidp/internal/state"
 	"github.com/google/uuid"
+
+	"github.com/df0f9dda/okr-manager/services/devidp/internal/state"
 )
 
 type authenticateDiscoveryOAuthRequest struct {

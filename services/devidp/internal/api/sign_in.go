@@ -91,7 +91,8 @@ func (p proof) portable() bool {
 // missing returns what the organization asks for beyond the proof, or nil.
 func (c *call) missing(p proof, org state.Organization) *primaryRequired {
 	for _, f := range p.factors {
-		method, local := "", true
+		var method string
+		local := true
 		switch {
 		case f.OIDCSSOFactor != nil:
 			method, local = "sso", c.hasConnection(org, f.OIDCSSOFactor.ProviderID)

@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/df0f9dda/okr-manager/services/devidp/internal/policy"
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
+
+	"github.com/df0f9dda/okr-manager/services/devidp/internal/policy"
 )
 
 //go:embed seed.json

@@ -128,8 +128,8 @@ func open(ctx context.Context, config Config, steps []migration) (*Engine, error
 		broken:  make(chan struct{}),
 	}
 	go e.write()
-	e.logger.InfoContext(ctx, "store file opened", "path", config.Path, "schema", len(steps),
-		"epoch", epoch, "fully_checked", f.fullyChecked, "duration", time.Since(start))
+	e.logger.InfoContext(ctx, "store file opened", slog.String("path", config.Path), slog.Int("schema", len(steps)),
+		slog.String("epoch", epoch), slog.Bool("fully_checked", f.fullyChecked), slog.Duration("duration", time.Since(start)))
 	return e, nil
 }
 
@@ -201,7 +201,7 @@ func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 // Close implements [storage.Engine].
 func (e *Engine) Close() (err error) {
 	e.closeOnce.Do(func() {
-		reason := error(storage.ErrClosed)
+		reason := storage.ErrClosed
 		e.down.Store(&reason)
 		close(e.closing)
 		<-e.stopped

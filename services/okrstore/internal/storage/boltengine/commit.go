@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 
@@ -251,7 +252,7 @@ func (e *Engine) breakDown(cause error) error {
 	close(e.broken)
 	e.hub.Close()
 	e.logger.Error("store file is in an unknown state after a failed commit; the process must be restarted",
-		"error", cause)
+		slog.String("error", cause.Error()))
 	return reason
 }
 
