@@ -8,7 +8,7 @@ MODULES := proto services gateway deploy
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench gen lint breaking modules ci
+.PHONY: help run test bench gen lint breaking modules tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -46,6 +46,8 @@ modules: ## check that every module is tidy and builds by itself
 
 ci: ## run everything that has to hold
 	.ci/run
+
+tools: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/golangci-lint $(BIN)/grpcurl ## build the tools that the other targets use
 
 # A tool is built again when its module changes.
 $(BIN)/buf: .tools/buf/go.mod .tools/buf/go.sum
