@@ -117,8 +117,11 @@ func TestAnAnswerWithoutEndIsNotReadToTheEnd(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	c := f.connected(t)
+	sent := make(chan int, 1)
 	f.answer("/v1/b2b/rbac/policy", func(w http.ResponseWriter, r *http.Request) {
-		for r.Context().Err() == nil {
+		megabytes := 0
+		defer func() { sent <- megabytes }()
+		for ; r.Context().Err() == nil && megabytes < 100; megabytes++ {
 			if _, err := fmt.Fprint(w, strings.Repeat(" ", 1<<20)); err != nil {
 				return
 			}
@@ -126,6 +129,9 @@ func TestAnAnswerWithoutEndIsNotReadToTheEnd(t *testing.T) {
 	})
 	if _, err := c.Policy(t.Context()); !errors.Is(err, stytch.ErrUnavailable) {
 		t.Errorf("got %v", err)
+	}
+	if megabytes := <-sent; megabytes >= 100 { // what is in flight when the client has had enough is far less
+		t.Errorf("all of it was read")
 	}
 }
 

@@ -90,16 +90,30 @@ func reply(status int, body string) http.HandlerFunc {
 
 // keySet publishes the signing key under the given ids.
 func (f *fake) keySet(ids ...string) http.HandlerFunc {
-	var set struct {
-		Keys []map[string]any `json:"keys"`
+	keys := make([]map[string]any, len(ids))
+	for i, id := range ids {
+		keys[i] = f.jwk(id)
 	}
-	for _, id := range ids {
-		set.Keys = append(set.Keys, map[string]any{
-			"kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,
-			"n": base64.RawURLEncoding.EncodeToString(f.key.N.Bytes()),
-			"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(f.key.E)).Bytes()),
-		})
+	return keySet(keys...)
+}
+
+// keySetWithout publishes the signing key without a field.
+func (f *fake) keySetWithout(field string) http.HandlerFunc {
+	key := f.jwk(keyID)
+	delete(key, field)
+	return keySet(key)
+}
+
+func (f *fake) jwk(id string) map[string]any {
+	return map[string]any{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,
+		"n": base64.RawURLEncoding.EncodeToString(f.key.N.Bytes()),
+		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(f.key.E)).Bytes()),
 	}
+}
+
+func keySet(keys ...map[string]any) http.HandlerFunc {
+	set := map[string]any{"keys": keys}
 	body, err := json.Marshal(set)
 	if err != nil {
 		panic(err)

@@ -154,6 +154,24 @@ func TestOneKindOfTokenDoesNotPassForTheOther(t *testing.T) {
 	}
 }
 
+// A key set may leave open what its keys are for, and then the SDK takes every algorithm that fits the key.
+func TestOtherAlgorithmsAreRefusedWhateverTheKeySetAllows(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.answer(keysPath, f.keySetWithout("alg"))
+	c := f.connected(t)
+	for kind, v := range verifiers(c) {
+		if err := v.verify(t, f.sign(t, v.claims())); err != nil {
+			t.Errorf("%s with RS256: %v", kind, err)
+		}
+		for _, method := range []jwt.SigningMethod{jwt.SigningMethodRS384, jwt.SigningMethodPS256} {
+			if err := v.verify(t, f.signAs(t, method, keyID, f.key, v.claims())); !errors.Is(err, stytch.ErrTokenInvalid) {
+				t.Errorf("%s with %s: got %v", kind, method.Alg(), err)
+			}
+		}
+	}
+}
+
 // The SDK cannot be told the time; what it lets pass is judged again.
 func TestATokenExpiresByTheClientsClock(t *testing.T) {
 	t.Parallel()
