@@ -313,27 +313,32 @@ func TestANewKeyIsPickedUpWhenATokenNamesIt(t *testing.T) {
 
 func TestCallersOnAColdStartShareOneFetchOfTheKeys(t *testing.T) {
 	i := newIssuer(t, "a")
-	release := make(chan struct{})
+	fetching, release := make(chan struct{}), make(chan struct{})
 	v := access.NewTxnVerifier(func(ctx context.Context) (string, error) {
+		close(fetching) // a second fetch panics
 		<-release
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
 		return i.jwks(ctx)
 	}, i.clock.Now)
 	token := i.sign(t, i.claims(principal(i.clock)))
 
-	canceled, cancel := context.WithCancel(t.Context())
-	cancel()
 	var wg sync.WaitGroup
-	for n := range 64 {
+	verify := func(ctx context.Context) {
 		wg.Go(func() {
-			ctx := t.Context()
-			if n == 0 {
-				ctx = canceled // who gives up must not fail the others
-			}
 			if _, err := v.Verify(ctx, token); err != nil {
 				t.Errorf("Verify: %v", err)
 			}
 		})
 	}
+	first, giveUp := context.WithCancel(t.Context())
+	verify(first)
+	<-fetching
+	for range 63 {
+		verify(t.Context())
+	}
+	giveUp() // must not fail the others
 	close(release)
 	wg.Wait()
 	if n := i.fetches.Load(); n != 1 {
