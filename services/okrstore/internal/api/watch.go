@@ -75,7 +75,10 @@ func (w *watch) run(ctx context.Context, afterCursor string, moved <-chan struct
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case _, open := <-moved:
-			if !open {
+			if !open { // by the end of ctx as well as by that of the engine
+				if err := context.Cause(ctx); err != nil {
+					return err
+				}
 				return stopping()
 			}
 		case <-w.beat.C:

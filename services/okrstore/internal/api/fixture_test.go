@@ -1,0 +1,253 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/grpcserver"
+	"github.com/df0f9dda/okr-manager/services/kit/kittest"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/memengine"
+)
+
+// Bearer tokens of the callers that every fixture knows. An agent acts for the CEO.
+const (
+	ceo             = "ceo"
+	manager         = "manager"
+	employee        = "employee"
+	globexCEO       = "globex-ceo"
+	objectivesAgent = "objectives-agent" // may do everything with objectives and nothing with key results
+	reporter        = "reporter"         // may read and update key results
+	reader          = "reader"           // may read both
+	fleeting        = "fleeting"         // the CEO with a credential that expires in a moment
+)
+
+const (
+	acme   = "acme"
+	globex = "globex"
+)
+
+// fixture is the service behind the production interceptors, on the model engine.
+type fixture struct {
+	okrv1.OkrServiceClient
+	t      *testing.T
+	server *Server
+	engine *memengine.Engine
+	clock  *clock
+}
+
+// clock is a clock that a test moves.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func callers() kittest.Authenticator {
+	chief := kittest.CEO(acme)
+	short := kittest.CEO(acme)
+	short.ExpireTime.Seconds = time.Now().Add(time.Second).Unix() + 1
+	return kittest.Authenticator{
+		ceo:             chief,
+		manager:         kittest.Manager(acme),
+		employee:        kittest.Employee(acme),
+		globexCEO:       kittest.CEO(globex),
+		objectivesAgent: kittest.Agent(chief, "manage:objectives"),
+		reporter:        kittest.Agent(chief, "report_kr_status"),
+		reader:          kittest.Agent(chief, "read:okrs"),
+		fleeting:        short,
+	}
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	return newFixtureOn(t, memengine.New(), 15*time.Second)
+}
+
+func newFixtureOn(t *testing.T, engine *memengine.Engine, heartbeat time.Duration) *fixture {
+	t.Helper()
+	server, clock := newServer(t, engine, heartbeat)
+	known := callers()
+	conn := kittest.Serve(t, grpcserver.Config{
+		Register:      func(r grpc.ServiceRegistrar) { okrv1.RegisterOkrServiceServer(r, server) },
+		Authenticator: known,
+		Grantors:      known,
+	})
+	return &fixture{okrv1.NewOkrServiceClient(conn), t, server, engine, clock}
+}
+
+func newServer(t testing.TB, engine storage.Engine, heartbeat time.Duration) (*Server, *clock) {
+	t.Helper()
+	clock := &clock{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
+	server, err := New(Config{
+		Engine:    engine,
+		Logger:    slog.New(slog.DiscardHandler),
+		Now:       clock.Now,
+		Heartbeat: heartbeat,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, clock
+}
+
+// as is the context of a call by one of the callers.
+func (f *fixture) as(caller string) context.Context {
+	return kittest.As(f.t.Context(), caller)
+}
+
+// directly is the context of a call that goes to the Server without gRPC and interceptors.
+func directly(ctx context.Context, p *authzv1.Principal) context.Context {
+	return access.WithPrincipal(telemetry.WithCorrelationID(ctx, "direct"), p)
+}
+
+func (f *fixture) createObjective(title string) *okrv1.Objective {
+	f.t.Helper()
+	return must(f.CreateObjective(f.as(ceo), &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: title}}))(f.t)
+}
+
+func (f *fixture) createKeyResult(objectiveID, title string) *okrv1.KeyResult {
+	f.t.Helper()
+	return must(f.CreateKeyResult(f.as(ceo), &okrv1.CreateKeyResultRequest{
+		ObjectiveId: objectiveID, KeyResult: &okrv1.KeyResult{Title: title},
+	}))(f.t)
+}
+
+func (f *fixture) getObjective(id string) *okrv1.Objective {
+	f.t.Helper()
+	return must(f.GetObjective(f.as(ceo), &okrv1.GetObjectiveRequest{ObjectiveId: id}))(f.t)
+}
+
+func (f *fixture) setAttainment(id string, attainment int32) *okrv1.KeyResult {
+	f.t.Helper()
+	return must(f.SetKeyResultAttainment(f.as(ceo), &okrv1.SetKeyResultAttainmentRequest{
+		KeyResultId: id, Attainment: &attainment,
+	}))(f.t)
+}
+
+// changes is the whole change log of the caller's organization as the caller sees it, oldest first.
+func (f *fixture) changes(caller string) []*okrv1.Change {
+	f.t.Helper()
+	var all []*okrv1.Change
+	eachPage(f.t, func(token string) string {
+		page := must(f.ListChanges(f.as(caller), &okrv1.ListChangesRequest{PageSize: 200, PageToken: token}))(f.t)
+		all = append(all, page.GetChanges()...)
+		return page.GetNextPageToken()
+	})
+	return all
+}
+
+// eachPage calls list with the token of each page; list returns that of the next one.
+func eachPage(t interface{ Fatal(args ...any) }, list func(token string) (next string)) {
+	const most = 10_000
+	token := ""
+	for range most {
+		if token = list(token); token == "" {
+			return
+		}
+	}
+	t.Fatal("the pages have no end")
+}
+
+// plant writes objectives into an organization's store without the service, to have a lot of data quickly.
+func (f *fixture) plant(organization string, objectives ...*okrv1.Objective) {
+	f.t.Helper()
+	for _, o := range objectives {
+		err := f.engine.Update(f.t.Context(), organization, func(tx storage.Tx) error {
+			return records{tx}.putObjective(o)
+		})
+		if err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// keys counts the keys with a prefix that an organization has.
+func (f *fixture) keys(organization, prefix string) int {
+	f.t.Helper()
+	n := 0
+	err := f.engine.View(f.t.Context(), organization, func(tx storage.Tx) error {
+		n = 0
+		for _, err := range tx.Range(storage.Range{Prefix: []byte(prefix)}) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return n
+}
+
+// must takes the result of a call that has to succeed.
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+func wantReason(t testing.TB, err error, code codes.Code, reason string) {
+	t.Helper()
+	if got := rpcerr.ReasonName(rpcerr.ReasonOf(err)); status.Code(err) != code || got != reason {
+		t.Errorf("got %v with reason %s, want %s with %s", err, got, code, reason)
+	}
+}
+
+func wantEqual(t testing.TB, got, want proto.Message) {
+	t.Helper()
+	if !proto.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// bigObjective has about 2 KB for each of its key results.
+func bigObjective(id string, keyResults int) *okrv1.Objective {
+	o := &okrv1.Objective{Id: id, Title: "Big", Etag: "E"}
+	for i := range keyResults {
+		o.KeyResults = append(o.KeyResults, &okrv1.KeyResult{
+			Id: fmt.Sprintf("kr_%s%04d", id, i), ObjectiveId: id, Title: longTitle(), Attainment: new(int32(i % 101)), Etag: "E",
+		})
+	}
+	return o
+}
+
+// longTitle is the longest title that the contract allows, in characters of four bytes.
+func longTitle() string {
+	title := make([]rune, 500)
+	for i := range title {
+		title[i] = '𝄞'
+	}
+	return string(title)
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+)
+
+// aimed calls one method at an objective and a key result.
+type aimed func(f *fixture, ctx context.Context, objectiveID, keyResultID string) (proto.Message, error)
+
+// methods has every method of the service.
+func methods() map[string]aimed {
+	return map[string]aimed{
+		"CreateObjective": func(f *fixture, ctx context.Context, _, _ string) (proto.Message, error) {
+			return f.CreateObjective(ctx, &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "Mine"}, RequestId: "same"})
+		},
+		"GetObjective": func(f *fixture, ctx context.Context, o, _ string) (proto.Message, error) {
+			return f.GetObjective(ctx, &okrv1.GetObjectiveRequest{ObjectiveId: o})
+		},
+		"ListObjectives": func(f *fixture, ctx context.Context, _, _ string) (proto.Message, error) {
+			return f.ListObjectives(ctx, &okrv1.ListObjectivesRequest{})
+		},
+		"UpdateObjective": func(f *fixture, ctx context.Context, o, _ string) (proto.Message, error) {
+			return f.UpdateObjective(ctx, &okrv1.UpdateObjectiveRequest{Objective: &okrv1.Objective{Id: o, Title: "Mine"}})
+		},
+		"DeleteObjective": func(f *fixture, ctx context.Context, o, _ string) (proto.Message, error) {
+			return f.DeleteObjective(ctx, &okrv1.DeleteObjectiveRequest{ObjectiveId: o})
+		},
+		"CreateKeyResult": func(f *fixture, ctx context.Context, o, _ string) (proto.Message, error) {
+			return f.CreateKeyResult(ctx, &okrv1.CreateKeyResultRequest{ObjectiveId: o, KeyResult: &okrv1.KeyResult{Title: "Mine"}})
+		},
+		"GetKeyResult": func(f *fixture, ctx context.Context, _, k string) (proto.Message, error) {
+			return f.GetKeyResult(ctx, &okrv1.GetKeyResultRequest{KeyResultId: k})
+		},
+		"ListKeyResults": func(f *fixture, ctx context.Context, o, _ string) (proto.Message, error) {
+			if _, err := f.ListKeyResults(ctx, &okrv1.ListKeyResultsRequest{ObjectiveId: o}); err != nil {
+				return nil, err
+			}
+			return f.ListKeyResults(ctx, &okrv1.ListKeyResultsRequest{})
+		},
+		"UpdateKeyResult": func(f *fixture, ctx context.Context, _, k string) (proto.Message, error) {
+			return f.UpdateKeyResult(ctx, &okrv1.UpdateKeyResultRequest{KeyResult: &okrv1.KeyResult{Id: k, Title: "Mine"}})
+		},
+		"SetKeyResultAttainment": func(f *fixture, ctx context.Context, _, k string) (proto.Message, error) {
+			return f.SetKeyResultAttainment(ctx, &okrv1.SetKeyResultAttainmentRequest{KeyResultId: k, Attainment: new(int32(9))})
+		},
+		"DeleteKeyResult": func(f *fixture, ctx context.Context, _, k string) (proto.Message, error) {
+			return f.DeleteKeyResult(ctx, &okrv1.DeleteKeyResultRequest{KeyResultId: k})
+		},
+		"ListChanges": func(f *fixture, ctx context.Context, _, _ string) (proto.Message, error) {
+			return f.ListChanges(ctx, &okrv1.ListChangesRequest{})
+		},
+		"WatchChanges": func(f *fixture, ctx context.Context, _, _ string) (proto.Message, error) {
+			stream, err := f.WatchChanges(ctx, &okrv1.WatchChangesRequest{})
+			if err != nil {
+				return nil, err
+			}
+			return stream.Recv()
+		},
+	}
+}
+
+// For every method: what it answers about another organization's ids is what it answers about ids that never were, no
+// answer has a word of the other organization, and the other organization stays as it was.
+func TestEveryMethodKeepsOrganizationsApart(t *testing.T) {
+	all := methods()
+	service := okrv1.File_okr_v1_okr_service_proto.Services().ByName("OkrService").Methods()
+	for i := range service.Len() {
+		if all[string(service.Get(i).Name())] == nil {
+			t.Errorf("%s is not tested", service.Get(i).Name())
+		}
+	}
+	for name, call := range all {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			o := must(f.CreateObjective(f.as(ceo), &okrv1.CreateObjectiveRequest{
+				Objective: &okrv1.Objective{Title: "Secret of Acme"}, RequestId: "same",
+			}))(t)
+			k := f.createKeyResult(o.GetId(), "Secret of Acme")
+			before, log := f.getObjective(o.GetId()), len(f.changes(ceo))
+
+			foreign, foreignErr := call(f, f.as(globexCEO), o.GetId(), k.GetId())
+			_, unknownErr := call(f, f.as(globexCEO), unknownObjective, unknownKeyResult)
+			if a, b := status.Convert(foreignErr), status.Convert(unknownErr); !proto.Equal(a.Proto(), b.Proto()) {
+				t.Errorf("a foreign id gets %v, an unknown one %v", a, b)
+			}
+			if foreignErr == nil {
+				if text := foreign.(interface{ String() string }).String(); strings.Contains(text, "Secret") || strings.Contains(text, o.GetId()) {
+					t.Errorf("the answer is %s", text)
+				}
+			} else if status.Code(foreignErr) != codes.NotFound {
+				t.Errorf("a foreign id gets %v", foreignErr)
+			}
+			wantEqual(t, f.getObjective(o.GetId()), before)
+			if n := len(f.changes(ceo)); n != log {
+				t.Errorf("the other organization's log grew by %d", n-log)
+			}
+		})
+	}
+}
+
+func TestDamagedRecordsAreInternalErrorsThatTellTheCallerNothing(t *testing.T) {
+	f := newFixture(t)
+	o := f.createObjective("Grow")
+	k := f.createKeyResult(o.GetId(), "By ten")
+	document, index := objectiveKey(o.GetId()), keyResultKey(k.GetId())
+	elsewhere := must(encode(wrapperspb.String(f.createObjective("Other").GetId())))(t)
+	tests := map[string]struct{ key, value []byte }{
+		"an objective in an unknown format":      {document, []byte{99}},
+		"an objective that is cut short":         {document, []byte{formatMessage, 0x0a, 0x7f}},
+		"an empty objective":                     {document, nil},
+		"an index entry in an unknown format":    {index, []byte{99}},
+		"an index entry for the wrong objective": {index, elsewhere},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var good []byte
+			swap := func(value []byte) {
+				t.Helper()
+				err := f.engine.Update(t.Context(), acme, func(tx storage.Tx) error {
+					var err error
+					if good, err = tx.Get(test.key); err != nil {
+						return err
+					}
+					return tx.Put(test.key, value)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			swap(test.value)
+			_, err := f.GetKeyResult(f.as(ceo), &okrv1.GetKeyResultRequest{KeyResultId: k.GetId()})
+			if status.Code(err) != codes.Internal || status.Convert(err).Message() != "internal error" {
+				t.Errorf("got %v", err)
+			}
+			swap(good)
+			must(f.GetKeyResult(f.as(ceo), &okrv1.GetKeyResultRequest{KeyResultId: k.GetId()}))(t)
+		})
+	}
+}
+
+func TestACallWithoutAnIdentityIsRefusedAlsoBehindTheInterceptors(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.server.GetObjective(t.Context(), &okrv1.GetObjectiveRequest{ObjectiveId: unknownObjective})
+	wantReason(t, err, codes.Unauthenticated, "TOKEN_MISSING")
+	_, err = f.server.DeleteObjective(t.Context(), &okrv1.DeleteObjectiveRequest{ObjectiveId: unknownObjective})
+	wantReason(t, err, codes.Unauthenticated, "TOKEN_MISSING")
+}
