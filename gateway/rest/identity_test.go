@@ -99,6 +99,10 @@ func TestWhatEachServiceMaySee(t *testing.T) {
 	if md := w.authz.metadataOf("GetSession"); strings.Join(md.Get("authorization"), "") != "Bearer reader-token" || len(md.Get("session-token")) != 0 {
 		t.Errorf("for an agent, authz got %v", md)
 	}
+	w.do(ask{method: http.MethodDelete, path: "/api/v1/session", bearer: "session-jwt"}) // nobody has said that it is an access token
+	if md := w.authz.metadataOf("RevokeSession"); len(md.Get("authorization"))+len(md.Get("session-jwt")) != 0 {
+		t.Errorf("for a logout by bearer, authz got %v", md)
+	}
 	w.do(ask{path: "/api/v1/objectives", header: cookies})
 	if _, md := w.store.last(); len(md.Get("session-token"))+len(md.Get("edge-key"))+len(md.Get("authorization")) != 0 || len(md.Get("txn-token")) != 1 {
 		t.Errorf("the store got %v", md)

@@ -203,6 +203,9 @@ func TestATokenStopsInTheSecondOfItsExpiry(t *testing.T) {
 	} {
 		w.clock.set(0)
 		expire := w.authenticate(req).GetPrincipal().GetExpireTime().AsTime()
+		if name != "an access token" && time.Until(expire) > 5*time.Minute {
+			t.Errorf("%s expires at %s: with its session", name, expire)
+		}
 		asked := w.proxy.total("")
 		w.clock.set(time.Until(expire) + time.Millisecond)
 		w.refuse(req, expired)

@@ -98,6 +98,23 @@ func TestWhileStytchFailsTheLastVerdictServesAndNobodyIsCalledUnauthenticated(t 
 	}
 }
 
+func TestAVerdictServesNoLongerThanTheLimitThoughTheRestOfStytchAnswers(t *testing.T) {
+	t.Parallel()
+	for what, path := range map[string]string{"sessions": "/v1/b2b/sessions/authenticate", "members": "/v1/b2b/organizations/"} {
+		w := newWorld(t, nil)
+		req := bySessionToken(w.signIn(devidptest.MaxEmail, devidptest.Acme))
+		if what == "members" {
+			req = byAccessToken(w.idp.MintAgent(devidptest.Max, "manage:krs").AccessToken)
+		}
+		w.authenticate(req)
+		w.proxy.behave(path, hangUp)
+		w.clock.set(4*time.Minute + 59*time.Second)
+		w.authenticate(req)
+		w.clock.set(5*time.Minute + time.Second)
+		w.refuse(req, unavailable)
+	}
+}
+
 func TestWhileStytchHangsNobodyWaitsForEver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -1,6 +1,7 @@
 package authz_test
 
 import (
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/df0f9dda/okr-manager/services/devidp/devidptest"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/config"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
 
 const acmeMembers = "/v1/b2b/organizations/" + devidptest.Acme + "/members/"
@@ -171,7 +173,11 @@ func TestALogoutWhileAQuestionIsOnItsWayIsNotForgotten(t *testing.T) {
 		})
 	})
 	var tasks sync.WaitGroup
-	tasks.Go(func() { _, _ = w.authz.Authenticate(t.Context(), bySession(c)) })
+	tasks.Go(func() {
+		if _, err := w.authz.Authenticate(t.Context(), bySession(c)); rpcerr.ReasonOf(err) != invalid {
+			t.Errorf("who was waiting got %v", err)
+		}
+	})
 	<-answered // Stytch has said yes, and it has not arrived yet
 	if _, err := w.sessions.RevokeSession(w.with(c), &authzv1.RevokeSessionRequest{}); err != nil {
 		t.Fatal(err)
@@ -185,15 +191,34 @@ func TestLoggingOutWithoutASessionSucceeds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	agent := w.idp.MintAgent(devidptest.Ada, "read:okrs")
+	tampered := w.signIn(devidptest.AdaEmail, devidptest.Acme).GetSessionJwt()
+	tampered = tampered[:len(tampered)-4] + "AAAA"
 	for name, c := range map[string]*authzv1.SessionCredentials{
 		"nothing":       {},
 		"garbage token": {SessionToken: "garbage"},
 		"garbage JWT":   {SessionJwt: "garbage"},
+		"forged JWT":    {SessionJwt: tampered},
 		"access token":  {SessionJwt: agent.AccessToken},
 	} {
 		if _, err := w.sessions.RevokeSession(w.with(c), &authzv1.RevokeSessionRequest{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if n := w.proxy.total("POST /v1/b2b/sessions/revoke"); n != 1 {
+		t.Errorf("Stytch was asked %d times, want once, for the token that might have been one", n)
+	}
 	w.authenticate(byAccessToken(agent.AccessToken))
+}
+
+// An access token goes on saying what was granted when it was made.
+func TestAnAgentHasNoMoreScopesThanTheMemberGrantsNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	agent := w.idp.MintAgent(devidptest.Ada, "manage:krs", "manage:objectives")
+	w.proxy.behave("/v1/b2b/organizations/"+devidptest.Acme+"/members/", answering(http.StatusOK,
+		`{"status_code":200,"connected_apps":[{"connected_app_id":"`+agent.ClientID+`","name":"Less","scopes_granted":"openid manage:krs read:okrs"}]}`))
+	p := w.authenticate(byAccessToken(agent.AccessToken)).GetPrincipal()
+	if got := permits(p); got != "key_result:create key_result:read key_result:update key_result:delete" || p.GetClientName() != "Less" {
+		t.Errorf("%s may %q", p.GetClientName(), got)
+	}
 }

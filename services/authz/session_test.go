@@ -34,6 +34,7 @@ func TestABrowsersSessionIsRenewedWhereItsJWTIsNoLongerGood(t *testing.T) {
 		"no JWT":                             {bySessionToken(fresh), fresh.GetSessionToken()},
 		"a fresh JWT":                        {bySession(fresh), ""},
 		"a JWT alone, which is no browser's": {bySessionJWT(fresh), ""},
+		"an aging JWT alone":                 {bySessionJWT(aging), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 { // asked and remembered

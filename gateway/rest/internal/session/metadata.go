@@ -31,6 +31,8 @@ func (g *Gate) StoreMetadata(ctx context.Context, _ string) ([]string, error) {
 
 // AuthzMetadata is what authz may see: the edge's own key, by which it knows the surface, and for the calls that act
 // through a person's session that session itself. Asking who somebody is carries the credential in the request instead.
+// A bearer token goes on only where it was established that it is an access token: authz takes session JWTs as bearer,
+// too, and here they are for cookies alone.
 func AuthzMetadata(edgeKey config.Secret) func(context.Context, string) ([]string, error) {
 	return func(ctx context.Context, method string) ([]string, error) {
 		var pairs []string
@@ -51,7 +53,7 @@ func AuthzMetadata(edgeKey config.Secret) func(context.Context, string) ([]strin
 		add(access.MetadataSessionToken, session.GetSessionToken())
 		add(access.MetadataSessionJWT, session.GetSessionJwt())
 		add(access.MetadataIntermediateSessionToken, c.session.GetIntermediateSessionToken())
-		if c.token != "" {
+		if c.token != "" && c.answer != nil {
 			add(access.MetadataAuthorization, "Bearer "+c.token)
 		}
 		return pairs, nil

@@ -40,8 +40,6 @@ func credentialError(err error) error {
 		return nil
 	case errors.As(err, &ours), errors.Is(err, context.Canceled) && !errors.Is(err, stytch.ErrUnavailable):
 		return err
-	case errors.Is(err, stytch.ErrUnavailable):
-		return unavailable(err)
 	case errors.Is(err, stytch.ErrTokenExpired):
 		return rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED, "the credential has expired").Wrap(err)
 	case errors.Is(err, stytch.ErrTokenInvalid):

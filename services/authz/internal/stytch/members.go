@@ -2,7 +2,6 @@ package stytch
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -160,6 +159,3 @@ func (c *Client) SSOConnection(ctx context.Context, slug string) (connectionID s
 	}
 	return "", false, nil
 }
-
-// String implements fmt.Stringer without the e-mail address, for logs.
-func (m Member) String() string { return fmt.Sprintf("member %s of %s", m.ID, m.OrganizationID) }

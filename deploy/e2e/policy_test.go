@@ -1,0 +1,196 @@
+package e2e
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+)
+
+// What follows is the access policy of the product once more, in words of its own: neither the code that decides nor the
+// contract's options are asked. The table of outcomes is held against it.
+
+// grants say what a role or scope allows to do: with objectives, and with key results.
+type grants struct{ objective, keyResult string }
+
+const everything = "create read update delete"
+
+func roleGrants() map[string]grants {
+	return map[string]grants{
+		"stytch_admin":  {everything, everything},
+		"manager":       {"read", everything},
+		"stytch_member": {"read", "read update"},
+	}
+}
+
+func scopeGrants() map[string]grants {
+	return map[string]grants{
+		"read:okrs":         {"read", "read"},
+		"manage:objectives": {everything, ""},
+		"manage:krs":        {"", everything},
+		"report_kr_status":  {"", "read update"},
+	}
+}
+
+func (g grants) allow(permission string) bool {
+	resource, action, _ := strings.Cut(permission, ":")
+	actions := g.objective
+	if resource == "key_result" {
+		actions = g.keyResult
+	}
+	return slices.Contains(strings.Fields(actions), action)
+}
+
+// anyAllows says whether one of some roles or scopes allows something.
+func anyAllows(table map[string]grants, names []string, permission string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return table[name].allow(permission) })
+}
+
+// whoAllow are the roles or scopes that allow something, as an error lists them.
+func whoAllow(table map[string]grants, permission string) string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		if table[name].allow(permission) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// demand is what an RPC asks of its caller, and what its answer is to who may not know what the request is about.
+type demand struct {
+	// one lists the permissions of which one is needed; or it is one of anyone and the like.
+	one []string
+	// absent is the reason for a caller in whose organization there is no such thing; "" where the request names none.
+	absent string
+	// created is whether success creates something, emptied whether it leaves nothing to tell: for the status of HTTP.
+	created, emptied bool
+}
+
+const (
+	// anyone may call, and services do not look at credentials.
+	anyone = "anyone"
+	// anyoneAsOne may call, but not as two at once.
+	anyoneAsOne = "anyone with at most one credential"
+	// signingIn is anyone whose sign-in is under way, which browsers do: programs with a token have none at the edge.
+	signingIn = "anyone in the middle of a sign-in"
+	// signingInOrIn is the same or who has a session, for which the service reads the credential itself.
+	signingInOrIn = "anyone in the middle of a sign-in, or after it"
+	member        = "member"
+	inPerson      = "member in person"
+)
+
+const (
+	noObjective = "OBJECTIVE_NOT_FOUND"
+	noKeyResult = "KEY_RESULT_NOT_FOUND"
+)
+
+func demands() map[string]demand {
+	anything := []string{"objective:read", "key_result:read"}
+	return map[string]demand{
+		"okr.v1.OkrService/CreateObjective":        {one: []string{"objective:create"}, created: true},
+		"okr.v1.OkrService/GetObjective":           {one: []string{"objective:read"}, absent: noObjective},
+		"okr.v1.OkrService/ListObjectives":         {one: []string{"objective:read"}},
+		"okr.v1.OkrService/UpdateObjective":        {one: []string{"objective:update"}, absent: noObjective},
+		"okr.v1.OkrService/DeleteObjective":        {one: []string{"objective:delete"}, absent: noObjective, emptied: true},
+		"okr.v1.OkrService/CreateKeyResult":        {one: []string{"key_result:create"}, absent: noObjective, created: true},
+		"okr.v1.OkrService/GetKeyResult":           {one: []string{"key_result:read"}, absent: noKeyResult},
+		"okr.v1.OkrService/ListKeyResults":         {one: []string{"key_result:read"}, absent: noObjective},
+		"okr.v1.OkrService/UpdateKeyResult":        {one: []string{"key_result:update"}, absent: noKeyResult},
+		"okr.v1.OkrService/SetKeyResultAttainment": {one: []string{"key_result:update"}, absent: noKeyResult},
+		"okr.v1.OkrService/DeleteKeyResult":        {one: []string{"key_result:delete"}, absent: noKeyResult, emptied: true},
+		"okr.v1.OkrService/ListChanges":            {one: anything},
+		"okr.v1.OkrService/WatchChanges":           {one: anything},
+
+		"authz.v1.AuthzService/Authenticate":            {one: []string{anyone}},
+		"authz.v1.AuthzService/GetTransactionTokenKeys": {one: []string{anyone}},
+		"authz.v1.AuthzService/GetAccessPolicy":         {one: []string{anyone}},
+
+		"authz.v1.SessionService/SendEmailCode":               {one: []string{anyone}, emptied: true},
+		"authz.v1.SessionService/AuthenticateEmailCode":       {one: []string{anyone}},
+		"authz.v1.SessionService/StartOAuth":                  {one: []string{anyone}},
+		"authz.v1.SessionService/StartSso":                    {one: []string{anyone}},
+		"authz.v1.SessionService/AuthenticateRedirect":        {one: []string{anyone}},
+		"authz.v1.SessionService/ListDiscoveredOrganizations": {one: []string{signingInOrIn}},
+		"authz.v1.SessionService/JoinOrganization":            {one: []string{signingIn}},
+		"authz.v1.SessionService/CreateOrganization":          {one: []string{signingIn}},
+		"authz.v1.SessionService/SwitchOrganization":          {one: []string{inPerson}},
+		"authz.v1.SessionService/GetSession":                  {one: []string{member}},
+		"authz.v1.SessionService/RefreshSession":              {one: []string{inPerson}},
+		"authz.v1.SessionService/RevokeSession":               {one: []string{anyoneAsOne}, emptied: true},
+
+		"authz.v1.OrganizationService/GetOrganization": {one: []string{member}},
+		"authz.v1.OrganizationService/ListMembers":     {one: []string{member}},
+	}
+}
+
+// expect is what has to come of a valid call of an RPC, on a surface, by a caller.
+func expect(d demand, surface string, c *caller) outcome {
+	out := c.expect(d, surface)
+	if surface != "rest" {
+		return out
+	}
+	out.http = map[codes.Code]int{
+		codes.OK:               http.StatusOK,
+		codes.InvalidArgument:  http.StatusBadRequest,
+		codes.Unauthenticated:  http.StatusUnauthorized,
+		codes.PermissionDenied: http.StatusForbidden,
+		codes.NotFound:         http.StatusNotFound,
+	}[out.code]
+	switch {
+	case out.code == codes.OK && d.created:
+		out.http = http.StatusCreated
+	case out.code == codes.OK && d.emptied:
+		out.http = http.StatusNoContent
+	}
+	return out
+}
+
+// expect is the same without the status of HTTP.
+func (c *caller) expect(d demand, surface string) outcome {
+	const ambiguous = "CREDENTIALS_AMBIGUOUS"
+	refused := c.refused[surface]
+	if refused == ambiguous && (surface == "rest" || d.one[0] != anyone && d.one[0] != signingIn) {
+		return outcome{code: codes.InvalidArgument, reason: ambiguous} // the edge does not choose, whatever it is for
+	}
+	switch d.one[0] {
+	case signingIn, signingInOrIn:
+		switch {
+		case surface == "rest" && c.headers[surface].Get("Authorization") != "":
+			return outcome{code: codes.Unauthenticated, reason: "SIGN_IN_EXPIRED"}
+		case d.one[0] == signingInOrIn && slices.Contains(c.unreadable, surface):
+			return outcome{code: codes.Unauthenticated, reason: "TOKEN_INVALID"}
+		}
+		return outcome{}
+	case anyone, anyoneAsOne:
+		return outcome{}
+	}
+	switch {
+	case refused != "":
+		return outcome{code: codes.Unauthenticated, reason: refused}
+	case d.one[0] == member, d.one[0] == inPerson && !c.agent:
+		return outcome{}
+	case d.one[0] == inPerson:
+		return outcome{code: codes.PermissionDenied, reason: "SESSION_REQUIRED"}
+	}
+	byRole := func(p string) bool { return anyAllows(roleGrants(), c.roles, p) }
+	byBoth := func(p string) bool { return byRole(p) && (!c.agent || anyAllows(scopeGrants(), c.scopes, p)) }
+	switch i := slices.IndexFunc(d.one, byRole); {
+	case slices.ContainsFunc(d.one, byBoth) && c.elsewhere && d.absent != "":
+		return outcome{code: codes.NotFound, reason: d.absent}
+	case slices.ContainsFunc(d.one, byBoth):
+		return outcome{}
+	case i >= 0:
+		return outcome{
+			code: codes.PermissionDenied, reason: "SCOPE_MISSING",
+			help: map[string]string{"scopes": whoAllow(scopeGrants(), d.one[i])},
+		}
+	default:
+		return outcome{
+			code: codes.PermissionDenied, reason: "ROLE_MISSING",
+			help: map[string]string{"roles": whoAllow(roleGrants(), d.one[0])},
+		}
+	}
+}

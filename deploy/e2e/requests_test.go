@@ -1,0 +1,223 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+)
+
+// ids matches the ids of objectives and key results.
+var ids = regexp.MustCompile(`(okr|kr)_[0-9A-Za-z]{13}`)
+
+// requests makes a valid request of any RPC, about what is there: resources of the organization of ceo, and sign-ins that
+// are under way.
+type requests struct {
+	ceo *person
+	// elsewhere is another organization that every member can enter.
+	elsewhere string
+	// objective and keyResult stay; what a request may change or delete is made for it.
+	objective, keyResult string
+	// token is an access token, to ask about.
+	token string
+
+	made  atomic.Int64 // numbers what is made
+	wrote atomic.Int64 // counts changes of objectives and key results
+}
+
+// request is what a call needs: a message, and the intermediate session of a sign-in that is under way, if it needs one.
+type request struct {
+	message      proto.Message
+	intermediate string
+}
+
+func (r *requests) freshObjective(t *testing.T) string {
+	t.Helper()
+	r.wrote.Add(1)
+	return r.ceo.objective(t, fmt.Sprintf("Objective %d", r.made.Add(1)))
+}
+
+func (r *requests) freshKeyResult(t *testing.T) string {
+	t.Helper()
+	r.wrote.Add(1)
+	return r.ceo.keyResult(t, r.objective, fmt.Sprintf("Key result %d", r.made.Add(1)))
+}
+
+// of makes a request; false if the RPC is not known here, which is a row that misses.
+func (r *requests) of(t *testing.T, rpc string) (request, bool) {
+	t.Helper()
+	service, method, _ := strings.Cut(rpc, "/")
+	var message proto.Message
+	switch service {
+	case "okr.v1.OkrService":
+		message = r.ofStore(t, method)
+	case "authz.v1.SessionService":
+		return r.ofSession(t, method)
+	default:
+		message = r.ofAuthz(method)
+	}
+	return request{message: message}, message != nil
+}
+
+func (r *requests) ofStore(t *testing.T, method string) proto.Message {
+	t.Helper()
+	switch method {
+	case "CreateObjective":
+		return &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "Grow"}}
+	case "GetObjective":
+		return &okrv1.GetObjectiveRequest{ObjectiveId: r.objective}
+	case "ListObjectives":
+		return &okrv1.ListObjectivesRequest{PageSize: 2}
+	case "UpdateObjective":
+		return &okrv1.UpdateObjectiveRequest{Objective: &okrv1.Objective{Id: r.freshObjective(t), Title: "Grow faster"}}
+	case "DeleteObjective":
+		return &okrv1.DeleteObjectiveRequest{ObjectiveId: r.freshObjective(t)}
+	case "CreateKeyResult":
+		return &okrv1.CreateKeyResultRequest{ObjectiveId: r.freshObjective(t), KeyResult: &okrv1.KeyResult{Title: "By ten"}}
+	case "GetKeyResult":
+		return &okrv1.GetKeyResultRequest{KeyResultId: r.keyResult}
+	case "ListKeyResults":
+		return &okrv1.ListKeyResultsRequest{ObjectiveId: r.objective, PageSize: 2}
+	case "UpdateKeyResult":
+		return &okrv1.UpdateKeyResultRequest{KeyResult: &okrv1.KeyResult{Id: r.freshKeyResult(t), Title: "By twenty"}}
+	case "SetKeyResultAttainment":
+		return &okrv1.SetKeyResultAttainmentRequest{KeyResultId: r.freshKeyResult(t), Attainment: proto.Int32(40)}
+	case "DeleteKeyResult":
+		return &okrv1.DeleteKeyResultRequest{KeyResultId: r.freshKeyResult(t)}
+	case "ListChanges":
+		return &okrv1.ListChangesRequest{PageSize: 2}
+	case "WatchChanges":
+		return &okrv1.WatchChangesRequest{}
+	}
+	return nil
+}
+
+func (r *requests) ofAuthz(method string) proto.Message {
+	switch method {
+	case "Authenticate":
+		return &authzv1.AuthenticateRequest{Credential: &authzv1.AuthenticateRequest_AccessToken{AccessToken: r.token}}
+	case "GetTransactionTokenKeys":
+		return &authzv1.GetTransactionTokenKeysRequest{}
+	case "GetAccessPolicy":
+		return &authzv1.GetAccessPolicyRequest{}
+	case "GetOrganization":
+		return &authzv1.GetOrganizationRequest{}
+	case "ListMembers":
+		return &authzv1.ListMembersRequest{}
+	}
+	return nil
+}
+
+func (r *requests) ofSession(t *testing.T, method string) (request, bool) {
+	t.Helper()
+	switch method {
+	case "SendEmailCode":
+		return request{message: &authzv1.SendEmailCodeRequest{EmailAddress: r.address()}}, true
+	case "AuthenticateEmailCode":
+		email := r.address()
+		r.nobody(t).must(t, http.MethodPost, "/api/v1/session:sendEmailCode", `{"emailAddress":"`+email+`"}`)
+		return request{message: &authzv1.AuthenticateEmailCodeRequest{
+			EmailAddress: email, Code: r.ceo.system.provider.code(t, email),
+		}}, true
+	case "StartOAuth":
+		return request{message: r.startOAuth()}, true
+	case "StartSso":
+		start := r.startOAuth()
+		return request{message: &authzv1.StartSsoRequest{
+			OrganizationSlug: "acme", RedirectUri: start.GetRedirectUri(), CodeChallenge: start.GetCodeChallenge(),
+		}}, true
+	case "AuthenticateRedirect":
+		return request{message: &authzv1.AuthenticateRedirectRequest{
+			TokenType:    authzv1.RedirectTokenType_REDIRECT_TOKEN_TYPE_DISCOVERY_OAUTH,
+			Token:        r.comeBack(t),
+			CodeVerifier: verifier,
+		}}, true
+	case "ListDiscoveredOrganizations":
+		return request{&authzv1.ListDiscoveredOrganizationsRequest{}, r.underWay(t, r.address())}, true
+	case "JoinOrganization":
+		email := r.address()
+		r.ceo.system.provider.addMember(t, r.ceo.organization, email)
+		return request{&authzv1.JoinOrganizationRequest{OrganizationId: r.ceo.organization}, r.underWay(t, email)}, true
+	case "CreateOrganization":
+		return request{&authzv1.CreateOrganizationRequest{DisplayName: "Another"}, r.underWay(t, r.address())}, true
+	case "SwitchOrganization":
+		return request{message: &authzv1.SwitchOrganizationRequest{OrganizationId: r.elsewhere}}, true
+	case "GetSession":
+		return request{message: &authzv1.GetSessionRequest{}}, true
+	case "RefreshSession":
+		return request{message: &authzv1.RefreshSessionRequest{}}, true
+	case "RevokeSession":
+		return request{message: &authzv1.RevokeSessionRequest{}}, true
+	}
+	return request{}, false
+}
+
+func (r *requests) nobody(t *testing.T) *person {
+	t.Helper()
+	return r.ceo.system.newPerson(t)
+}
+
+// address is one that nobody has used.
+func (r *requests) address() string { return fmt.Sprintf("somebody-%d@nowhere.test", r.made.Add(1)) }
+
+// underWay proves an address and answers the intermediate session.
+func (r *requests) underWay(t *testing.T, email string) string {
+	t.Helper()
+	p := r.nobody(t)
+	p.prove(t, email)
+	return p.cookie(t, cookieIntermediate)
+}
+
+// verifier is the PKCE verifier of sign-ins that start at Google (RFC 7636).
+const verifier = "a-verifier-that-is-long-enough-to-be-one-of-rfc-7636"
+
+func (r *requests) startOAuth() *authzv1.StartOAuthRequest {
+	challenge := sha256.Sum256([]byte(verifier))
+	return &authzv1.StartOAuthRequest{
+		Provider:      authzv1.OAuthProvider_O_AUTH_PROVIDER_GOOGLE,
+		RedirectUri:   r.ceo.system.PublicURL + "/authenticate",
+		CodeChallenge: base64.RawURLEncoding.EncodeToString(challenge[:]),
+	}
+}
+
+// comeBack chooses somebody on the page that stands in for Google, and answers the token of the redirect.
+func (r *requests) comeBack(t *testing.T) string {
+	t.Helper()
+	start, err := authzv1.NewSessionServiceClient(r.ceo.system.authz).StartOAuth(t.Context(), r.startOAuth())
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := choose(t, start.GetAuthorizationUrl(), r.address())
+	return target.Query().Get("token")
+}
+
+// choose chooses a person on a page of the identity provider, and answers where the browser is sent.
+func choose(t *testing.T, page, email string) *url.URL {
+	t.Helper()
+	form := url.Values{"email": {email}}.Encode()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page, strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	target, err := resp.Location()
+	if err != nil {
+		t.Fatalf("the identity provider answers %s: %v", resp.Status, err)
+	}
+	return target
+}

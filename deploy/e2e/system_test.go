@@ -1,0 +1,141 @@
+// Package e2e tests the running system from outside, as its users meet it: over HTTP at the REST edge, over gRPC at the
+// services, and beside them as the identity provider.
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/df0f9dda/okr-manager/deploy/internal/stack"
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/devidp"
+	"github.com/df0f9dda/okr-manager/services/kit/config"
+)
+
+// patience is how long a test waits for what must happen, on a machine that is busy with something else.
+const patience = 60 * time.Second
+
+// running is the system that most tests share: each works in organizations of its own.
+var running *system
+
+// TestMain starts the system, or is the program that a test of crashes kills.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv(childVariable) != "" {
+		beTheStore()
+		return
+	}
+	// What the shell has set is for other systems than this one.
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OKR_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+	// The tests wait more than they compute.
+	_ = flag.Set("test.parallel", "16")
+
+	dir, err := os.MkdirTemp("", "okr-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	running, err = startSystem(context.Background(), dir, 3*time.Second)
+	if err != nil {
+		panic(err)
+	}
+	m.Run()
+	if err := running.close(); err != nil {
+		panic(err) // a box that does not stop is a failure, too
+	}
+	_ = os.RemoveAll(dir)
+}
+
+// system is a running system with connections to its services.
+type system struct {
+	*stack.Stack
+	provider provider
+	authz    *grpc.ClientConn
+	store    *grpc.ClientConn
+}
+
+// startSystem starts all boxes on free ports. Changes at the identity provider are looked for in short intervals, so that
+// a test of them waits for the lifetime of a transaction token and little more.
+func startSystem(ctx context.Context, dir string, interval time.Duration) (*system, error) {
+	started, err := stack.Start(ctx, stack.Config{
+		EphemeralPorts: true,
+		Environment:    map[string]string{"OKR_DATA_DIR": dir, "OKR_AUTHZ_CHECK_INTERVAL": interval.String()},
+		Logger:         slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
+	settings, err := config.Load[devidp.Config]()
+	if err != nil {
+		return nil, fmt.Errorf("the settings of the identity provider: %w", err)
+	}
+	s := &system{Stack: started, provider: provider{url: started.DevidpURL, id: settings.ProjectID, secret: string(settings.Secret)}}
+	if s.authz, err = dial(started.AuthzAddr); err != nil {
+		return nil, err
+	}
+	if s.store, err = dial(started.StoreAddr); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ownSystem starts a system for one test, which may break it.
+func ownSystem(t *testing.T, interval time.Duration) *system {
+	t.Helper()
+	s, err := startSystem(t.Context(), t.TempDir(), interval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Errorf("stopping the system: %v", err)
+		}
+	})
+	return s
+}
+
+func (s *system) close() error {
+	_, _ = s.authz.Close(), s.store.Close()
+	return s.Close()
+}
+
+// dial connects as an internal team does: what a call carries is in its context.
+func dial(addr string) (*grpc.ClientConn, error) {
+	return grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+}
+
+func (s *system) okr() okrv1.OkrServiceClient { return okrv1.NewOkrServiceClient(s.store) }
+
+func (s *system) authenticator() authzv1.AuthzServiceClient {
+	return authzv1.NewAuthzServiceClient(s.authz)
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Errorf("in vain waited for: %s", what)
+			return
+		}
+	}
+}
