@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -92,7 +93,9 @@ func (f *floors) serveHTTP(ctx context.Context, client okrv1.OkrServiceClient) e
 	go func() { stopped <- server.Serve(listener) }()
 	f.closers.Push("bare HTTP server", func(context.Context) error {
 		err := server.Close()
-		<-stopped
+		if served := <-stopped; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
 		return err
 	})
 	f.httpURL = "http://" + listener.Addr().String() + "/objective"

@@ -23,7 +23,7 @@ import (
 // AUTHZ_UNAVAILABLE then, and health checks NOT_SERVING, until it has Stytch's keys and the access policy.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.Listener != nil {
-		defer cfg.Listener.Close() // the server closes it too; this is for the errors before
+		defer func() { _ = cfg.Listener.Close() }() // the server closes it too; this is for the errors before
 	}
 	if err := cfg.Validate(); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
+	"net/url"
 	"os"
 
 	"github.com/df0f9dda/okr-manager/services/authz/internal/policy"
@@ -39,7 +41,17 @@ func (c *PolicyConfig) Validate() error {
 	if !isHTTP(c.ManagementURL) {
 		errs = append(errs, fmt.Errorf("OKR_STYTCH_MANAGEMENT_URL %q is not an http or https address", c.ManagementURL))
 	}
+	// The workspace key may change every project: it does not go over a network in clear.
+	if u, err := url.Parse(c.ManagementURL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		errs = append(errs, fmt.Errorf("OKR_STYTCH_MANAGEMENT_URL %q must be https unless it is this machine", c.ManagementURL))
+	}
 	return errors.Join(errs...)
+}
+
+// isLoopback says whether a host name is certain to be this machine.
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // PolicyCommand is the subcommand that compares a project's access policy with what the product needs, and adds what is
@@ -70,8 +82,6 @@ func runPolicy(ctx context.Context, args []string, stdio run.Stdio) error {
 		flags.PrintDefaults()
 	}
 	push := policy.Push{In: stdio.In, Out: stdio.Out, Ask: isTerminal(stdio.In)}
-	flags.BoolVar(&push.Yes, "yes", false, "write without asking")
-	flags.BoolVar(&push.DryRun, "dry-run", false, "show what push would write, and write nothing")
 	address := flags.String("management-url", "", "the management API, instead of OKR_STYTCH_MANAGEMENT_URL")
 
 	var verb string
@@ -81,6 +91,10 @@ func runPolicy(ctx context.Context, args []string, stdio run.Stdio) error {
 	if verb != "push" && verb != "diff" {
 		flags.Usage()
 		return fmt.Errorf("%w: policy takes push or diff", run.ErrUsage)
+	}
+	if verb == "push" {
+		flags.BoolVar(&push.Yes, "yes", false, "write without asking")
+		flags.BoolVar(&push.DryRun, "dry-run", false, "show what would be written, and write nothing")
 	}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil

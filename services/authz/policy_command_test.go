@@ -188,7 +188,7 @@ func TestPushSaysWhatWentWrong(t *testing.T) {
 
 func TestThePolicyCommandRefusesWhatItDoesNotKnow(t *testing.T) {
 	m := newManagement(t)
-	for _, args := range [][]string{{}, {"pull"}, {"push", "now"}, {"push", "--force"}} {
+	for _, args := range [][]string{{}, {"pull"}, {"push", "now"}, {"push", "--force"}, {"diff", "--yes"}, {"diff", "--dry-run"}} {
 		if _, err := m.run("", args...); !errors.Is(err, run.ErrUsage) {
 			t.Errorf("%v: got %v", args, err)
 		}
@@ -196,6 +196,9 @@ func TestThePolicyCommandRefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Setenv("OKR_STYTCH_MANAGEMENT_URL", "http://127.0.0.1:1")
 	if _, err := m.run("", "diff", "--management-url", m.proxy.URL); err != nil {
 		t.Errorf("the flag does not go before the environment: %v", err)
+	}
+	if _, err := m.run("", "diff", "--management-url", "http://management.example"); !errors.Is(err, run.ErrUsage) {
+		t.Errorf("the workspace key would go over a network in clear: %v", err)
 	}
 	t.Setenv("OKR_STYTCH_PROJECT_ID", "")
 	t.Setenv("OKR_STYTCH_WORKSPACE_KEY_SECRET", "")

@@ -43,7 +43,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	listener := cfg.Listener
 	if listener != nil {
-		defer listener.Close() // Serve closes it too; this is for the errors before.
+		defer func() { _ = listener.Close() }() // Serve closes it too; this is for the errors before.
 	}
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("configuring devidp: %w", err)

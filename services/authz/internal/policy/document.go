@@ -20,7 +20,7 @@ type Document map[string]any
 // ProductPolicy is what the product needs of a project's access policy.
 func ProductPolicy() (Document, error) {
 	var d Document
-	if err := json.Unmarshal(accessPolicy, &d); err != nil {
+	if err := decode(accessPolicy, &d); err != nil {
 		return nil, fmt.Errorf("reading the product's access policy: %w", err)
 	}
 	return d, nil
@@ -96,7 +96,7 @@ func (d Document) clone() (Document, error) {
 		return nil, fmt.Errorf("copying a policy: %w", err)
 	}
 	var copied Document
-	err = json.Unmarshal(text, &copied)
+	err = decode(text, &copied)
 	return copied, err
 }
 

@@ -83,10 +83,10 @@ func (m Management) call(ctx context.Context, method string, body []byte) (Docum
 		ErrorType    string   `json:"error_type"`
 		ErrorMessage string   `json:"error_message"`
 	}
-	err = json.Unmarshal(text, &answer)
+	err = decode(text, &answer)
 	switch {
 	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated:
-		return nil, fmt.Errorf("the answer is %s: %s %s", resp.Status, answer.ErrorType, answer.ErrorMessage)
+		return nil, fmt.Errorf("the answer is %s: %s %s", resp.Status, plain(answer.ErrorType), plain(answer.ErrorMessage))
 	case err != nil:
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	case method == http.MethodGet && answer.Policy == nil:

@@ -23,7 +23,7 @@ func (c Change) String() string {
 	if c.New {
 		sign = "+"
 	}
-	return fmt.Sprintf("%s %s: %s", sign, c.Subject, strings.Join(c.Gains, "; "))
+	return plain(fmt.Sprintf("%s %s: %s", sign, c.Subject, strings.Join(c.Gains, "; ")))
 }
 
 // Merge returns the current document with everything that the wanted one has as well, and what that changes. It only ever
@@ -55,7 +55,7 @@ func Merge(current, wanted Document) (Document, []Change, error) {
 			}
 			gains, err := extend(existing, want[name])
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s %s: %w", s.kind, name, err)
+				return nil, nil, fmt.Errorf("%s %s: %w", s.kind, plain(name), err)
 			}
 			if !known || len(gains) > 0 {
 				changes = append(changes, Change{Subject: s.kind + " " + name, New: !known, Gains: gains})
@@ -110,6 +110,7 @@ func Foreign(current, wanted Document) ([]string, error) {
 		if !c.New {
 			names[i] += " (" + strings.Join(c.Gains, "; ") + ")"
 		}
+		names[i] = plain(names[i])
 	}
 	return names, nil
 }

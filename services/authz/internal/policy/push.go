@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"strings"
 )
 
@@ -42,7 +41,7 @@ func (p Push) Run(ctx context.Context) error {
 	if err != nil || len(changes) == 0 || p.DryRun {
 		return err
 	}
-	if err := p.confirm(); err != nil {
+	if err := p.confirm(ctx); err != nil {
 		return err
 	}
 	// A PUT replaces the whole policy, and nothing guards against someone else's change since the GET. So make the time in
@@ -51,7 +50,11 @@ func (p Push) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(current, again) {
+	changed, err := differences(current, again)
+	if err != nil {
+		return err
+	}
+	if len(changed) > 0 {
 		return errors.New("the project's policy was changed by someone else in the meantime; nothing was written: run this again")
 	}
 	if err := p.Management.Put(ctx, merged); err != nil {
@@ -61,12 +64,12 @@ func (p Push) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading back what was written: %w", err)
 	}
-	_, lost, err := Merge(written, merged)
+	different, err := differences(merged, written)
 	if err != nil {
 		return fmt.Errorf("reading back what was written: %w", err)
 	}
-	if len(lost) > 0 {
-		return fmt.Errorf("the policy was written, but what was read back lacks %s", lost)
+	if len(different) > 0 {
+		return fmt.Errorf("the policy was written, but what was read back differs in %s", strings.Join(different, ", "))
 	}
 	fmt.Fprintln(p.Out, "Written, and read back.")
 	return nil
@@ -108,8 +111,9 @@ func (p Push) show(changes []Change, foreign []string) {
 	}
 }
 
-// confirm asks whether to go on.
-func (p Push) confirm() error {
+// confirm asks whether to go on. When ctx ends it returns at once, and leaves behind whoever reads the answer, because a
+// terminal cannot be interrupted.
+func (p Push) confirm(ctx context.Context) error {
 	if p.Yes {
 		return nil
 	}
@@ -117,11 +121,25 @@ func (p Push) confirm() error {
 		return errors.New("nothing was written: there is no terminal to ask on; --yes permits the change")
 	}
 	fmt.Fprint(p.Out, "Write this? [y/N] ")
-	answer, err := bufio.NewReader(p.In).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("reading the answer: %w", err)
+	type line struct {
+		text string
+		err  error
 	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
+	answered := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(p.In).ReadString('\n')
+		answered <- line{text, err}
+	}()
+	var answer line
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("nothing was written: %w", ctx.Err())
+	case answer = <-answered:
+	}
+	if answer.err != nil && !errors.Is(answer.err, io.EOF) {
+		return fmt.Errorf("reading the answer: %w", answer.err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer.text)) {
 	case "y", "yes":
 		return nil
 	}

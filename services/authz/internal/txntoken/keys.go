@@ -48,7 +48,7 @@ func LoadKeys(path string) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the key file: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("examining the key file: %w", err)
@@ -84,7 +84,7 @@ func LoadOrCreateKeys(path string) (*Keys, error) {
 }
 
 // create writes the keys to a new file in one step: nobody sees half of it, and a file that is there stays.
-func (k *Keys) create(path string) error {
+func (k *Keys) create(path string) (err error) {
 	text, err := json.MarshalIndent(k.set, "", "  ")
 	if err != nil {
 		return err
@@ -93,7 +93,8 @@ func (k *Keys) create(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name())
+	// What stays behind would be a second copy of the private keys.
+	defer func() { err = errors.Join(err, os.Remove(temporary.Name())) }()
 	_, err = temporary.Write(append(text, '\n'))
 	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
 		return err
