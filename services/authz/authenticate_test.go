@@ -206,10 +206,10 @@ func TestATokenStopsInTheSecondOfItsExpiry(t *testing.T) {
 		if name != "an access token" && time.Until(expire) > 5*time.Minute {
 			t.Errorf("%s expires at %s: with its session", name, expire)
 		}
-		asked := w.proxy.total("")
+		asked := w.proxy.questions()
 		w.clock.set(time.Until(expire) + time.Millisecond)
 		w.refuse(req, expired)
-		if n := w.proxy.total("") - asked; n != 0 {
+		if n := w.proxy.questions() - asked; n != 0 {
 			t.Errorf("%s: Stytch was asked %d times", name, n)
 		}
 	}

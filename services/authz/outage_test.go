@@ -67,11 +67,11 @@ func TestWhileStytchFailsTheLastVerdictServesAndNobodyIsCalledUnauthenticated(t 
 				}
 				tasks.Wait()
 			}
-			asked := w.proxy.total("")
+			asked := w.proxy.questions()
 			for _, req := range seen { // and Stytch is not asked for every request
 				w.authenticate(req)
 			}
-			if n := w.proxy.total("") - asked; n != 0 {
+			if n := w.proxy.questions() - asked; n != 0 {
 				t.Errorf("Stytch was asked %d times right after it had failed", n)
 			}
 
@@ -147,7 +147,7 @@ func TestGarbageIsRefusedWithoutStytch(t *testing.T) {
 	w.authenticate(bySession(c))
 	late := w.idp.Mint(devidptest.Mint{MemberID: devidptest.Ada, ClientName: "Late", Scopes: []string{"read:okrs"}, ExpiresInSeconds: new(-5)})
 	w.proxy.behave("/", hangUp)
-	asked := w.proxy.total("")
+	asked := w.proxy.questions()
 	tampered := c.GetSessionJwt()[:len(c.GetSessionJwt())-4] + "AAAA"
 	w.refuse(byBearer("garbage"), invalid)
 	w.refuse(byBearer(tampered), invalid)
@@ -155,7 +155,7 @@ func TestGarbageIsRefusedWithoutStytch(t *testing.T) {
 	w.refuse(bySession(&authzv1.SessionCredentials{SessionJwt: tampered}), invalid)
 	w.refuse(byAccessToken(late.AccessToken), expired)
 	w.refuse(byBearer(late.AccessToken), expired)
-	if n := w.proxy.total("") - asked; n != 0 {
+	if n := w.proxy.questions() - asked; n != 0 {
 		t.Errorf("Stytch was asked %d times", n)
 	}
 }
@@ -165,14 +165,14 @@ func TestARefusalIsNotAskedForAgainAtOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	gone := bySession(&authzv1.SessionCredentials{SessionToken: "gone"})
 	w.refuse(gone, invalid)
-	asked := w.proxy.total("")
+	asked := w.proxy.questions()
 	w.refuse(gone, invalid)
-	if n := w.proxy.total("") - asked; n != 0 {
+	if n := w.proxy.questions() - asked; n != 0 {
 		t.Errorf("Stytch was asked %d times", n)
 	}
 	w.clock.passRefusal()
 	w.refuse(gone, invalid)
-	if n := w.proxy.total("") - asked; n != 1 {
+	if n := w.proxy.questions() - asked; n != 1 {
 		t.Errorf("later, Stytch was asked %d times, want once", n)
 	}
 }

@@ -184,6 +184,10 @@ func (p *proxy) total(prefix string) int {
 	return n
 }
 
+// questions counts the requests so far that credentials made necessary: all but those for the access policy, which authz
+// fetches by itself whenever it is due.
+func (p *proxy) questions() int { return p.total("") - p.total("GET /v1/b2b/rbac/policy") }
+
 // The ways in which Stytch can misbehave.
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
