@@ -44,7 +44,7 @@ func (e *edge) handler() (http.Handler, error) {
 	e.life.Opened.Push("connection to authz", func(context.Context) error { return authzConn.Close() })
 
 	cookies := session.NewCookies(public, time.Now)
-	gate := session.NewGate(access.NewResolver(authzv1.NewAuthzServiceClient(authzConn), time.Now), cookies, time.Now)
+	gate := session.NewGate(access.NewResolver(authzv1.NewAuthzServiceClient(authzConn), time.Now), cookies)
 	storeConn, err := grpcclient.Dial(e.cfg.StoreAddr, grpcclient.Config{Outgoing: gate.StoreMetadata})
 	if err != nil {
 		return nil, err
