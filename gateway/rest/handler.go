@@ -13,6 +13,7 @@ import (
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/forward"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/mux"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/session"
 	"github.com/df0f9dda/okr-manager/gateway/rest/web"
@@ -65,12 +66,16 @@ func (e *edge) handler() (http.Handler, error) {
 		Sessions: authzv1.NewSessionServiceClient(authzConn), Cookies: cookies, Pages: site, Public: public,
 		Logger: e.cfg.Logger, Now: time.Now,
 	}
+	problems := problem.Writer{Logger: e.cfg.Logger}
+	agents := forward.New(forward.Config{
+		Addr: e.cfg.MCPAddr, BodyLimit: e.cfg.BodyLimit, Stopping: e.life.Stopping, Logger: e.cfg.Logger, Problem: problems,
+	})
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin(public.String()); err != nil {
 		return nil, fmt.Errorf("trusting our own origin: %w", err)
 	}
 	dispatch := &dispatcher{
-		api: api, pages: http.NewServeMux(), site: site, protection: protection, problem: problem.Writer{Logger: e.cfg.Logger},
+		api: api, agents: agents, pages: http.NewServeMux(), site: site, protection: protection, problem: problems,
 	}
 	e.life.HandleProbes(dispatch.pages)
 	site.Register(dispatch.pages)
@@ -84,6 +89,7 @@ func (e *edge) handler() (http.Handler, error) {
 // else with a page.
 type dispatcher struct {
 	api        http.Handler
+	agents     http.Handler
 	pages      *http.ServeMux
 	site       *web.Site
 	protection *http.CrossOriginProtection
@@ -92,6 +98,10 @@ type dispatcher struct {
 
 // ServeHTTP implements http.Handler.
 func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if forward.Serves(r.URL.Path) { // which origins may is for the MCP edge to say
+		d.agents.ServeHTTP(w, r)
+		return
+	}
 	crossOrigin := d.protection.Check(r)
 	switch {
 	case !forPrograms(r.URL.Path) && crossOrigin != nil:
@@ -116,7 +126,7 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // forPrograms says whether an address is one that programs ask for.
 func forPrograms(p string) bool {
-	for _, root := range []string{"/api", "/.well-known", "/mcp", "/sse"} {
+	for _, root := range []string{"/api", "/.well-known"} {
 		if p == root || strings.HasPrefix(p, root+"/") {
 			return true
 		}

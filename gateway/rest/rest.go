@@ -28,6 +28,8 @@ type Config struct {
 	// AuthzAddr and StoreAddr are the services behind the edge.
 	AuthzAddr string `env:"OKR_AUTHZ_ADDR" envDefault:"127.0.0.1:9002"`
 	StoreAddr string `env:"OKR_STORE_ADDR" envDefault:"127.0.0.1:9001"`
+	// MCPAddr is where the MCP edge is, to which what agents ask for is forwarded.
+	MCPAddr string `env:"OKR_MCP_ADDR" envDefault:"127.0.0.1:3001"`
 	// EdgeKey is the edge's identity towards authz, which makes the surface of its requests REST. Empty: they are counted
 	// as gRPC.
 	EdgeKey config.Secret `env:"OKR_EDGE_KEY_REST"`
@@ -61,6 +63,7 @@ func (c *Config) Validate() error {
 	}
 	address("OKR_AUTHZ_ADDR", c.AuthzAddr)
 	address("OKR_STORE_ADDR", c.StoreAddr)
+	address("OKR_MCP_ADDR", c.MCPAddr)
 	if c.MetricsAddr != "" {
 		address("OKR_REST_METRICS_ADDR", c.MetricsAddr)
 	}

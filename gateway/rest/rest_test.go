@@ -20,11 +20,11 @@ func TestTheDefaultsAreValid(t *testing.T) {
 
 func TestEveryMistakeInTheSettingsIsReportedAtOnce(t *testing.T) {
 	c := Config{
-		Addr: "nope", AuthzAddr: "", StoreAddr: "x", PublicURL: "ftp://a", BodyLimit: 1, DrainDelay: time.Hour, MetricsAddr: "y",
+		Addr: "nope", AuthzAddr: "", StoreAddr: "x", MCPAddr: "z", PublicURL: "ftp://a", BodyLimit: 1, DrainDelay: time.Hour, MetricsAddr: "y",
 	}
 	err := c.Validate()
 	for _, name := range []string{
-		"OKR_REST_ADDR", "OKR_AUTHZ_ADDR", "OKR_STORE_ADDR", "OKR_PUBLIC_URL", "OKR_REST_BODY_LIMIT", "OKR_REST_DRAIN_DELAY",
+		"OKR_REST_ADDR", "OKR_AUTHZ_ADDR", "OKR_STORE_ADDR", "OKR_MCP_ADDR", "OKR_PUBLIC_URL", "OKR_REST_BODY_LIMIT", "OKR_REST_DRAIN_DELAY",
 		"OKR_REST_METRICS_ADDR",
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {

@@ -1,0 +1,112 @@
+// Package resourceauth is the MCP edge as an OAuth resource server (MCP specification, "Authorization"): it takes access
+// tokens and nothing else, verifies the one of each request anew, says what would help where it refuses, and serves the
+// documents by which clients find the authorization server.
+package resourceauth
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/config"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+)
+
+// maxToken is the longest token that authz looks at, in bytes.
+const maxToken = 16 << 10
+
+// Guard establishes who is calling. It is safe for concurrent use.
+type Guard struct {
+	resolver *access.Resolver
+	origin   string
+}
+
+// NewGuard makes a guard of the endpoint at the public origin, which asks authz through the resolver.
+func NewGuard(resolver *access.Resolver, origin string) *Guard {
+	return &Guard{resolver: resolver, origin: origin}
+}
+
+// caller is who a request comes from.
+type caller struct {
+	request *authzv1.AuthenticateRequest
+	answer  *authzv1.AuthenticateResponse
+}
+
+type callerKey struct{}
+
+// Authenticate establishes who is calling by the request's own token. The context that it answers carries the caller to
+// StoreMetadata and to access.PrincipalFrom.
+func (g *Guard) Authenticate(r *http.Request) (context.Context, error) {
+	token, err := bearer(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx := r.Context()
+	c := caller{request: &authzv1.AuthenticateRequest{Credential: &authzv1.AuthenticateRequest_AccessToken{AccessToken: token}}}
+	if c.answer, err = g.resolver.Resolve(ctx, c.request); err != nil {
+		return nil, err
+	}
+	front.SetPrincipal(ctx, c.answer.GetPrincipal())
+	return access.WithPrincipal(context.WithValue(ctx, callerKey{}, c), c.answer.GetPrincipal()), nil
+}
+
+// bearer takes the token out of a request. It is looked for in the header alone: never in the query, where it would end in
+// logs, and never in a cookie, which a browser sends for others.
+func bearer(r *http.Request) (string, error) {
+	headers := r.Header.Values("Authorization")
+	switch {
+	case len(headers) == 0:
+		return "", rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING,
+			"the endpoint needs an access token: Authorization: Bearer <token>")
+	case len(headers) > 1:
+		return "", rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_CREDENTIALS_AMBIGUOUS,
+			"the request carries more than one credential")
+	}
+	token, err := access.BearerToken(headers[0])
+	if err != nil {
+		return "", err
+	}
+	if len(token) > maxToken {
+		return "", rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID, "the token is too long")
+	}
+	return token, nil
+}
+
+// ExpireTime is when the caller has to be established anew; the zero time if there is none. Streams must not outlive it.
+func ExpireTime(ctx context.Context) time.Time {
+	c, ok := ctx.Value(callerKey{}).(caller)
+	if !ok {
+		return time.Time{}
+	}
+	return c.answer.GetExpireTime().AsTime()
+}
+
+// StoreMetadata is what okr-store may see of a caller: the transaction token, and never the token that it stands for
+// ("token passthrough", which MCP forbids).
+func (g *Guard) StoreMetadata(ctx context.Context, _ string) ([]string, error) {
+	c, ok := ctx.Value(callerKey{}).(caller)
+	if !ok {
+		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING, "sign in first")
+	}
+	answer, err := g.resolver.Fresh(ctx, c.request, c.answer)
+	if err != nil {
+		return nil, err
+	}
+	return []string{access.MetadataTxnToken, answer.GetTransactionToken()}, nil
+}
+
+// AuthzMetadata is what authz may see of the edge: its own key, by which authz knows the surface.
+func AuthzMetadata(edgeKey config.Secret) func(context.Context, string) ([]string, error) {
+	return func(context.Context, string) ([]string, error) {
+		if edgeKey == "" {
+			return nil, nil
+		}
+		return []string{access.MetadataEdgeKey, string(edgeKey)}, nil
+	}
+}
