@@ -6,7 +6,7 @@ package resourceauth
 import (
 	"context"
 	"net/http"
-	"time"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 
@@ -34,6 +34,7 @@ func NewGuard(resolver *access.Resolver, origin string) *Guard {
 
 // caller is who a request comes from.
 type caller struct {
+	token   string
 	request *authzv1.AuthenticateRequest
 	answer  *authzv1.AuthenticateResponse
 }
@@ -41,19 +42,27 @@ type caller struct {
 type callerKey struct{}
 
 // Authenticate establishes who is calling by the request's own token. The context that it answers carries the caller to
-// StoreMetadata and to access.PrincipalFrom.
+// StoreMetadata and to access.PrincipalFrom, and ends when the token expires. Its errors are engine.Refusals, except for
+// failures of our own.
 func (g *Guard) Authenticate(r *http.Request) (context.Context, error) {
+	ctx := r.Context()
 	token, err := bearer(r)
 	if err != nil {
-		return nil, err
+		return nil, g.refuseRequest(ctx, err, len(r.Header.Values("Authorization")) > 0)
 	}
-	ctx := r.Context()
-	c := caller{request: &authzv1.AuthenticateRequest{Credential: &authzv1.AuthenticateRequest_AccessToken{AccessToken: token}}}
+	c := caller{
+		token:   token,
+		request: &authzv1.AuthenticateRequest{Credential: &authzv1.AuthenticateRequest_AccessToken{AccessToken: token}},
+	}
 	if c.answer, err = g.resolver.Resolve(ctx, c.request); err != nil {
-		return nil, err
+		return nil, g.refuseRequest(ctx, err, true)
 	}
-	front.SetPrincipal(ctx, c.answer.GetPrincipal())
-	return access.WithPrincipal(context.WithValue(ctx, callerKey{}, c), c.answer.GetPrincipal()), nil
+	p := c.answer.GetPrincipal()
+	front.SetPrincipal(ctx, p)
+	expiring, cancel := context.WithDeadlineCause(ctx, p.GetExpireTime().AsTime(),
+		rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED, "the token has expired"))
+	context.AfterFunc(ctx, cancel) // the request ends before the token does, as a rule
+	return access.WithPrincipal(context.WithValue(expiring, callerKey{}, c), p), nil
 }
 
 // bearer takes the token out of a request. It is looked for in the header alone: never in the query, where it would end in
@@ -78,15 +87,6 @@ func bearer(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// ExpireTime is when the caller has to be established anew; the zero time if there is none. Streams must not outlive it.
-func ExpireTime(ctx context.Context) time.Time {
-	c, ok := ctx.Value(callerKey{}).(caller)
-	if !ok {
-		return time.Time{}
-	}
-	return c.answer.GetExpireTime().AsTime()
-}
-
 // StoreMetadata is what okr-store may see of a caller: the transaction token, and never the token that it stands for
 // ("token passthrough", which MCP forbids).
 func (g *Guard) StoreMetadata(ctx context.Context, _ string) ([]string, error) {
@@ -101,12 +101,25 @@ func (g *Guard) StoreMetadata(ctx context.Context, _ string) ([]string, error) {
 	return []string{access.MetadataTxnToken, answer.GetTransactionToken()}, nil
 }
 
-// AuthzMetadata is what authz may see of the edge: its own key, by which authz knows the surface.
+// AuthzMetadata is what authz may see: the edge's own key, by which authz knows the surface, and for the calls that a
+// caller makes there the token, which was established to be an access token. Asking who somebody is carries the token in
+// the request instead.
 func AuthzMetadata(edgeKey config.Secret) func(context.Context, string) ([]string, error) {
-	return func(context.Context, string) ([]string, error) {
-		if edgeKey == "" {
-			return nil, nil
+	return func(ctx context.Context, method string) ([]string, error) {
+		var pairs []string
+		if edgeKey != "" {
+			pairs = append(pairs, access.MetadataEdgeKey, string(edgeKey))
 		}
-		return []string{access.MetadataEdgeKey, string(edgeKey)}, nil
+		c, ok := ctx.Value(callerKey{}).(caller)
+		if !ok || strings.HasPrefix(method, "/"+authzv1.AuthzService_ServiceDesc.ServiceName+"/") {
+			return pairs, nil
+		}
+		return append(pairs, access.MetadataAuthorization, "Bearer "+c.token), nil
 	}
+}
+
+// CallerID names the caller: organization, member and client.
+func CallerID(ctx context.Context) string {
+	p := access.PrincipalFrom(ctx)
+	return strings.Join([]string{p.GetOrganizationId(), p.GetMemberId(), p.GetClientId()}, "\x00")
 }
