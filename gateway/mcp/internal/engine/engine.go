@@ -42,9 +42,11 @@ type Config struct {
 	// server share it). Nil means a random one, for a server that is alone.
 	SealKey []byte
 
-	// Subscribe opens a stream of notifications for a caller. Nil means that the server has none: then it does not say
-	// that it has.
-	Subscribe func(context.Context, Subscription) (<-chan Notification, error)
+	// Subscribe opens a stream of notifications for a caller and says what of the wish it fulfils: a resource that does
+	// not exist, or that the caller may not read, is left out and not refused. The channel is closed when the stream
+	// ends for a reason of the server's; when ctx ends, nobody reads it any more. Its errors are those of Tool.Call. Nil
+	// means that the server has no notifications: then it does not announce any.
+	Subscribe func(ctx context.Context, wish Subscription) (granted Subscription, events <-chan Notification, err error)
 	// ListsChange says that Subscribe reports changed lists too, as the server must announce beforehand.
 	ListsChange ListChanges
 
@@ -58,8 +60,7 @@ type ListChanges struct{ Tools, Resources, Prompts bool }
 // Subscription is what a caller wants to hear of. It has been reduced to what the server announced.
 type Subscription struct {
 	ListChanges
-	// URIs are resources whose updates are wanted, as the caller named them: whether each exists and may be read is for
-	// Subscribe to judge. An unknown one is left out, not refused.
+	// URIs are the resources whose updates are wanted, as the caller named them.
 	URIs []string
 }
 
