@@ -21,12 +21,14 @@ func clean(text string, limit int) string {
 			space = count > 0
 			continue
 		}
+		if space {
+			count++
+		}
 		if count >= limit {
-			return strings.TrimRight(out.String(), " ") + "…"
+			return out.String() + "…"
 		}
 		if space {
 			out.WriteByte(' ')
-			count++
 			space = false
 		}
 		out.WriteRune(c)
