@@ -58,8 +58,7 @@ func (s *Set) setKeyResultAttainment() engine.Tool {
 	type arguments struct {
 		OkrID       string `json:"okrID"`
 		KeyResultID string `json:"keyResultID"`
-		// Attainment is a float64 because JSON Schema takes 40.0 for an integer.
-		Attainment float64 `json:"attainment"`
+		Attainment  int32  `json:"attainment"`
 		guard
 	}
 	return tool(s, engine.Tool{
@@ -73,7 +72,7 @@ func (s *Set) setKeyResultAttainment() engine.Tool {
 		Output: object("okrID keyResultID attainment etag", okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
 	}, needs(access.ResourceKeyResult, accessv1.Action_ACTION_UPDATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
 		k, err := s.Store.SetKeyResultAttainment(ctx, &okrv1.SetKeyResultAttainmentRequest{
-			KeyResultId: a.KeyResultID, ObjectiveId: a.OkrID, Attainment: proto.Int32(int32(a.Attainment)),
+			KeyResultId: a.KeyResultID, ObjectiveId: a.OkrID, Attainment: proto.Int32(a.Attainment),
 			Etag: a.Etag, RequestId: a.RequestID,
 		})
 		if err != nil {
