@@ -64,6 +64,7 @@ func wholePlan(t *testing.T, a mcpAgent) (plan []string, pages int) {
 			t.Errorf("page %d takes %d tokens", pages, size)
 		}
 		pages++
+		before := len(plan)
 		for _, o := range got.structured().list("objectives") {
 			if o.text("okrID") != last {
 				last = o.text("okrID")
@@ -73,7 +74,7 @@ func wholePlan(t *testing.T, a mcpAgent) (plan []string, pages int) {
 				plan = append(plan, k.text("keyResultID"))
 			}
 		}
-		for _, id := range plan[max(0, len(plan)-2):] {
+		for _, id := range plan[before:] {
 			if !strings.Contains(got.text(), id) {
 				t.Errorf("the list in words lacks %s", id)
 			}
@@ -93,17 +94,20 @@ func pagesForAgents(t *testing.T) {
 	ceo, _ := running.found(t)
 	var want []string
 	// Objectives of every size: without key results, with few, with as many as it takes several pages for, with long texts.
-	for i, keyResults := range []int{0, 3, 0, 90, 1, 12} {
+	for i, keyResults := range []int{0, 3, 0, 90, 1, 12, 3} {
 		title := fmt.Sprintf("Objective %d", i)
 		if i == 4 {
 			title = strings.Repeat("成", 500)
+		}
+		if i == 6 { // so long that not even one key result fits beside it
+			title = strings.Repeat("🚀", 500)
 		}
 		objective := ceo.objective(t, title)
 		want = append(want, objective)
 		for j := range keyResults {
 			title := fmt.Sprintf("Key result %d of %d", j, i)
-			if j%10 == 2 {
-				title = strings.Repeat("🚀", 250)
+			if j%10 == 2 || i == 6 {
+				title = strings.Repeat("🚀", 100*min(i, 5))
 			}
 			want = append(want, ceo.keyResult(t, objective, title))
 		}

@@ -123,7 +123,8 @@ func (s *Set) Templates() []engine.Template {
 // entry is one resource of a family.
 type entry struct{ id, text string }
 
-// family completes a template: who is shown it, and how its members are listed, completed and read.
+// family completes a template: who is shown it, and how its members are listed, completed and read. The engine lists and
+// completes what is shown alone, so that who may read one family gets a shorter list and no error.
 func (s *Set) family(
 	r rule, t engine.Template,
 	list func(ctx context.Context, size int, token string) ([]entry, string, error),
@@ -133,9 +134,6 @@ func (s *Set) family(
 	t.MIMEType = jsonType
 	t.Visible = r.permits
 	t.List = func(ctx context.Context, cursor string) ([]engine.Resource, string, error) {
-		if !r.permits(ctx) { // then the list is shorter, and not an error: the other family may be permitted
-			return nil, "", nil
-		}
 		entries, next, err := list(ctx, resourcesPerPage, cursor)
 		if err != nil {
 			return nil, "", s.explainResource(ctx, err)
@@ -147,9 +145,6 @@ func (s *Set) family(
 		return page, next, nil
 	}
 	t.Complete = func(ctx context.Context, _, start string) ([]string, bool, error) {
-		if !r.permits(ctx) {
-			return nil, false, nil
-		}
 		values, more, err := complete(ctx, list, start)
 		if err != nil {
 			return nil, false, s.explainResource(ctx, err)
