@@ -57,8 +57,10 @@ func Decode(data []byte) (*Message, error) {
 	}
 	m := &Message{ID: envelope.Get("id")}
 	if m.ID != nil && !validID(m.ID) {
-		return nil, &Malformed{Code: CodeInvalidRequest,
-			Reason: fmt.Sprintf("the id must be a string or a number of at most %d bytes", maxID)}
+		return nil, &Malformed{
+			Code:   CodeInvalidRequest,
+			Reason: fmt.Sprintf("the id must be a string or a number of at most %d bytes", maxID),
+		}
 	}
 	invalid := func(reason string) (*Message, error) {
 		return nil, &Malformed{Code: CodeInvalidRequest, ID: m.ID, Reason: reason}
