@@ -31,7 +31,7 @@ func TestAnOIDCConnectionIsCreatedConfiguredUsedAndDeleted(t *testing.T) {
 		!strings.HasPrefix(conn.ConnectionID, "oidc-connection-test-") {
 		t.Fatalf("created %+v", conn)
 	}
-	if page := do(t, http.MethodGet, ssoStart(s, conn.ConnectionID), ""); page.status != http.StatusBadRequest {
+	if page := do(t, http.MethodGet, startAt(s, conn.ConnectionID), ""); page.status != http.StatusBadRequest {
 		t.Errorf("a sign-in through a connection that is not configured: %d %s", page.status, page.body)
 	}
 
@@ -54,11 +54,11 @@ func TestAnOIDCConnectionIsCreatedConfiguredUsedAndDeleted(t *testing.T) {
 		t.Errorf("with everything: %+v", u.Connection)
 	}
 
-	page := do(t, http.MethodGet, ssoStart(s, conn.ConnectionID), "")
+	page := do(t, http.MethodGet, startAt(s, conn.ConnectionID), "")
 	if page.status != http.StatusOK || !strings.Contains(page.body, devidptest.GinaEmail) || strings.Contains(page.body, devidptest.AdaEmail) {
 		t.Errorf("the page of Globex's provider: %d %s", page.status, page.body)
 	}
-	landing := s.Choose(ssoStart(s, conn.ConnectionID), devidptest.GinaEmail)
+	landing := s.Choose(startAt(s, conn.ConnectionID), devidptest.GinaEmail)
 	entered, err := api.SSO.Authenticate(t.Context(), &sso.AuthenticateParams{SSOToken: landing.Query().Get("token")})
 	ok(t, err)
 	if entered.OrganizationID != devidptest.Globex || entered.MemberID != devidptest.Gina {
@@ -77,7 +77,7 @@ func TestAnOIDCConnectionIsCreatedConfiguredUsedAndDeleted(t *testing.T) {
 	wantError(t, err, http.StatusNotFound, "sso_connection_not_found")
 }
 
-func ssoStart(s *devidptest.Server, connectionID string) string {
+func startAt(s *devidptest.Server, connectionID string) string {
 	return s.URL + "/v1/public/sso/start?" + url.Values{
 		"public_token": {s.PublicToken}, "connection_id": {connectionID}, "login_redirect_url": {s.RedirectOrigin + "/authenticate"},
 	}.Encode()
@@ -189,6 +189,13 @@ func TestADeletedMemberIsReactivated(t *testing.T) {
 	ok(t, err)
 	_, err = api.Sessions.Authenticate(t.Context(), &sessions.AuthenticateParams{SessionToken: session.SessionToken})
 	wantError(t, err, http.StatusNotFound, "session_not_found")
+	_, err = m.DangerouslyGet(t.Context(), &members.DangerouslyGetParams{MemberID: devidptest.Emma})
+	wantError(t, err, http.StatusNotFound, "member_not_found")
+	gone, err := m.DangerouslyGet(t.Context(), &members.DangerouslyGetParams{MemberID: devidptest.Emma, IncludeDeleted: true})
+	ok(t, err)
+	if gone.Member.Status != "deleted" || gone.Member.OrganizationID != devidptest.Acme {
+		t.Errorf("got %+v", gone.Member)
+	}
 	_, err = m.Reactivate(t.Context(), params, &members.ReactivateRequestOptions{Authorization: employee})
 	wantError(t, err, http.StatusNotFound, "session_not_found")
 	_, err = m.Reactivate(t.Context(), &members.ReactivateParams{OrganizationID: devidptest.Globex, MemberID: devidptest.Emma})

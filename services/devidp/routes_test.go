@@ -45,10 +45,6 @@ func TestRoutesThatAreNotEmulatedSaySo(t *testing.T) {
 			_, err := m.DeleteMFAPhoneNumber(ctx, &members.DeleteMFAPhoneNumberParams{OrganizationID: "acme", MemberID: "m"})
 			return err
 		},
-		"getting a member dangerously": func() error {
-			_, err := m.DangerouslyGet(ctx, &members.DangerouslyGetParams{MemberID: "m"})
-			return err
-		},
 		"passwords": func() error {
 			_, err := api.Passwords.StrengthCheck(ctx, &passwords.StrengthCheckParams{Password: "x"})
 			return err

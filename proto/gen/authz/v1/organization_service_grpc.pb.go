@@ -90,10 +90,11 @@ type OrganizationServiceClient interface {
 	UpdateMember(ctx context.Context, in *UpdateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
 	// Removes a member from the organization: sessions end, agents lose their access. What the member wrote stays, and
 	// ReactivateMember brings the member back. Needs "stytch.member:delete". Nobody removes themselves: OWN_ACCOUNT.
-	// LAST_ADMINISTRATOR, MEMBER_NOT_FOUND, MEMBER_DEACTIVATED.
+	// LAST_ADMINISTRATOR, MEMBER_NOT_FOUND, MEMBER_DEACTIVATED, ETAG_MISMATCH.
 	DeactivateMember(ctx context.Context, in *DeactivateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
-	// Brings a removed member back, with the roles of before. Needs "stytch.member:create". MEMBER_NOT_FOUND,
-	// MEMBER_ACTIVE, MEMBER_UNVERIFIED, MEMBER_EXISTS.
+	// Brings a removed member back, with the roles that Stytch kept; sessions and agents stay gone. Needs
+	// "stytch.member:create", and for a member with roles "stytch.member:update.settings.roles" as well. MEMBER_NOT_FOUND,
+	// MEMBER_ACTIVE, MEMBER_UNVERIFIED, MEMBER_EXISTS, ETAG_MISMATCH.
 	ReactivateMember(ctx context.Context, in *ReactivateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
 	// Lists the organization's single sign-on connections, by display name. Needs "stytch.sso:get".
 	ListSsoConnections(ctx context.Context, in *ListSsoConnectionsRequest, opts ...grpc.CallOption) (*ListSsoConnectionsResponse, error)
@@ -102,10 +103,10 @@ type OrganizationServiceClient interface {
 	// Creates a connection that is not configured yet. The answer has what the identity provider has to be told; what it
 	// tells in return goes into UpdateSsoConnection. Needs "stytch.sso:create".
 	CreateSsoConnection(ctx context.Context, in *CreateSsoConnectionRequest, opts ...grpc.CallOption) (*SsoConnection, error)
-	// Changes a connection. Needs "stytch.sso:update". SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH.
+	// Changes a connection. Needs "stytch.sso:update" and "stytch.sso:get". SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH.
 	UpdateSsoConnection(ctx context.Context, in *UpdateSsoConnectionRequest, opts ...grpc.CallOption) (*SsoConnection, error)
-	// Deletes a connection: nobody signs in through it any more. Needs "stytch.sso:delete". SSO_CONNECTION_NOT_FOUND,
-	// ETAG_MISMATCH, NO_WAY_TO_SIGN_IN.
+	// Deletes a connection: nobody signs in through it any more. Needs "stytch.sso:delete" and "stytch.sso:get".
+	// SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH, NO_WAY_TO_SIGN_IN.
 	DeleteSsoConnection(ctx context.Context, in *DeleteSsoConnectionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
@@ -356,10 +357,11 @@ type OrganizationServiceServer interface {
 	UpdateMember(context.Context, *UpdateMemberRequest) (*MemberAccount, error)
 	// Removes a member from the organization: sessions end, agents lose their access. What the member wrote stays, and
 	// ReactivateMember brings the member back. Needs "stytch.member:delete". Nobody removes themselves: OWN_ACCOUNT.
-	// LAST_ADMINISTRATOR, MEMBER_NOT_FOUND, MEMBER_DEACTIVATED.
+	// LAST_ADMINISTRATOR, MEMBER_NOT_FOUND, MEMBER_DEACTIVATED, ETAG_MISMATCH.
 	DeactivateMember(context.Context, *DeactivateMemberRequest) (*MemberAccount, error)
-	// Brings a removed member back, with the roles of before. Needs "stytch.member:create". MEMBER_NOT_FOUND,
-	// MEMBER_ACTIVE, MEMBER_UNVERIFIED, MEMBER_EXISTS.
+	// Brings a removed member back, with the roles that Stytch kept; sessions and agents stay gone. Needs
+	// "stytch.member:create", and for a member with roles "stytch.member:update.settings.roles" as well. MEMBER_NOT_FOUND,
+	// MEMBER_ACTIVE, MEMBER_UNVERIFIED, MEMBER_EXISTS, ETAG_MISMATCH.
 	ReactivateMember(context.Context, *ReactivateMemberRequest) (*MemberAccount, error)
 	// Lists the organization's single sign-on connections, by display name. Needs "stytch.sso:get".
 	ListSsoConnections(context.Context, *ListSsoConnectionsRequest) (*ListSsoConnectionsResponse, error)
@@ -368,10 +370,10 @@ type OrganizationServiceServer interface {
 	// Creates a connection that is not configured yet. The answer has what the identity provider has to be told; what it
 	// tells in return goes into UpdateSsoConnection. Needs "stytch.sso:create".
 	CreateSsoConnection(context.Context, *CreateSsoConnectionRequest) (*SsoConnection, error)
-	// Changes a connection. Needs "stytch.sso:update". SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH.
+	// Changes a connection. Needs "stytch.sso:update" and "stytch.sso:get". SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH.
 	UpdateSsoConnection(context.Context, *UpdateSsoConnectionRequest) (*SsoConnection, error)
-	// Deletes a connection: nobody signs in through it any more. Needs "stytch.sso:delete". SSO_CONNECTION_NOT_FOUND,
-	// ETAG_MISMATCH, NO_WAY_TO_SIGN_IN.
+	// Deletes a connection: nobody signs in through it any more. Needs "stytch.sso:delete" and "stytch.sso:get".
+	// SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH, NO_WAY_TO_SIGN_IN.
 	DeleteSsoConnection(context.Context, *DeleteSsoConnectionRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedOrganizationServiceServer()
 }

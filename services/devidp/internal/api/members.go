@@ -45,6 +45,22 @@ func (c *call) getMember(struct{}) (any, error) {
 	return c.answerMember(m, org), nil
 }
 
+// dangerouslyGetMember finds a member of any organization by id, a deleted one too if the query says so.
+func (c *call) dangerouslyGetMember(struct{}) (any, error) {
+	if err := c.serverOnly(); err != nil {
+		return nil, err
+	}
+	m, found := c.tx.Members().Get(c.r.PathValue("member_id"))
+	if !found || m.Status == state.StatusDeleted && c.r.URL.Query().Get("include_deleted") != "true" {
+		return nil, notFound("member_not_found", "The member does not exist.")
+	}
+	org, err := c.organization(m.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return c.answerMember(m, org), nil
+}
+
 // newMemberRequest is what creating and inviting share.
 type newMemberRequest struct {
 	EmailAddress      string         `json:"email_address"`

@@ -133,6 +133,7 @@ func (s *Server) routeDirectory(mux *http.ServeMux) {
 	mux.Handle("POST /v1/b2b/organizations/members/search", s.secret(read(s, (*call).searchMembers)))
 	mux.Handle("POST /v1/b2b/organizations/{organization_id}/members", s.secret(write(s, (*call).createMember)))
 	mux.Handle("GET /v1/b2b/organizations/{organization_id}/member", s.secret(read(s, (*call).getMember)))
+	mux.Handle("GET /v1/b2b/organizations/members/dangerously_get/{member_id}", s.secret(read(s, (*call).dangerouslyGetMember)))
 	mux.Handle("PUT /v1/b2b/organizations/{organization_id}/members/{member_id}", s.secret(write(s, (*call).updateMember)))
 	mux.Handle("DELETE /v1/b2b/organizations/{organization_id}/members/{member_id}", s.secret(write(s, (*call).deleteMember)))
 	mux.Handle("PUT /v1/b2b/organizations/{organization_id}/members/{member_id}/reactivate", s.secret(write(s, (*call).reactivateMember)))
