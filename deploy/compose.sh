@@ -7,11 +7,13 @@ command -v docker >/dev/null || { echo "missing: docker" >&2; exit 1; }
 docker info >/dev/null 2>&1 || { echo "no Docker engine answers: start one" >&2; exit 1; }
 docker compose version >/dev/null 2>&1 || { echo "missing: the compose plugin of docker" >&2; exit 1; }
 
+work=$(mktemp -d)
 compose() { docker compose --project-name okr-manager-check --progress quiet "$@"; }
 end() {
   local status=$?
   [ $status = 0 ] || compose logs --tail 20 >&2 || true
   compose down --volumes --timeout 20
+  rm -rf "$work"
   exit $status
 }
 trap end EXIT
@@ -32,6 +34,17 @@ done | tee /dev/stderr | while read -r name user read_only dropped added privile
 done
 docker ps --filter label=com.docker.compose.project=okr-manager-check --format '{{.Ports}}' | tr ',' '\n' | sed 's/^ *//' |
   { ! grep -E -- '->' | grep -v '^127\.0\.0\.1:'; } || { echo "a port is open to other machines" >&2; exit 1; }
+
+for container in $containers; do
+  name=$(docker inspect --format '{{.Name}}' "$container")
+  [ "$(docker top "$container" -eo uid | tail -n +2 | sort -u | tr -d ' ')" = 65532 ] || { echo "$name runs as another user" >&2; exit 1; }
+  ! docker cp deploy/env.example "$container:/probe" >/dev/null 2>&1 || { echo "the root file system of $name can be written to" >&2; exit 1; }
+done
+
+echo "== with a Stytch project of one's own, nothing points at devidp and it is not started"
+docker compose --env-file deploy/env.example config >"$work/stytch"
+! grep -nE 'devidp:4000|localhost:4000' <(sed '/^  devidp:/,/^  [a-z]/d' "$work/stytch") || { echo "something still does" >&2; exit 1; }
+grep -A40 '^  devidp:' "$work/stytch" | grep -q 'scale: 0'
 
 echo "== use it"
 deploy/e2e/smoke.sh

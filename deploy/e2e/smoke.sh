@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Uses a system that runs at the usual addresses as the README says: signs in by e-mail code over REST, creates and lists
-# objectives, and uses gRPC by grpcurl. Fails at the first thing that does not hold.
+# objectives, invites somebody, and uses MCP and gRPC. Fails at the first thing that does not hold.
 set -euo pipefail
 for tool in curl grpcurl; do
   command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 1; }
@@ -37,8 +37,25 @@ curl -sS -b "$work/emma" -H "$json" -d '{"title":"Not for me"}' "$web/api/v1/obj
 curl -fsS -b "$work/gina" "$web/api/v1/objectives" | { ! grep -q "$objective"; }
 curl -sS -b "$work/gina" "$web/api/v1/objectives/$objective" | has OBJECTIVE_NOT_FOUND >/dev/null
 
-echo "== grpcurl"
+echo "== invite somebody, who follows the link"
+guest="guest-$RANDOM$RANDOM@acme.test"
+curl -fsS -b "$work/ada" -H "$json" -d "{\"emailAddress\":\"$guest\"}" "$web/api/v1/members:invite" | has MEMBER_STATUS_INVITED >/dev/null
+curl -sS -b "$work/emma" -H "$json" -d '{"emailAddress":"other@acme.test"}' "$web/api/v1/members:invite" | has STYTCH_DENIED >/dev/null
+link=$(curl -fsS "$idp/_dev/outbox?format=json&to=$guest" | tr ',' '\n' | field link | sed 's/\\u0026/\&/g')
+[ "${link%%\?*}" = "$web/authenticate" ] || { echo "the link is $link" >&2; exit 1; }
+curl -fsS -o /dev/null -c "$work/guest" -d "${link#*\?}" "$web/authenticate"
+curl -fsS -b "$work/guest" "$web/api/v1/session" | has "$guest" >/dev/null
+
+echo "== single sign-on starts at the address that browsers know"
+curl -fsS -o /dev/null -w '%{redirect_url}' "$web/signin/sso?organization=acme" | has "$idp/v1/public/sso/start" >/dev/null
+
+echo "== MCP and gRPC, by a token"
 token=$(curl -fsS -H "$json" "$idp/_dev/tokens" -d '{"member_id":"member-test-a0000000-0000-4000-8000-000000000001","client_name":"grpcurl","scopes":["read:okrs","manage:objectives","manage:krs"]}' | tr ',' '\n' | field access_token)
+mcp() { curl -sS -H "$json" -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2025-06-18' -d "$1" "$web/mcp" "${@:2}"; }
+curl -fsS "$web/.well-known/oauth-protected-resource/mcp" | has "\"$web/mcp\"" | has "\"$idp\"" >/dev/null
+mcp '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' -D "$work/refused" -o /dev/null
+has 'resource_metadata=' <"$work/refused" >/dev/null
+mcp '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"listObjectives","arguments":{}}}' -H "authorization: Bearer $token" | has "$objective" >/dev/null
 call() { grpcurl -plaintext -H "authorization: Bearer $token" "$@"; }
 grpcurl -plaintext "$store" list | has okr.v1.OkrService
 grpcurl -plaintext "$store" describe okr.v1.OkrService.GetObjective | has access.v1.rule
@@ -52,4 +69,4 @@ call -d "{\"objective_id\":\"$objective\",\"key_result\":{\"title\":\"Seen live\
 wait "$watcher" || true # ends by its time limit
 has 'Seen live' <"$work/watch" >/dev/null
 
-echo "tried out: sign-in, REST, gRPC and watch work"
+echo "tried out: sign-in, REST, invitations, MCP, gRPC and watch work"
