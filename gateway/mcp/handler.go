@@ -80,11 +80,14 @@ func (e *edge) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoint := httpfront.New(httpfront.Config{
+	endpoint, err := httpfront.New(httpfront.Config{
 		Engine: server, Authenticate: guard.Authenticate,
 		Hosts: hosts(public), Origins: append([]string{public.String()}, e.cfg.Origins...),
 		MaxBody: e.cfg.BodyLimit, Stopping: e.life.Stopping, Logger: e.cfg.Logger,
 	})
+	if err != nil {
+		return nil, err
+	}
 
 	problems := problem.Writer{Logger: e.cfg.Logger}
 	issuerBase := e.cfg.IssuerInternalURL
@@ -98,12 +101,14 @@ func (e *edge) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc(resourceauth.Endpoint, func(w http.ResponseWriter, r *http.Request) {
 		front.SetRoute(r.Context(), resourceauth.Endpoint)
-		endpoint.ServeHTTP(w, r)
+		visit, end := resourceauth.Visit(r.Context())
+		defer end()
+		endpoint.ServeHTTP(w, r.WithContext(visit))
 	})
 	mux.HandleFunc(resourceauth.Endpoint+"/", below(guard, problems))
 	metadata.Register(mux)
 	for _, path := range []string{"/sse", "/sse/"} {
-		mux.HandleFunc(path, retired(problems))
+		mux.HandleFunc(path, retired(problems, public.String()+resourceauth.Endpoint))
 	}
 	e.life.HandleProbes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problems.Write(w, r, notFound()) })
@@ -137,10 +142,10 @@ func below(guard *resourceauth.Guard, problems problem.Writer) http.HandlerFunc 
 }
 
 // retired answers for the transport of the revision 2024-11-05.
-func retired(problems problem.Writer) http.HandlerFunc {
+func retired(problems problem.Writer, endpoint string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		problems.Write(w, r, rpcerr.New(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND,
-			"the HTTP+SSE transport is not served any more: connect to %s with the Streamable HTTP transport", resourceauth.Endpoint))
+			"the HTTP+SSE transport is not served any more: connect to %s with the Streamable HTTP transport", endpoint))
 	}
 }
 
