@@ -207,6 +207,7 @@ func TestEveryListIsPaged(t *testing.T) {
 	}
 	allowed(t, "has no page_size, page_token and next_page_token", unpaged, map[protoreflect.FullName]string{
 		"authz.v1.SessionService.ListDiscoveredOrganizations": "Stytch answers all organizations of a person at once",
+		"authz.v1.ConsentService.ListConnectedApps":           "Stytch answers all applications of a member at once",
 	})
 }
 
@@ -287,6 +288,13 @@ func TestEveryTextInARequestIsBounded(t *testing.T) {
 			continue
 		}
 		rules := constraints(field)
+		if field.IsList() { // bounded are both the texts and how many there are
+			if rules.GetRepeated().GetMaxItems() == 0 {
+				unbounded = append(unbounded, name)
+				continue
+			}
+			rules = rules.GetRepeated().GetItems()
+		}
 		text := rules.GetString()
 		if !text.HasMaxLen() && !text.HasMaxBytes() && !text.HasLen() && !text.HasPattern() && len(text.GetIn()) == 0 {
 			unbounded = append(unbounded, name)
