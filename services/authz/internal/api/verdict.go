@@ -42,7 +42,7 @@ type verdict struct {
 	expire time.Time
 	// asked is when Stytch was asked, and again when it may be asked next.
 	asked, again time.Time
-	// epoch is the number of sessions that had been forgotten by then.
+	// epoch is the number of times that something had been forgotten by then.
 	epoch uint64
 }
 
@@ -67,8 +67,8 @@ type verdicts struct {
 	known    *lru.Cache[digest, *verdict]
 	refusals refusals
 	flight   singleflight.Group
-	// forgotten holds, for each session that was ended here, the epoch from which verdicts on it count again: one that was
-	// being asked for in the meantime does not.
+	// forgotten holds, for each session that was ended here and each consent that was changed, the epoch from which
+	// verdicts on it count again: one that was being asked for in the meantime does not.
 	forgotten *lru.Cache[string, uint64]
 	epoch     atomic.Uint64
 }
@@ -178,18 +178,28 @@ func (v *verdicts) current(key digest) *verdict {
 	return found
 }
 
-// holds says whether a verdict may be served at all: the credential has not expired, its session was not ended here, and
-// what Stytch said is not too long ago.
+// holds says whether a verdict may be served at all: the credential has not expired, its session or consent was not
+// ended here, and what Stytch said is not too long ago.
 func (v *verdicts) holds(found *verdict) bool {
 	now := v.now()
-	return now.Before(found.expire) && now.Sub(found.asked) <= v.staleLimit && !v.isForgotten(found.sessionID, found.epoch)
+	return now.Before(found.expire) && now.Sub(found.asked) <= v.staleLimit && !v.isForgotten(found)
 }
 
-// isForgotten says whether a session was ended here after the epoch.
-func (v *verdicts) isForgotten(sessionID string, epoch uint64) bool {
-	from, ok := v.forgotten.Get(sessionID)
-	return ok && epoch < from
+// isForgotten says whether what a verdict rests on was ended here after it was asked for.
+func (v *verdicts) isForgotten(found *verdict) bool {
+	from, ok := v.forgotten.Get(found.restsOn())
+	return ok && found.epoch < from
 }
+
+// restsOn names what ends every verdict that rests on it: a session, or a member's consent to an application.
+func (v *verdict) restsOn() string {
+	if v.clientID != "" {
+		return consentKey(v.member.ID, v.clientID)
+	}
+	return v.sessionID
+}
+
+func consentKey(memberID, clientID string) string { return memberID + "\x00" + clientID }
 
 // renew asks Stytch. Where it does not answer, the last verdict serves on.
 func (v *verdicts) renew(ctx context.Context, key digest, c credential, p proof) (*verdict, error) {
@@ -202,7 +212,7 @@ func (v *verdicts) renew(ctx context.Context, key digest, c credential, p proof)
 	defer cancel()
 
 	fresh, err := v.ask(ctx, c, p)
-	if err == nil && v.isForgotten(fresh.sessionID, fresh.epoch) { // while the question was on its way
+	if err == nil && v.isForgotten(fresh) { // while the question was on its way
 		fresh, err = v.ask(ctx, c, p)
 	}
 	switch {
@@ -327,3 +337,6 @@ func (v *verdicts) forget(sessionID string) {
 		v.forgotten.Add(sessionID, v.epoch.Add(1))
 	}
 }
+
+// forgetConsent does the same to what rests on a member's consent to an application.
+func (v *verdicts) forgetConsent(memberID, clientID string) { v.forget(consentKey(memberID, clientID)) }
