@@ -126,11 +126,15 @@ func demands() map[string]demand {
 	}
 }
 
-// expect is what has to come of a valid call of an RPC, on a surface, by a caller.
-func expect(d demand, surface string, c *caller) outcome {
+// expect is what has to come of a valid call of an operation, on a surface, by a caller.
+func expect(op operation, surface string, c *caller) outcome {
+	d := op.demand()
 	out := c.expect(d, surface)
-	if surface != "rest" {
+	switch surface {
+	case "grpc":
 		return out
+	case "mcp":
+		return c.expectOverMCP(op, out)
 	}
 	out.http = map[codes.Code]int{
 		codes.OK:               http.StatusOK,
@@ -146,6 +150,46 @@ func expect(d demand, surface string, c *caller) outcome {
 		out.http = http.StatusNoContent
 	}
 	return out
+}
+
+// expectOverMCP is the same as HTTP, the challenge and the lists of MCP say it. What a model can do something about is 200.
+func (c *caller) expectOverMCP(op operation, out outcome) outcome {
+	out.http = http.StatusOK
+	switch {
+	case out.code == codes.InvalidArgument:
+		out.http = http.StatusBadRequest
+	case out.code == codes.Unauthenticated:
+		out.http = http.StatusUnauthorized
+	case out.reason == "SCOPE_MISSING":
+		out.http = http.StatusForbidden
+		out.help["challenge"] = narrowest(strings.Fields(out.help["scopes"]))
+	case out.code == codes.NotFound && op.mcp.method == "resources/read":
+		out.reason = "resource not found"
+	case out.code == codes.OK && op.mcp.shows != nil:
+		var shown []string
+		for name, permissions := range op.mcp.shows {
+			allowed := func(p string) bool {
+				return anyAllows(roleGrants(), c.roles, p) && anyAllows(scopeGrants(), c.scopes, p)
+			}
+			if permissions == "" || slices.ContainsFunc(strings.Fields(permissions), allowed) {
+				shown = append(shown, name)
+			}
+		}
+		out.help = map[string]string{"shows": strings.Join(shown, " ")}
+	}
+	return out
+}
+
+// narrowest is the scope that allows the least: a challenge should not make a client ask for more than it needs.
+func narrowest(scopes []string) string {
+	slices.Sort(scopes)
+	return slices.MinFunc(scopes, func(a, b string) int {
+		size := func(scope string) int {
+			g := scopeGrants()[scope]
+			return len(strings.Fields(g.objective)) + len(strings.Fields(g.keyResult))
+		}
+		return size(a) - size(b)
+	})
 }
 
 // expect is the same without the status of HTTP.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -98,6 +99,29 @@ func (p provider) removeMember(t *testing.T, organization, member string) {
 type agent struct {
 	AccessToken string `json:"access_token"`
 	ClientID    string `json:"client_id"`
+	// RefreshToken is there with the scope offline_access.
+	RefreshToken string `json:"refresh_token"`
+}
+
+// refresh gets new tokens for an agent, as its client does (RFC 6749 section 6).
+func (p provider) refresh(t *testing.T, a agent) agent {
+	t.Helper()
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}, "client_id": {a.ClientID}}.Encode()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/v1/oauth2/token", strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	fresh := agent{ClientID: a.ClientID}
+	if err := json.NewDecoder(resp.Body).Decode(&fresh); err != nil || fresh.AccessToken == "" {
+		t.Fatalf("the identity provider answers %s: %v", resp.Status, err)
+	}
+	return fresh
 }
 
 // letIn lets an agent in with scopes, for some seconds; below zero the token has expired already.

@@ -91,9 +91,9 @@ func (r *requests) ofStore(t *testing.T, method string) proto.Message {
 	case "UpdateKeyResult":
 		return &okrv1.UpdateKeyResultRequest{KeyResult: &okrv1.KeyResult{Id: r.freshKeyResult(t), Title: "By twenty"}}
 	case "SetKeyResultAttainment":
-		return &okrv1.SetKeyResultAttainmentRequest{KeyResultId: r.freshKeyResult(t), Attainment: proto.Int32(40)}
+		return &okrv1.SetKeyResultAttainmentRequest{KeyResultId: r.freshKeyResult(t), ObjectiveId: r.objective, Attainment: proto.Int32(40)}
 	case "DeleteKeyResult":
-		return &okrv1.DeleteKeyResultRequest{KeyResultId: r.freshKeyResult(t)}
+		return &okrv1.DeleteKeyResultRequest{KeyResultId: r.freshKeyResult(t), ObjectiveId: r.objective}
 	case "ListChanges":
 		return &okrv1.ListChangesRequest{PageSize: 2}
 	case "WatchChanges":
