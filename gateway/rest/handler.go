@@ -88,7 +88,7 @@ func (e *edge) handler(opened *run.Stack) (http.Handler, error) {
 		api: api, pages: http.NewServeMux(), site: site, protection: protection, problem: problem.Writer{Logger: e.logger},
 	}
 	dispatch.registerProbes(telemetry.Probes(e.ready))
-	site.Register(dispatch.pages)
+	site.Register(dispatch.pages, cookies.Carried)
 	landing.Register(dispatch.pages)
 	return front.New(front.Config{
 		HTTPS: public.Scheme == "https", Logger: e.logger, Registry: e.registry, Answer: dispatch.problem.Write,
