@@ -57,8 +57,13 @@ func (c *call) discovered(p proof) discovery {
 // reachable lists the organizations that the address belongs to or may join.
 func (c *call) reachable(p proof) []discoveredOrganization {
 	list := []discoveredOrganization{}
+	members := map[string]state.Member{} // by organization: one scan for all of them
+	for _, m := range c.tx.MembersByEmail(p.email) {
+		members[m.OrganizationID] = m
+	}
 	for _, org := range c.tx.Organizations().All() {
-		membership, ok := c.membership(p, org)
+		m, found := members[org.OrganizationID]
+		membership, ok := c.membership(p, org, m, found)
 		if !ok {
 			continue
 		}
@@ -71,8 +76,9 @@ func (c *call) reachable(p proof) []discoveredOrganization {
 	return list
 }
 
-func (c *call) membership(p proof, org state.Organization) (membership, bool) {
-	if m, found := c.tx.FindMemberByEmail(org.OrganizationID, p.email); found {
+// membership says how the proof stands to an organization, of which m is its member if found.
+func (c *call) membership(p proof, org state.Organization, m state.Member, found bool) (membership, bool) {
+	if found {
 		view := c.viewMember(m, org)
 		kind := map[string]string{state.StatusInvited: membershipInvited, state.StatusPending: membershipPending}[m.Status]
 		if kind == "" {
