@@ -334,14 +334,20 @@ func codeOf(reason accessv1.ErrorReason) codes.Code {
 		return codes.Unavailable
 	case accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED, accessv1.ErrorReason_ERROR_REASON_STYTCH_DENIED:
 		return codes.PermissionDenied
-	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED:
+	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED,
+		memberMissing, connectionMissing:
 		return codes.NotFound
-	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_SLUG_TAKEN:
+	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_SLUG_TAKEN, memberExists:
 		return codes.AlreadyExists
+	case accessv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH:
+		return codes.Aborted
+	case memberActive, memberRemoved, ownAccount, lastAdministrator, noWayToSignIn,
+		accessv1.ErrorReason_ERROR_REASON_MEMBER_UNVERIFIED, accessv1.ErrorReason_ERROR_REASON_INVITATION_NOT_ALLOWED:
+		return codes.FailedPrecondition
 	case accessv1.ErrorReason_ERROR_REASON_RATE_LIMITED:
 		return codes.ResourceExhausted
 	case ambiguous, accessv1.ErrorReason_ERROR_REASON_CODE_INVALID, accessv1.ErrorReason_ERROR_REASON_PAGE_TOKEN_INVALID,
-		accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID:
+		accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID, accessv1.ErrorReason_ERROR_REASON_EMAIL_DOMAIN_REFUSED:
 		return codes.InvalidArgument
 	}
 	return codes.Internal

@@ -21,7 +21,7 @@ func (s *consentService) ListConnectedApps(ctx context.Context, _ *authzv1.ListC
 	if err != nil {
 		return nil, err
 	}
-	apps, err := s.cfg.Stytch.OwnConnectedApps(ctx, p.session, p.organization.ID, p.member.ID)
+	apps, err := p.acting.ConnectedApps(ctx, p.member.ID)
 	if err != nil {
 		return nil, signInError(err)
 	}
@@ -45,8 +45,8 @@ func (s *consentService) RevokeConnectedApp(ctx context.Context, req *authzv1.Re
 	if err != nil {
 		return nil, err
 	}
-	err = s.cfg.Stytch.RevokeConnectedApp(ctx, p.session, p.organization.ID, p.member.ID, req.GetClientId())
-	s.verdicts.forgetConsent(p.member.ID, req.GetClientId()) // also on an error: it may have come about all the same
+	err = p.acting.RevokeConnectedApp(ctx, p.member.ID, req.GetClientId())
+	s.verdicts.forget(consentID(p.member.ID, req.GetClientId())) // also on an error: it may have come about all the same
 	if stytch.IsType(err, "connected_app_not_found") {
 		return nil, rpcerr.New(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_CONNECTED_APP_NOT_FOUND,
 			"you have not connected an application with this client id").Wrap(err)

@@ -57,6 +57,7 @@ func newConsentService(a *API) (*consentService, error) {
 type person struct {
 	*caller
 	session stytch.Credential
+	acting  *stytch.Acting
 	table   *policy.Table
 }
 
@@ -75,7 +76,7 @@ func (s *consentService) person(ctx context.Context) (*person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &person{caller: found, session: session, table: table}, nil
+	return &person{caller: found, session: session, acting: s.cfg.Stytch.As(session, found.organization.ID), table: table}, nil
 }
 
 // StartAuthorization implements authzv1.ConsentServiceServer.
@@ -157,7 +158,7 @@ func (s *consentService) mustAsk(ctx context.Context, p *person, req *authzv1.St
 	if consent.Required || target.kind != authzv1.RedirectKind_REDIRECT_KIND_HTTPS || stytchPrompt(req.GetPrompt()) != "" {
 		return true
 	}
-	apps, err := s.cfg.Stytch.OwnConnectedApps(ctx, p.session, p.organization.ID, p.member.ID)
+	apps, err := p.acting.ConnectedApps(ctx, p.member.ID)
 	if err != nil {
 		s.cfg.Logger.WarnContext(ctx, "a member is asked again, because earlier consents are not known", slog.String("error", err.Error()))
 		return true
@@ -228,7 +229,7 @@ func (s *consentService) decide(ctx context.Context, p *person, shown *authoriza
 	}
 	to, err := s.cfg.Stytch.Authorize(ctx, p.session, a, allow)
 	if allow {
-		s.verdicts.forgetConsent(p.member.ID, consent.ClientID) // a narrower consent narrows tokens that are out
+		s.verdicts.forget(consentID(p.member.ID, consent.ClientID)) // a narrower consent narrows tokens that are out
 	}
 	if err != nil {
 		return "", authorizationError(err)

@@ -7,7 +7,6 @@ import (
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/idp/oauth"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations/members"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations/members/connectedapps"
-	"github.com/stytchauth/stytch-go/v16/stytch/methodoptions"
 )
 
 // responseTypeCode is the one response type of OAuth 2.1.
@@ -101,26 +100,19 @@ func (c *Client) Authorize(ctx context.Context, session Credential, a Authorizat
 	return answer.RedirectURI, nil
 }
 
-// OwnConnectedApps lists the applications that a member has let in, by the member's own session and permissions.
-func (c *Client) OwnConnectedApps(ctx context.Context, session Credential, organizationID, memberID string) ([]ConnectedApp, error) {
-	return c.connectedApps(ctx, organizationID, memberID, &members.GetConnectedAppsRequestOptions{Authorization: session.authorization()})
+// ConnectedApps lists the applications that the member, whose session it is, has let in.
+func (a *Acting) ConnectedApps(ctx context.Context, memberID string) ([]ConnectedApp, error) {
+	return a.client.connectedApps(ctx, a.organization, memberID, &members.GetConnectedAppsRequestOptions{Authorization: a.authorize})
 }
 
-// RevokeConnectedApp takes back a member's consent, by the member's own session and permissions. Every token that the
-// application has for the member ends.
-func (c *Client) RevokeConnectedApp(ctx context.Context, session Credential, organizationID, memberID, clientID string) error {
-	api, err := c.connected(ctx)
+// RevokeConnectedApp takes back the member's consent. Every token that the application has for the member ends.
+func (a *Acting) RevokeConnectedApp(ctx context.Context, memberID, clientID string) error {
+	api, err := a.client.connected(ctx)
 	if err != nil {
 		return err
 	}
 	_, err = api.Organizations.Members.ConnectedApps.Revoke(ctx,
-		&connectedapps.RevokeParams{OrganizationID: organizationID, MemberID: memberID, ConnectedAppID: clientID},
-		&connectedapps.RevokeRequestOptions{Authorization: session.authorization()})
+		&connectedapps.RevokeParams{OrganizationID: a.organization, MemberID: memberID, ConnectedAppID: clientID},
+		&connectedapps.RevokeRequestOptions{Authorization: a.authorize})
 	return dead(translate("revoking a connected app", err))
-}
-
-// authorization lets a call be made with the permissions of the session's member instead of the project's.
-func (c Credential) authorization() methodoptions.Authorization {
-	token, jwt := c.only()
-	return methodoptions.Authorization{SessionToken: token, SessionJWT: jwt}
 }
