@@ -117,7 +117,7 @@ func (s *consentService) StartAuthorization(ctx context.Context, req *authzv1.St
 	if why == nil && (len(known) == 0 || len(consent.Grantable) == 0) {
 		why = &oauthError{errorInvalidScope, "none of the scopes can be granted by this member"}
 	}
-	required := s.mustAsk(ctx, p, req, target, consent)
+	required := s.mustAsk(ctx, p, target, consent)
 	if why == nil && required && req.GetPrompt() == promptNone {
 		why = &oauthError{errorConsentRequired, "the member has to be asked"}
 	}
@@ -154,8 +154,8 @@ func (s *consentService) ask(ctx context.Context, p *person, a stytch.Authorizat
 // mustAsk says whether the member has to be asked. Going on without is for the case alone in which nothing new is granted
 // and nobody but the application can receive the code: on the member's own computer any program could claim to be it (RFC
 // 8252 section 8.6).
-func (s *consentService) mustAsk(ctx context.Context, p *person, req *authzv1.StartAuthorizationRequest, target redirect, consent *stytch.Consent) bool {
-	if consent.Required || target.kind != authzv1.RedirectKind_REDIRECT_KIND_HTTPS || stytchPrompt(req.GetPrompt()) != "" {
+func (s *consentService) mustAsk(ctx context.Context, p *person, target redirect, consent *stytch.Consent) bool {
+	if consent.Required || target.kind != authzv1.RedirectKind_REDIRECT_KIND_HTTPS {
 		return true
 	}
 	apps, err := p.acting.ConnectedApps(ctx, p.member.ID)
