@@ -82,6 +82,44 @@ func (p provider) addMember(t *testing.T, organization, email string, roles ...s
 	return answer.MemberID
 }
 
+// invite invites somebody into an organization and answers the member's id.
+func (p provider) invite(t *testing.T, organization, email string) string {
+	t.Helper()
+	var answer struct {
+		MemberID string `json:"member_id"`
+	}
+	p.call(t, http.MethodPost, "/v1/b2b/magic_links/email/invite",
+		map[string]any{"organization_id": organization, "email_address": email}, &answer)
+	return answer.MemberID
+}
+
+// link is the newest invitation that was sent to an address.
+func (p provider) link(t *testing.T, email string) string {
+	t.Helper()
+	var outbox struct {
+		Messages []struct {
+			Link string `json:"link"`
+		} `json:"messages"`
+	}
+	p.call(t, http.MethodGet, "/_dev/outbox?format=json&to="+url.QueryEscape(email), nil, &outbox)
+	if len(outbox.Messages) == 0 || outbox.Messages[0].Link == "" {
+		t.Fatalf("no invitation was sent to %s", email)
+	}
+	return outbox.Messages[0].Link
+}
+
+// addConnection creates a single sign-on connection that is not configured, and answers its id.
+func (p provider) addConnection(t *testing.T, organization string) string {
+	t.Helper()
+	var answer struct {
+		Connection struct {
+			ConnectionID string `json:"connection_id"`
+		} `json:"connection"`
+	}
+	p.call(t, http.MethodPost, "/v1/b2b/sso/oidc/"+organization, map[string]any{"display_name": "Company login"}, &answer)
+	return answer.Connection.ConnectionID
+}
+
 // setRoles replaces the roles that a member has beside the one of every member.
 func (p provider) setRoles(t *testing.T, organization, member string, roles ...string) {
 	t.Helper()

@@ -80,11 +80,14 @@ func (e *edge) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoint := httpfront.New(httpfront.Config{
+	endpoint, err := httpfront.New(httpfront.Config{
 		Engine: server, Authenticate: guard.Authenticate,
 		Hosts: hosts(public), Origins: append([]string{public.String()}, e.cfg.Origins...),
 		MaxBody: e.cfg.BodyLimit, Stopping: e.life.Stopping, Logger: e.cfg.Logger,
 	})
+	if err != nil {
+		return nil, err
+	}
 
 	problems := problem.Writer{Logger: e.cfg.Logger}
 	issuerBase := e.cfg.IssuerInternalURL
@@ -98,7 +101,9 @@ func (e *edge) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc(resourceauth.Endpoint, func(w http.ResponseWriter, r *http.Request) {
 		front.SetRoute(r.Context(), resourceauth.Endpoint)
-		endpoint.ServeHTTP(w, r)
+		visit, end := resourceauth.Visit(r.Context())
+		defer end()
+		endpoint.ServeHTTP(w, r.WithContext(visit))
 	})
 	mux.HandleFunc(resourceauth.Endpoint+"/", below(guard, problems))
 	metadata.Register(mux)

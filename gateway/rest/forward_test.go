@@ -123,6 +123,9 @@ func TestForwardedStreamsComePieceByPieceAndEndWithTheEdge(t *testing.T) {
 	if lines.Scan() {
 		t.Errorf("after the edge stopped, the stream says %q", lines.Text())
 	}
+	if strings.Contains(w.log.String(), "requests are still running") {
+		t.Error("the edge had to wait for the stream")
+	}
 }
 
 func TestAClientThatLeavesEndsItsForwardedStream(t *testing.T) {

@@ -48,6 +48,9 @@ func (e *Engine) handlers() map[string]handler {
 	if e.offersCompletions() {
 		all["completion/complete"] = e.complete
 	}
+	if e.cfg.Logging {
+		all["logging/setLevel"] = e.setLevel
+	}
 	return all
 }
 
@@ -55,7 +58,7 @@ func (e *Engine) handlers() map[string]handler {
 // reaches the library, which prints it.
 func (e *Engine) method(r *Request) handler {
 	switch r.Method {
-	case "initialize", "ping":
+	case "initialize", "ping", "logging/setLevel":
 		if r.Version.Modern() {
 			return nil
 		}
@@ -203,7 +206,7 @@ func (e *Engine) readResource(ctx context.Context, r *Request) (json.RawMessage,
 	}
 	registered, vars := e.find(uri)
 	if registered == "" || !e.library.CheckResourceRegistered(registered) {
-		return nil, notFound(r.Version, uri)
+		return nil, NotFound(r.Version, uri)
 	}
 	x := newExchange(r)
 	if err := e.resume(ctx, r, x); err != nil {
@@ -213,7 +216,7 @@ func (e *Engine) readResource(ctx context.Context, r *Request) (json.RawMessage,
 	result, err := e.dispatch(ctx, r.Method, map[string]string{"uri": registered}, on)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, notFound(r.Version, uri)
+		return nil, NotFound(r.Version, uri)
 	case err != nil:
 		return e.orRequired(ctx, r, x, err)
 	}

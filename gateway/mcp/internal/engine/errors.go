@@ -53,8 +53,8 @@ type Refusal interface {
 // invalid is an error about the parameters of a request.
 func invalid(message string) *Error { return &Error{Code: CodeInvalidParams, Message: message} }
 
-// notFound is the error for a resource that is not there. Its code changed in 2026-07-28 (SEP-2164).
-func notFound(v Version, uri string) *Error {
+// NotFound is the error for a resource that is not there. Its code changed in 2026-07-28 (SEP-2164).
+func NotFound(v Version, uri string) *Error {
 	code := CodeInvalidParams
 	if !v.Modern() {
 		code = codeLegacyNotFound

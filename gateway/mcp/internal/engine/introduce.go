@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -100,4 +102,12 @@ func (e *Engine) discover(_ context.Context, r *Request) (json.RawMessage, error
 // milliseconds rounds up: a little is not nothing.
 func milliseconds(d time.Duration) int64 {
 	return int64(math.Ceil(float64(d) / float64(time.Millisecond)))
+}
+
+// setLevel answers logging/setLevel. The level is the transport's to remember: the engine keeps nothing between requests.
+func (e *Engine) setLevel(_ context.Context, r *Request) (json.RawMessage, error) {
+	if level, _ := r.Params.Text("level"); !slices.Contains(levels, level) {
+		return nil, invalid("\"level\" must be one of " + strings.Join(levels, ", "))
+	}
+	return json.RawMessage("{}"), nil
 }

@@ -25,11 +25,15 @@ const maxToken = 16 << 10
 type Guard struct {
 	resolver *access.Resolver
 	origin   string
+	expired  *refusal // for what was still running when its token expired
 }
 
 // NewGuard makes a guard of the endpoint at the public origin, which asks authz through the resolver.
 func NewGuard(resolver *access.Resolver, origin string) *Guard {
-	return &Guard{resolver: resolver, origin: origin}
+	g := &Guard{resolver: resolver, origin: origin}
+	g.expired = g.refuse(context.Background(),
+		rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED, "the token has expired"), true)
+	return g
 }
 
 // caller is who a request comes from.
@@ -39,7 +43,16 @@ type caller struct {
 	answer  *authzv1.AuthenticateResponse
 }
 
-type callerKey struct{}
+type (
+	callerKey struct{}
+	visitKey  struct{}
+)
+
+// Visit is a request's context that knows, whatever is derived from it, when the request has been answered. Call end then.
+func Visit(ctx context.Context) (visit context.Context, end func()) {
+	answered, end := context.WithCancel(context.WithoutCancel(ctx))
+	return context.WithValue(ctx, visitKey{}, answered), end
+}
 
 // Authenticate establishes who is calling by the request's own token. The context that it answers carries the caller to
 // StoreMetadata and to access.PrincipalFrom, and ends when the token expires. Its errors are engine.Refusals, except for
@@ -59,9 +72,12 @@ func (g *Guard) Authenticate(r *http.Request) (context.Context, error) {
 	}
 	p := c.answer.GetPrincipal()
 	front.SetPrincipal(ctx, p)
-	expiring, cancel := context.WithDeadlineCause(ctx, p.GetExpireTime().AsTime(),
-		rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED, "the token has expired"))
-	context.AfterFunc(ctx, cancel) // the request ends before the token does, as a rule
+	expiring, cancel := context.WithDeadlineCause(ctx, p.GetExpireTime().AsTime(), g.expired)
+	answered, ok := ctx.Value(visitKey{}).(context.Context)
+	if !ok {
+		answered = ctx
+	}
+	context.AfterFunc(answered, cancel) // as a rule the request ends before the token does
 	return access.WithPrincipal(context.WithValue(expiring, callerKey{}, c), p), nil
 }
 

@@ -148,11 +148,28 @@ func TestTheContextOfACallerEndsWithItsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-ctx.Done()
-	refused := guard.Refuse(t.Context(), context.Cause(ctx))
+	refused := context.Cause(ctx)
+	if again := guard.Refuse(t.Context(), refused); again == nil {
+		t.Error("a call that ended with it is not refused")
+	}
 	refusal, ok := errors.AsType[engine.Refusal](refused)
 	if !ok || refusal.HTTPStatus() != http.StatusUnauthorized || !strings.Contains(refusal.Header().Get("WWW-Authenticate"), `error="invalid_token"`) {
 		t.Errorf("%v", refused)
 	}
+}
+
+func TestTheContextOfACallerEndsWithItsRequest(t *testing.T) {
+	t.Parallel()
+	guard, _ := newGuard(t, time.Hour)
+	r := ask(t, "Authorization", "Bearer good")
+	visit, end := resourceauth.Visit(r.Context())
+	// A request may go on without its connection.
+	ctx, err := guard.Authenticate(r.WithContext(context.WithoutCancel(visit)))
+	if err != nil || ctx.Err() != nil {
+		t.Fatal(err, ctx.Err())
+	}
+	end()
+	<-ctx.Done()
 }
 
 func TestAChallengeNamesTheNarrowestScopeThatHelps(t *testing.T) {

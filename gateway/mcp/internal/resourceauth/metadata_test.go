@@ -196,8 +196,14 @@ func TestWhatIsNotTheIssuersDocumentIsNotServed(t *testing.T) {
 		"a page": func(*issuer) http.HandlerFunc {
 			return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }
 		},
-		"a redirect": func(*issuer) http.HandlerFunc {
-			return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }
+		"a redirect": func(i *issuer) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/elsewhere" {
+					i.document("")(w, r)
+					return
+				}
+				http.Redirect(w, r, "/elsewhere", http.StatusFound)
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

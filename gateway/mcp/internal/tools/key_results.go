@@ -36,10 +36,10 @@ func (s *Set) addKeyResult() engine.Tool {
 		Name:        "addKeyResult",
 		Title:       "Add a key result",
 		Description: "Adds a key result to an objective, with an attainment of 0. Needs the scope manage:krs.",
-		Input: object("okrID keyResultText", okrIDSchema,
+		Input: input("okrID keyResultText", okrIDSchema,
 			`"keyResultText":{"type":"string","description":"A measurable result that shows progress, in one line.","minLength":1,"maxLength":500}`,
 			requestIDSchema),
-		Output: object("okrID keyResultID attainment etag", okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
+		Output: output("okrID keyResultID attainment etag", okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
 	}, needs(access.ResourceKeyResult, accessv1.Action_ACTION_CREATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
 		k, err := s.Store.CreateKeyResult(ctx, &okrv1.CreateKeyResultRequest{
 			ObjectiveId: a.OkrID, KeyResult: &okrv1.KeyResult{Title: a.KeyResultText}, RequestId: a.RequestID,
@@ -66,10 +66,10 @@ func (s *Set) setKeyResultAttainment() engine.Tool {
 		Title:       "Set the attainment of a key result",
 		Description: "Says how far a key result has come. The value before stays in the history. Needs the scope manage:krs or report_kr_status.",
 		Hints:       engine.Hints{Idempotent: true},
-		Input: object("okrID keyResultID attainment", okrIDSchema, keyResultIDSchema,
+		Input: input("okrID keyResultID attainment", okrIDSchema, keyResultIDSchema,
 			`"attainment":{"type":"integer","description":"How far it has come, in percent.","minimum":0,"maximum":100}`,
 			etagSchema, requestIDSchema),
-		Output: object("okrID keyResultID attainment etag", okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
+		Output: output("okrID keyResultID attainment etag", okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
 	}, needs(access.ResourceKeyResult, accessv1.Action_ACTION_UPDATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
 		k, err := s.Store.SetKeyResultAttainment(ctx, &okrv1.SetKeyResultAttainmentRequest{
 			KeyResultId: a.KeyResultID, ObjectiveId: a.OkrID, Attainment: proto.Int32(a.Attainment),
@@ -96,8 +96,8 @@ func (s *Set) deleteKeyResult() engine.Tool {
 		Title:       "Delete a key result",
 		Description: "Deletes a key result for good. Needs the scope manage:krs.",
 		Hints:       engine.Hints{Destructive: true, Idempotent: true},
-		Input:       object("okrID keyResultID", okrIDSchema, keyResultIDSchema, etagSchema, requestIDSchema),
-		Output:      object("okrID keyResultID", okrIDOutput, keyResultIDOutput),
+		Input:       input("okrID keyResultID", okrIDSchema, keyResultIDSchema, etagSchema, requestIDSchema),
+		Output:      output("okrID keyResultID", okrIDOutput, keyResultIDOutput),
 	}, needs(access.ResourceKeyResult, accessv1.Action_ACTION_DELETE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
 		_, err := s.Store.DeleteKeyResult(ctx, &okrv1.DeleteKeyResultRequest{
 			KeyResultId: a.KeyResultID, ObjectiveId: a.OkrID, Etag: a.Etag, RequestId: a.RequestID,

@@ -21,8 +21,8 @@ const listOutput = `"objectives":{"type":"array","items":{"type":"object","prope
 	`,"progress":{"type":"integer","description":"The mean of its key results, in percent.","minimum":0,"maximum":100}` +
 	`,"keyResults":{"type":"array","items":{"type":"object","properties":{` + keyResultIDOutput +
 	`,"keyResultText":{"type":"string"},` + attainmentOutput +
-	`},"required":["keyResultID","keyResultText","attainment"],"additionalProperties":false}}` +
-	`},"required":["okrID","keyResults"],"additionalProperties":false}}` +
+	`},"required":["keyResultID","keyResultText","attainment"]}}` +
+	`},"required":["okrID","keyResults"]}}` +
 	`,"nextCursor":{"type":"string","description":"Gets the next page; absent on the last."}`
 
 func (s *Set) listObjectives() engine.Tool {
@@ -35,9 +35,9 @@ func (s *Set) listObjectives() engine.Tool {
 		Description: "Lists objectives with their key results, oldest first, in pages. Needs the scope read:okrs; " +
 			"manage:objectives alone shows objectives, manage:krs or report_kr_status alone shows key results.",
 		Hints: engine.Hints{ReadOnly: true, Idempotent: true},
-		Input: object("",
+		Input: input("",
 			`"cursor":{"type":"string","description":"nextCursor of the page before; none for the first page.","maxLength":512}`),
-		Output: object("objectives", listOutput),
+		Output: output("objectives", listOutput),
 	}, readAnything(), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
 		from, err := openCursor(a.Cursor)
 		if err != nil {

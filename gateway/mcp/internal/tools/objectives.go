@@ -24,10 +24,10 @@ func (s *Set) addObjective() engine.Tool {
 		Name:        "addObjective",
 		Title:       "Add an objective",
 		Description: "Adds an objective to the organization, without key results. Needs the scope manage:objectives.",
-		Input: object("objectiveText",
+		Input: input("objectiveText",
 			`"objectiveText":{"type":"string","description":"What is to be achieved, in one line.","minLength":1,"maxLength":500}`,
 			requestIDSchema),
-		Output: object("okrID etag", okrIDOutput, etagOutput),
+		Output: output("okrID etag", okrIDOutput, etagOutput),
 	}, needs(access.ResourceObjective, accessv1.Action_ACTION_CREATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
 		o, err := s.Store.CreateObjective(ctx, &okrv1.CreateObjectiveRequest{
 			Objective: &okrv1.Objective{Title: a.ObjectiveText}, RequestId: a.RequestID,
@@ -52,8 +52,8 @@ func (s *Set) deleteObjective() engine.Tool {
 		Title:       "Delete an objective",
 		Description: "Deletes an objective and all its key results for good. Needs the scope manage:objectives.",
 		Hints:       engine.Hints{Destructive: true, Idempotent: true},
-		Input:       object("okrID", okrIDSchema, etagSchema, requestIDSchema),
-		Output:      object("okrID", okrIDOutput),
+		Input:       input("okrID", okrIDSchema, etagSchema, requestIDSchema),
+		Output:      output("okrID", okrIDOutput),
 	}, needs(access.ResourceObjective, accessv1.Action_ACTION_DELETE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
 		_, err := s.Store.DeleteObjective(ctx, &okrv1.DeleteObjectiveRequest{
 			ObjectiveId: a.OkrID, Etag: a.Etag, RequestId: a.RequestID,

@@ -100,7 +100,10 @@ func (s *Set) Templates() []engine.Template {
 			Description: "An objective with its key results. Needs the scope read:okrs or manage:objectives.",
 		}, s.pageOfObjectives, func(ctx context.Context, id string) (any, error) {
 			o, err := s.Store.GetObjective(ctx, &okrv1.GetObjectiveRequest{ObjectiveId: id})
-			return describeObjective(o), err
+			if err != nil {
+				return nil, err
+			}
+			return describeObjective(o), nil
 		}),
 		s.family(readKeyResult(), engine.Template{
 			URITemplate: keyResultURI + "{id}",
@@ -109,7 +112,10 @@ func (s *Set) Templates() []engine.Template {
 			Description: "A key result. Needs the scope read:okrs, manage:krs or report_kr_status.",
 		}, s.pageOfKeyResults, func(ctx context.Context, id string) (any, error) {
 			k, err := s.Store.GetKeyResult(ctx, &okrv1.GetKeyResultRequest{KeyResultId: id})
-			return describeKeyResult(k), err
+			if err != nil {
+				return nil, err
+			}
+			return describeKeyResult(k), nil
 		}),
 	}
 }

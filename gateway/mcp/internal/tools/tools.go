@@ -148,8 +148,8 @@ type guard struct {
 const (
 	okrIDSchema       = `"okrID":{"type":"string","description":"The objective's id.","minLength":1,"maxLength":64}`
 	keyResultIDSchema = `"keyResultID":{"type":"string","description":"The key result's id.","minLength":1,"maxLength":64}`
-	etagSchema        = `"etag":{"type":"string","description":"Only if this is still the etag, as a write answered it or the resource shows it.","maxLength":64}`
-	requestIDSchema   = `"requestId":{"type":"string","description":"Any id of your own. Repeating a call with it within an hour has no second effect.","maxLength":64,"pattern":"^[A-Za-z0-9_-]*$"}`
+	etagSchema        = `"etag":{"type":"string","description":"Change it only if this is still its etag.","maxLength":64}`
+	requestIDSchema   = `"requestId":{"type":"string","description":"Your own id of this call: within an hour, a repetition has no second effect.","maxLength":64,"pattern":"^[A-Za-z0-9_-]*$"}`
 )
 
 // Pieces of output schemas.
@@ -160,12 +160,21 @@ const (
 	etagOutput        = `"etag":{"type":"string","description":"Names this state, for a later write that must not undo another."}`
 )
 
-// object is the schema of an object with these properties, of which some are required (separated by spaces) and beside
+// input is the schema of an object with these properties, of which some are required (separated by spaces) and beside
 // which there are no others.
-func object(required string, properties ...string) json.RawMessage {
+func input(required string, properties ...string) json.RawMessage {
+	return json.RawMessage(object(required, properties...) + `,"additionalProperties":false}`)
+}
+
+// output is the same of what is answered, to which later versions may add.
+func output(required string, properties ...string) json.RawMessage {
+	return json.RawMessage(object(required, properties...) + `}`)
+}
+
+func object(required string, properties ...string) string {
 	text := `{"type":"object","properties":{` + strings.Join(properties, ",") + `}`
 	if required != "" {
 		text += `,"required":["` + strings.Join(strings.Fields(required), `","`) + `"]`
 	}
-	return json.RawMessage(text + `,"additionalProperties":false}`)
+	return text
 }

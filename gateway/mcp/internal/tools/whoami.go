@@ -45,9 +45,9 @@ const identityOutput = `"organizationID":{"type":"string"},"organizationName":{"
 	`"allowed":{"type":"array","items":{"type":"string"},"description":"What roles and scopes allow together."},` +
 	`"denied":{"type":"array","description":"What is not allowed, and what one of it would take.","items":{"type":"object","properties":{` +
 	`"permission":{"type":"string"},"anyOfScopes":{"type":"array","items":{"type":"string"}},` +
-	`"anyOfRoles":{"type":"array","items":{"type":"string"}}},"required":["permission"],"additionalProperties":false}},` +
+	`"anyOfRoles":{"type":"array","items":{"type":"string"}}},"required":["permission"]}},` +
 	`"expires":{"type":"string","format":"date-time","description":"When the token expires."},` +
-	`"client":{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"}},"required":["id"],"additionalProperties":false}`
+	`"client":{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"}},"required":["id"]}`
 
 func (s *Set) whoAmI() engine.Tool {
 	return tool(s, engine.Tool{
@@ -55,8 +55,8 @@ func (s *Set) whoAmI() engine.Tool {
 		Title:       "Who am I",
 		Description: "Says for which member of which organization you act, what you may do, and which scope or role the rest would take. Needs no scope.",
 		Hints:       engine.Hints{ReadOnly: true, Idempotent: true},
-		Input:       object(""),
-		Output:      object("organizationID memberID roles scopes allowed denied expires client", identityOutput),
+		Input:       input(""),
+		Output:      output("organizationID memberID roles scopes allowed denied expires client", identityOutput),
 	}, nil, func(ctx context.Context, _ struct{}) (*engine.ToolResult, error) {
 		return s.identify(ctx), nil
 	})

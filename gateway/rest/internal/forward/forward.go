@@ -86,10 +86,6 @@ func New(cfg Config) http.Handler {
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	front.SetRoute(r.Context(), route(r.URL.Path))
-	if r.ContentLength > h.BodyLimit {
-		h.Problem.Write(w, r, h.tooLarge())
-		return
-	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(h.Stopping, cancel)()
