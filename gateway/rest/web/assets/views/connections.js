@@ -63,7 +63,6 @@ function Row({ connection, open, onOpen, onGone, onChanged }) {
   const remove = useAction(async () => {
     await ask("DELETE", `ssoConnections/${segment(connection.id)}?etag=${segment(connection.etag)}`);
     say(t.deleted);
-    document.querySelector("h1")?.focus();
     onGone();
   });
   return html`
