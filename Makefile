@@ -8,7 +8,7 @@ MODULES := proto services gateway deploy
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench gen lint breaking modules tools ci
+.PHONY: help run test bench gen lint breaking compose modules tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ OWN_PROTO := --path proto/access --path proto/authz --path proto/okr
 breaking: $(BIN)/buf ## compare the contract with the one that was last released
 	buf build $(OWN_PROTO) --exclude-source-info -o $(BIN)/contract.binpb
 	buf breaking $(BIN)/contract.binpb --against proto/baseline.binpb
+
+compose: $(BIN)/grpcurl ## build, run, use and restart the system in containers
+	deploy/compose.sh
 
 modules: ## check that every module is tidy and builds by itself
 	@for m in $(MODULES); do \

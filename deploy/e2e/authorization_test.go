@@ -58,7 +58,7 @@ func header(pairs ...string) http.Header {
 
 // everywhere is a credential that is the same on all surfaces.
 func everywhere(h http.Header) map[string]http.Header {
-	return map[string]http.Header{"grpc": h, "rest": h}
+	return map[string]http.Header{"grpc": h, "rest": h, "mcp": h}
 }
 
 func bearerHeader(token string) http.Header { return header("Authorization", "Bearer "+token) }
@@ -122,6 +122,10 @@ func newWorld(t *testing.T, s *system) *world {
 		name: "agent of an employee with all scopes", agent: true, roles: []string{"stytch_member"}, scopes: all,
 		headers: everywhere(bearerHeader(agent.AccessToken)),
 	})
+	w.callers = append(w.callers, &caller{
+		name: "agent of the CEO of another organization", agent: true, elsewhere: true, roles: members[3].roles, scopes: all,
+		headers: everywhere(bearerHeader(other.letIn(t, "Agent elsewhere", all...).AccessToken)),
+	})
 	w.callers = append(w.callers, strangers(t, ceo, ceo.letIn(t, "Agent that is impersonated", all...).AccessToken)...)
 
 	w.requests = &requests{
@@ -148,7 +152,9 @@ func strangers(t *testing.T, ceo *person, token string) []*caller {
 	past := sessionHeaders(t, loggedOut)
 	loggedOut.must(t, http.MethodDelete, "/api/v1/session", "")
 
-	both := func(reason string) map[string]string { return map[string]string{"grpc": reason, "rest": reason} }
+	both := func(reason string) map[string]string {
+		return map[string]string{"grpc": reason, "rest": reason, "mcp": reason}
+	}
 	return []*caller{
 		{name: "nobody", refused: both("TOKEN_MISSING"), headers: everywhere(header())},
 		{name: "garbage", unreadable: []string{"grpc"}, refused: both(invalid), headers: everywhere(bearerHeader("garbage"))},
@@ -166,15 +172,26 @@ func strangers(t *testing.T, ceo *person, token string) []*caller {
 			headers: everywhere(bearerHeader(answer.GetTransactionToken())),
 		},
 		{
-			name: "session JWT as bearer", refused: map[string]string{"rest": invalid},
-			headers: map[string]http.Header{"rest": bearerHeader(ceo.cookie(t, cookieSessionJWT))},
+			name: "session JWT as bearer", refused: map[string]string{"rest": invalid, "mcp": invalid},
+			headers: map[string]http.Header{
+				"rest": bearerHeader(ceo.cookie(t, cookieSessionJWT)),
+				"mcp":  bearerHeader(ceo.cookie(t, cookieSessionJWT)),
+			},
+		},
+		{
+			name: "session in cookies", refused: map[string]string{"mcp": "TOKEN_MISSING"},
+			headers: map[string]http.Header{
+				"mcp": header("Cookie", cookies(cookieSession, ceo.cookie(t, cookieSession), cookieSessionJWT, ceo.cookie(t, cookieSessionJWT))),
+			},
 		},
 		{
 			// It is too long for a session token.
-			name: "access token as another kind", refused: both(invalid), unreadable: []string{"rest"},
+			name: "access token as another kind", unreadable: []string{"rest"},
+			refused: map[string]string{"grpc": invalid, "rest": invalid, "mcp": "TOKEN_MISSING"},
 			headers: map[string]http.Header{
 				"rest": header("Cookie", cookies(cookieSession, token, cookieSessionJWT, token)),
 				"grpc": header("txn-token", token, "session-jwt", token),
+				"mcp":  header("txn-token", token, "Cookie", cookies(cookieSession, token)),
 			},
 		},
 		{
@@ -183,6 +200,7 @@ func strangers(t *testing.T, ceo *person, token string) []*caller {
 				"rest": header("Cookie", cookies(cookieSession, ceo.cookie(t, cookieSession)), "Authorization", "Bearer "+token),
 				"grpc": header("authorization", "Bearer "+token, "txn-token", answer.GetTransactionToken(),
 					"session-token", ceo.cookie(t, cookieSession)),
+				"mcp": {"Authorization": {"Bearer " + token, "Bearer " + token}},
 			},
 		},
 	}
@@ -268,7 +286,7 @@ func (o *table) text(surfaces []surface, callers []*caller) string {
 // It runs before the tests that run side by side: it keeps the identity provider busy enough.
 func TestEveryoneMayDoWhatThePolicySaysAndLearnsWhyNotOtherwise(t *testing.T) {
 	w := newWorld(t, running)
-	surfaces := []surface{overGRPC{running}, overREST{running}}
+	surfaces := []surface{overGRPC{running}, overREST{running}, overMCP{running}}
 	policy := demands()
 	for _, rpc := range contract() {
 		name := operation{rpc: rpc}.rpcName()
@@ -287,7 +305,7 @@ func TestEveryoneMayDoWhatThePolicySaysAndLearnsWhyNotOtherwise(t *testing.T) {
 				t.Parallel()
 				for _, s := range surfaces {
 					for _, op := range s.operations() {
-						w.try(t, s, op, c, policy[op.rpcName()], &found)
+						w.try(t, s, op, c, &found)
 					}
 				}
 			})
@@ -306,7 +324,7 @@ func TestEveryoneMayDoWhatThePolicySaysAndLearnsWhyNotOtherwise(t *testing.T) {
 }
 
 // try makes one call and holds what comes of it against the policy.
-func (w *world) try(t *testing.T, s surface, op operation, c *caller, d demand, found *table) {
+func (w *world) try(t *testing.T, s surface, op operation, c *caller, found *table) {
 	t.Helper()
 	if c.headers[s.name()] == nil {
 		return
@@ -320,10 +338,10 @@ func (w *world) try(t *testing.T, s surface, op operation, c *caller, d demand, 
 		t.Fatalf("%s %s: %v", s.name(), op.name, err)
 	}
 	found.set(s.name(), op, c, got)
-	if want := expect(d, s.name(), c); got.String() != want.String() {
+	if want := expect(op, s.name(), c); got.String() != want.String() {
 		t.Errorf("%s %s\n got %s\nwant %s\n%s", s.name(), op.name, got, want, got.body)
 	}
-	if got.code == codes.OK && !c.elsewhere && writes(d) {
+	if got.code == codes.OK && !c.elsewhere && writes(op.demand()) {
 		w.requests.wrote.Add(1)
 	}
 }
@@ -331,7 +349,7 @@ func (w *world) try(t *testing.T, s surface, op operation, c *caller, d demand, 
 // writes says whether an RPC changes objectives or key results.
 func writes(d demand) bool {
 	resource, action, ok := strings.Cut(d.one[0], ":")
-	return ok && resource != "" && action != "read"
+	return ok && !strings.HasPrefix(resource, "stytch.") && action != "read"
 }
 
 // compare holds a text against a file in testdata, or writes it there if nothing has failed yet.
@@ -373,9 +391,10 @@ func TestWhatBelongsToOthersLooksLikeWhatDoesNotExist(t *testing.T) {
 	r.objective = r.freshObjective(t)
 	r.keyResult = r.freshKeyResult(t)
 	headers := sessionHeaders(t, stranger)
-	for _, s := range []surface{overGRPC{running}, overREST{running}} {
+	headers["mcp"] = bearerHeader(stranger.letIn(t, "Agent of a stranger", "read:okrs", "manage:objectives", "manage:krs").AccessToken)
+	for _, s := range []surface{overGRPC{running}, overREST{running}, overMCP{running}} {
 		for _, op := range s.operations() {
-			if demands()[op.rpcName()].absent == "" {
+			if op.demand().absent == "" {
 				continue
 			}
 			t.Run(s.name()+" "+op.name, func(t *testing.T) {
@@ -389,7 +408,7 @@ func TestWhatBelongsToOthersLooksLikeWhatDoesNotExist(t *testing.T) {
 					if got.code != codes.NotFound {
 						t.Errorf("about %s: %s", name, got)
 					}
-					answers[name] = ids.ReplaceAllString(got.String()+got.body, "${1}_…")
+					answers[name] = ids.ReplaceAllString(got.String()+got.body, "${1}…")
 				}
 				if answers["theirs"] != answers["nobody's"] {
 					t.Errorf("about theirs:\n%s\nabout nobody's:\n%s", answers["theirs"], answers["nobody's"])
@@ -407,7 +426,7 @@ func unknown(t *testing.T, message proto.Message) proto.Message {
 		t.Fatal(err)
 	}
 	out := message.ProtoReflect().New().Interface()
-	if err := protojson.Unmarshal(ids.ReplaceAll(text, []byte("${1}_0000000000000")), out); err != nil {
+	if err := protojson.Unmarshal(ids.ReplaceAll(text, []byte("${1}0000000000000")), out); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -59,9 +59,34 @@ func whoAllow(table map[string]grants, permission string) string {
 	return strings.Join(names, " ")
 }
 
+// stytchGrants say what a role allows to do with Stytch's own resources: an organization, its people, its connections.
+func stytchGrants() map[string][]string {
+	return map[string][]string{
+		"stytch_admin":  {"stytch.organization:", "stytch.member:", "stytch.sso:"},
+		"manager":       {"stytch.member:create", "stytch.member:search"},
+		"stytch_member": {"stytch.self:"},
+	}
+}
+
+// whoAdminister are the roles that allow something with Stytch's own resources, as an error lists them. A resource alone
+// stands for everything that can be done with it.
+func whoAdminister(permission string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(stytchGrants())) {
+		allows := func(granted string) bool {
+			return granted == permission || strings.HasSuffix(granted, ":") && strings.HasPrefix(permission, granted)
+		}
+		if slices.ContainsFunc(stytchGrants()[name], allows) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // demand is what an RPC asks of its caller, and what its answer is to who may not know what the request is about.
 type demand struct {
-	// one lists the permissions of which one is needed; or it is one of anyone and the like.
+	// one lists the permissions of which one is needed; or it is one of anyone and the like. A permission on one of Stytch's
+	// own resources stands alone, and needs a member in person.
 	one []string
 	// absent is the reason for a caller in whose organization there is no such thing; "" where the request names none.
 	absent string
@@ -85,6 +110,8 @@ const (
 const (
 	noObjective = "OBJECTIVE_NOT_FOUND"
 	noKeyResult = "KEY_RESULT_NOT_FOUND"
+	noMember    = "MEMBER_NOT_FOUND"
+	noSSO       = "SSO_CONNECTION_NOT_FOUND"
 )
 
 func demands() map[string]demand {
@@ -121,16 +148,37 @@ func demands() map[string]demand {
 		"authz.v1.SessionService/RefreshSession":              {one: []string{inPerson}},
 		"authz.v1.SessionService/RevokeSession":               {one: []string{anyoneAsOne}, emptied: true},
 
-		"authz.v1.OrganizationService/GetOrganization": {one: []string{member}},
-		"authz.v1.OrganizationService/ListMembers":     {one: []string{member}},
+		"authz.v1.OrganizationService/GetOrganization":         {one: []string{member}},
+		"authz.v1.OrganizationService/UpdateOrganization":      {one: []string{"stytch.organization:update.info.name"}},
+		"authz.v1.OrganizationService/GetSignInSettings":       {one: []string{"stytch.organization:update.settings.allowed-auth-methods"}},
+		"authz.v1.OrganizationService/UpdateSignInSettings":    {one: []string{"stytch.organization:update.settings.email-invites"}},
+		"authz.v1.OrganizationService/GetAdministrationAccess": {one: []string{inPerson}},
+		"authz.v1.OrganizationService/ListRoles":               {one: []string{inPerson}},
+		"authz.v1.OrganizationService/ListMembers":             {one: []string{member}},
+		"authz.v1.OrganizationService/SearchMembers":           {one: []string{"stytch.member:search"}},
+		"authz.v1.OrganizationService/GetMember":               {one: []string{"stytch.member:search"}, absent: noMember},
+		"authz.v1.OrganizationService/InviteMember":            {one: []string{"stytch.member:create"}},
+		"authz.v1.OrganizationService/ResendInvitation":        {one: []string{"stytch.member:create"}, absent: noMember, emptied: true},
+		"authz.v1.OrganizationService/UpdateMember":            {one: []string{"stytch.member:update.settings.roles"}, absent: noMember},
+		"authz.v1.OrganizationService/DeactivateMember":        {one: []string{"stytch.member:delete"}, absent: noMember},
+		"authz.v1.OrganizationService/ReactivateMember":        {one: []string{"stytch.member:create"}, absent: noMember},
+		"authz.v1.OrganizationService/ListSsoConnections":      {one: []string{"stytch.sso:get"}},
+		"authz.v1.OrganizationService/GetSsoConnection":        {one: []string{"stytch.sso:get"}, absent: noSSO},
+		"authz.v1.OrganizationService/CreateSsoConnection":     {one: []string{"stytch.sso:create"}, created: true},
+		"authz.v1.OrganizationService/UpdateSsoConnection":     {one: []string{"stytch.sso:update"}, absent: noSSO},
+		"authz.v1.OrganizationService/DeleteSsoConnection":     {one: []string{"stytch.sso:delete"}, absent: noSSO, emptied: true},
 	}
 }
 
-// expect is what has to come of a valid call of an RPC, on a surface, by a caller.
-func expect(d demand, surface string, c *caller) outcome {
+// expect is what has to come of a valid call of an operation, on a surface, by a caller.
+func expect(op operation, surface string, c *caller) outcome {
+	d := op.demand()
 	out := c.expect(d, surface)
-	if surface != "rest" {
+	switch surface {
+	case "grpc":
 		return out
+	case "mcp":
+		return c.expectOverMCP(op, out)
 	}
 	out.http = map[codes.Code]int{
 		codes.OK:               http.StatusOK,
@@ -146,6 +194,46 @@ func expect(d demand, surface string, c *caller) outcome {
 		out.http = http.StatusNoContent
 	}
 	return out
+}
+
+// expectOverMCP is the same as HTTP, the challenge and the lists of MCP say it. What a model can do something about is 200.
+func (c *caller) expectOverMCP(op operation, out outcome) outcome {
+	out.http = http.StatusOK
+	switch {
+	case out.code == codes.InvalidArgument:
+		out.http = http.StatusBadRequest
+	case out.code == codes.Unauthenticated:
+		out.http = http.StatusUnauthorized
+	case out.reason == "SCOPE_MISSING":
+		out.http = http.StatusForbidden
+		out.help["challenge"] = narrowest(strings.Fields(out.help["scopes"]))
+	case out.code == codes.NotFound && op.mcp.method == "resources/read":
+		out.reason = "resource not found"
+	case out.code == codes.OK && op.mcp.shows != nil:
+		var shown []string
+		for name, permissions := range op.mcp.shows {
+			allowed := func(p string) bool {
+				return anyAllows(roleGrants(), c.roles, p) && anyAllows(scopeGrants(), c.scopes, p)
+			}
+			if permissions == "" || slices.ContainsFunc(strings.Fields(permissions), allowed) {
+				shown = append(shown, name)
+			}
+		}
+		out.help = map[string]string{"shows": strings.Join(shown, " ")}
+	}
+	return out
+}
+
+// narrowest is the scope that allows the least: a challenge should not make a client ask for more than it needs.
+func narrowest(scopes []string) string {
+	slices.Sort(scopes)
+	return slices.MinFunc(scopes, func(a, b string) int {
+		size := func(scope string) int {
+			g := scopeGrants()[scope]
+			return len(strings.Fields(g.objective)) + len(strings.Fields(g.keyResult))
+		}
+		return size(a) - size(b)
+	})
 }
 
 // expect is the same without the status of HTTP.
@@ -172,8 +260,10 @@ func (c *caller) expect(d demand, surface string) outcome {
 		return outcome{code: codes.Unauthenticated, reason: refused}
 	case d.one[0] == member, d.one[0] == inPerson && !c.agent:
 		return outcome{}
-	case d.one[0] == inPerson:
+	case d.one[0] == inPerson, c.agent && strings.HasPrefix(d.one[0], "stytch."):
 		return outcome{code: codes.PermissionDenied, reason: "SESSION_REQUIRED"}
+	case strings.HasPrefix(d.one[0], "stytch."):
+		return c.expectOfStytch(d)
 	}
 	byRole := func(p string) bool { return anyAllows(roleGrants(), c.roles, p) }
 	byBoth := func(p string) bool { return byRole(p) && (!c.agent || anyAllows(scopeGrants(), c.scopes, p)) }
@@ -193,4 +283,16 @@ func (c *caller) expect(d demand, surface string) outcome {
 			help: map[string]string{"roles": whoAllow(roleGrants(), d.one[0])},
 		}
 	}
+}
+
+// expectOfStytch is what has to come of a call that Stytch's own access rules decide.
+func (c *caller) expectOfStytch(d demand) outcome {
+	roles := whoAdminister(d.one[0])
+	switch {
+	case !slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(c.roles, r) }):
+		return outcome{code: codes.PermissionDenied, reason: "STYTCH_DENIED", help: map[string]string{"roles": strings.Join(roles, " ")}}
+	case c.elsewhere && d.absent != "":
+		return outcome{code: codes.NotFound, reason: d.absent}
+	}
+	return outcome{}
 }

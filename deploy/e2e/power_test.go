@@ -29,15 +29,14 @@ func TestTheDefaultsLetPowerOutliveItsLossByAMinuteAtMost(t *testing.T) {
 // probe tries what takes the permission to delete key results, without an effect.
 func probe(t *testing.T, surfaceName string, headers http.Header) string {
 	t.Helper()
-	var s surface = overGRPC{running}
-	if surfaceName == "rest" {
-		s = overREST{running}
-	}
+	s := map[string]surface{"grpc": overGRPC{running}, "rest": overREST{running}, "mcp": overMCP{running}}[surfaceName]
 	for _, op := range s.operations() {
 		if op.rpcName() != "okr.v1.OkrService/DeleteKeyResult" {
 			continue
 		}
-		got, err := s.call(t.Context(), op, headers.Clone(), &okrv1.DeleteKeyResultRequest{KeyResultId: "kr_0000000000000"})
+		got, err := s.call(t.Context(), op, headers.Clone(), &okrv1.DeleteKeyResultRequest{
+			KeyResultId: "kr_0000000000000", ObjectiveId: "okr_0000000000000",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -81,6 +82,44 @@ func (p provider) addMember(t *testing.T, organization, email string, roles ...s
 	return answer.MemberID
 }
 
+// invite invites somebody into an organization and answers the member's id.
+func (p provider) invite(t *testing.T, organization, email string) string {
+	t.Helper()
+	var answer struct {
+		MemberID string `json:"member_id"`
+	}
+	p.call(t, http.MethodPost, "/v1/b2b/magic_links/email/invite",
+		map[string]any{"organization_id": organization, "email_address": email}, &answer)
+	return answer.MemberID
+}
+
+// link is the newest invitation that was sent to an address.
+func (p provider) link(t *testing.T, email string) string {
+	t.Helper()
+	var outbox struct {
+		Messages []struct {
+			Link string `json:"link"`
+		} `json:"messages"`
+	}
+	p.call(t, http.MethodGet, "/_dev/outbox?format=json&to="+url.QueryEscape(email), nil, &outbox)
+	if len(outbox.Messages) == 0 || outbox.Messages[0].Link == "" {
+		t.Fatalf("no invitation was sent to %s", email)
+	}
+	return outbox.Messages[0].Link
+}
+
+// addConnection creates a single sign-on connection that is not configured, and answers its id.
+func (p provider) addConnection(t *testing.T, organization string) string {
+	t.Helper()
+	var answer struct {
+		Connection struct {
+			ConnectionID string `json:"connection_id"`
+		} `json:"connection"`
+	}
+	p.call(t, http.MethodPost, "/v1/b2b/sso/oidc/"+organization, map[string]any{"display_name": "Company login"}, &answer)
+	return answer.Connection.ConnectionID
+}
+
 // setRoles replaces the roles that a member has beside the one of every member.
 func (p provider) setRoles(t *testing.T, organization, member string, roles ...string) {
 	t.Helper()
@@ -98,6 +137,29 @@ func (p provider) removeMember(t *testing.T, organization, member string) {
 type agent struct {
 	AccessToken string `json:"access_token"`
 	ClientID    string `json:"client_id"`
+	// RefreshToken is there with the scope offline_access.
+	RefreshToken string `json:"refresh_token"`
+}
+
+// refresh gets new tokens for an agent, as its client does (RFC 6749 section 6).
+func (p provider) refresh(t *testing.T, a agent) agent {
+	t.Helper()
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}, "client_id": {a.ClientID}}.Encode()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/v1/oauth2/token", strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	fresh := agent{ClientID: a.ClientID}
+	if err := json.NewDecoder(resp.Body).Decode(&fresh); err != nil || fresh.AccessToken == "" {
+		t.Fatalf("the identity provider answers %s: %v", resp.Status, err)
+	}
+	return fresh
 }
 
 // letIn lets an agent in with scopes, for some seconds; below zero the token has expired already.

@@ -41,13 +41,22 @@ type operation struct {
 	// name is how callers of the surface know it.
 	name string
 	rpc  protoreflect.MethodDescriptor
-	// route is nil where the surface is not HTTP.
+	// route is set where the surface is REST, and mcp where it is MCP.
 	route *route
+	mcp   *mcpOperation
 }
 
 // rpcName is the RPC's name, such as "okr.v1.OkrService/GetObjective".
 func (o operation) rpcName() string {
 	return string(o.rpc.Parent().FullName()) + "/" + string(o.rpc.Name())
+}
+
+// demand is what the operation asks of its caller.
+func (o operation) demand() demand {
+	if o.mcp != nil && o.mcp.demand != nil {
+		return *o.mcp.demand
+	}
+	return demands()[o.rpcName()]
 }
 
 // outcome is what came of a call.
@@ -71,7 +80,7 @@ func (o outcome) String() string {
 	if o.reason != "" {
 		parts = append(parts, o.reason)
 	}
-	for _, key := range []string{"roles", "scopes"} {
+	for _, key := range []string{"roles", "scopes", "challenge", "shows"} {
 		if value, ok := o.help[key]; ok {
 			names := strings.Fields(value)
 			slices.Sort(names)

@@ -50,10 +50,11 @@ func welcome(w io.Writer, s *stack.Stack) {
   Codes     %s/_dev/outbox
 `, s.DevidpURL)
 	}
-	fmt.Fprintf(w, `  REST API  %s/docs
+	fmt.Fprintf(w, `  Agents    %s/mcp (MCP; the README says how to connect yours)
+  REST API  %s/docs
   gRPC      %s (reflection is on)
   Data      %s
 
 Ctrl-C stops it.
-`, s.PublicURL, s.StoreAddr, s.DataDir)
+`, s.PublicURL, s.PublicURL, s.StoreAddr, s.DataDir)
 }

@@ -27,6 +27,7 @@ const (
 func boxes() []struct{ name, dir string } {
 	return []struct{ name, dir string }{
 		{"REST edge", "../../gateway/rest"},
+		{"MCP edge", "../../gateway/mcp"},
 		{"authz", "../../services/authz"},
 		{"okr-store", "../../services/okrstore"},
 		{"devidp", "../../services/devidp"},

@@ -35,6 +35,7 @@ func start(t *testing.T, alter ...func(*Config)) *world {
 		PublicURL: w.url,
 		AuthzAddr: serveAuthz(t, w.authz),
 		StoreAddr: serveStore(t, w.store, w.authz, kittest.Listen(t)),
+		MCPAddr:   "127.0.0.1:1",
 		EdgeKey:   config.Secret("the-edge-key"),
 		BodyLimit: 1 << 20,
 		Listener:  listener,

@@ -2,21 +2,19 @@ package rest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"path"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/forward"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/mux"
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/problem"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/session"
 	"github.com/df0f9dda/okr-manager/gateway/rest/web"
 	contract "github.com/df0f9dda/okr-manager/proto"
@@ -25,30 +23,18 @@ import (
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
-	"github.com/df0f9dda/okr-manager/services/kit/run"
-	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 // edge is a running REST edge.
 type edge struct {
 	cfg      Config
-	logger   *slog.Logger
 	registry *prometheus.Registry
-	stopping context.Context // ends streams
-	draining atomic.Bool
+	life     *front.Life
 }
 
-// ready says whether requests should come here. It asks nobody: whether the services behind are up is their own matter.
-func (e *edge) ready(context.Context) error {
-	if e.draining.Load() {
-		return errors.New("stopping")
-	}
-	return nil
-}
-
-// handler puts the edge together. What it opens goes on the stack.
-func (e *edge) handler(opened *run.Stack) (http.Handler, error) {
-	public, err := e.cfg.public()
+// handler puts the edge together.
+func (e *edge) handler() (http.Handler, error) {
+	public, err := front.ParseOrigin(e.cfg.PublicURL)
 	if err != nil {
 		return nil, err
 	}
@@ -56,42 +42,46 @@ func (e *edge) handler(opened *run.Stack) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened.Push("connection to authz", func(context.Context) error { return authzConn.Close() })
+	e.life.Opened.Push("connection to authz", func(context.Context) error { return authzConn.Close() })
 
 	cookies := session.NewCookies(public, time.Now)
-	gate := session.NewGate(access.NewResolver(authzv1.NewAuthzServiceClient(authzConn), time.Now), cookies, time.Now)
+	gate := session.NewGate(access.NewResolver(authzv1.NewAuthzServiceClient(authzConn), time.Now), cookies)
 	storeConn, err := grpcclient.Dial(e.cfg.StoreAddr, grpcclient.Config{Outgoing: gate.StoreMetadata})
 	if err != nil {
 		return nil, err
 	}
-	opened.Push("connection to okr-store", func(context.Context) error { return storeConn.Close() })
+	e.life.Opened.Push("connection to okr-store", func(context.Context) error { return storeConn.Close() })
 
 	api, err := mux.New(mux.Config{
-		Store: storeConn, Authz: authzConn, Gate: gate, BodyLimit: e.cfg.BodyLimit, Stopping: e.stopping, Logger: e.logger,
+		Store: storeConn, Authz: authzConn, Gate: gate, BodyLimit: e.cfg.BodyLimit, Stopping: e.life.Stopping, Logger: e.cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	site, err := web.New(contract.OpenAPI(), e.logger)
+	site, err := web.New(contract.OpenAPI(), e.cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
 	landing := &session.Landing{
 		Sessions: authzv1.NewSessionServiceClient(authzConn), Cookies: cookies, Pages: site, Public: public,
-		Logger: e.logger, Now: time.Now,
+		Logger: e.cfg.Logger, Now: time.Now,
 	}
+	problems := problem.Writer{Logger: e.cfg.Logger}
+	agents := forward.New(forward.Config{
+		Addr: e.cfg.MCPAddr, BodyLimit: e.cfg.BodyLimit, Stopping: e.life.Stopping, Logger: e.cfg.Logger, Problem: problems,
+	})
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin(public.String()); err != nil {
 		return nil, fmt.Errorf("trusting our own origin: %w", err)
 	}
 	dispatch := &dispatcher{
-		api: api, pages: http.NewServeMux(), site: site, protection: protection, problem: problem.Writer{Logger: e.logger},
+		api: api, agents: agents, pages: http.NewServeMux(), site: site, protection: protection, problem: problems,
 	}
-	dispatch.registerProbes(telemetry.Probes(e.ready))
+	e.life.HandleProbes(dispatch.pages)
 	site.Register(dispatch.pages, cookies.Carried)
 	landing.Register(dispatch.pages)
 	return front.New(front.Config{
-		HTTPS: public.Scheme == "https", Logger: e.logger, Registry: e.registry, Answer: dispatch.problem.Write,
+		HTTPS: public.Scheme == "https", Logger: e.cfg.Logger, Registry: e.registry, Answer: dispatch.problem.Write,
 	}, dispatch)
 }
 
@@ -99,23 +89,19 @@ func (e *edge) handler(opened *run.Stack) (http.Handler, error) {
 // else with a page.
 type dispatcher struct {
 	api        http.Handler
+	agents     http.Handler
 	pages      *http.ServeMux
 	site       *web.Site
 	protection *http.CrossOriginProtection
 	problem    problem.Writer
 }
 
-func (d *dispatcher) registerProbes(probes http.Handler) {
-	for _, pattern := range []string{"/livez", "/readyz"} {
-		d.pages.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
-			front.SetRoute(r.Context(), pattern)
-			probes.ServeHTTP(w, r)
-		})
-	}
-}
-
 // ServeHTTP implements http.Handler.
 func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if forward.Serves(r.URL.Path) { // which origins may is for the MCP edge to say
+		d.agents.ServeHTTP(w, r)
+		return
+	}
 	crossOrigin := d.protection.Check(r)
 	switch {
 	case !forPrograms(r.URL.Path) && crossOrigin != nil:
@@ -140,7 +126,7 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // forPrograms says whether an address is one that programs ask for.
 func forPrograms(p string) bool {
-	for _, root := range []string{"/api", "/.well-known", "/mcp", "/sse"} {
+	for _, root := range []string{"/api", "/.well-known"} {
 		if p == root || strings.HasPrefix(p, root+"/") {
 			return true
 		}

@@ -9,15 +9,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
+	"net/http"
 	"os"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/services/kit/config"
-	"github.com/df0f9dda/okr-manager/services/kit/run"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
@@ -31,6 +28,8 @@ type Config struct {
 	// AuthzAddr and StoreAddr are the services behind the edge.
 	AuthzAddr string `env:"OKR_AUTHZ_ADDR" envDefault:"127.0.0.1:9002"`
 	StoreAddr string `env:"OKR_STORE_ADDR" envDefault:"127.0.0.1:9001"`
+	// MCPAddr is where the MCP edge is, to which what agents ask for is forwarded.
+	MCPAddr string `env:"OKR_MCP_ADDR" envDefault:"127.0.0.1:3001"`
 	// EdgeKey is the edge's identity towards authz, which makes the surface of its requests REST. Empty: they are counted
 	// as gRPC.
 	EdgeKey config.Secret `env:"OKR_EDGE_KEY_REST"`
@@ -64,10 +63,11 @@ func (c *Config) Validate() error {
 	}
 	address("OKR_AUTHZ_ADDR", c.AuthzAddr)
 	address("OKR_STORE_ADDR", c.StoreAddr)
+	address("OKR_MCP_ADDR", c.MCPAddr)
 	if c.MetricsAddr != "" {
 		address("OKR_REST_METRICS_ADDR", c.MetricsAddr)
 	}
-	if _, err := c.public(); err != nil {
+	if _, err := front.ParseOrigin(c.PublicURL); err != nil {
 		mistake("OKR_PUBLIC_URL: %w", err)
 	}
 	if c.BodyLimit < 1<<10 || c.BodyLimit > 64<<20 {
@@ -79,71 +79,20 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// public is PublicURL as an origin.
-func (c *Config) public() (*url.URL, error) {
-	u, err := url.Parse(c.PublicURL)
-	switch {
-	case err != nil:
-		return nil, err
-	case u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "":
-		return nil, fmt.Errorf("%q is not an http or https address", c.PublicURL)
-	case u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "", u.User != nil:
-		return nil, fmt.Errorf("%q is more than scheme, host and port", c.PublicURL)
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return nil, fmt.Errorf("%q: sessions travel in cookies, so only a loopback address may do without https", c.PublicURL)
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
-
 // Run serves until ctx ends. Then it says that it is not ready, waits for the drain delay, ends streams and gives the
 // requests that are running ten seconds.
-func Run(ctx context.Context, cfg Config) (err error) {
+func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	logger := cfg.Logger
-	if logger == nil {
-		logger = telemetry.NewLogger(os.Stderr, cfg.LogLevel, "rest")
+	if cfg.Logger == nil {
+		cfg.Logger = telemetry.NewLogger(os.Stderr, cfg.LogLevel, "rest")
 	}
-	var opened run.Stack
-	defer func() { err = errors.Join(err, opened.Close(context.WithoutCancel(ctx))) }()
-
-	listener := cfg.Listener
-	if listener == nil {
-		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr); err != nil {
-			return fmt.Errorf("listening on %s: %w", cfg.Addr, err)
-		}
-	}
-	stopping, stopStreams := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopStreams()
-	edge := &edge{cfg: cfg, logger: logger, registry: telemetry.NewRegistry(), stopping: stopping}
-	handler, err := edge.handler(&opened)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	logger.InfoContext(ctx, "serving", slog.String("addr", listener.Addr().String()), slog.String("url", cfg.PublicURL))
-
-	group, groupCtx := errgroup.WithContext(ctx)
-	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopServing()
-	group.Go(func() error {
-		<-groupCtx.Done()
-		edge.draining.Store(true)
-		if ctx.Err() != nil { // not after a failure of our own
-			time.Sleep(cfg.DrainDelay)
-		}
-		stopServing()
-		return nil
+	registry := telemetry.NewRegistry()
+	return front.Run(ctx, front.RunConfig{
+		Addr: cfg.Addr, Listener: cfg.Listener, MetricsAddr: cfg.MetricsAddr, DrainDelay: cfg.DrainDelay,
+		Registry: registry, Logger: cfg.Logger,
+	}, func(life *front.Life) (http.Handler, error) {
+		return (&edge{cfg: cfg, registry: registry, life: life}).handler()
 	})
-	group.Go(func() error { return front.Serve(serving, listener, handler, logger, stopStreams) })
-	group.Go(func() error { return telemetry.ServeAdmin(serving, cfg.MetricsAddr, edge.registry, edge.ready) })
-	return group.Wait()
 }

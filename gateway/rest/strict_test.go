@@ -100,7 +100,6 @@ func TestAddressesThatDoNotExist(t *testing.T) {
 		{"/api itself", "GET", "/api", 404, "ROUTE_NOT_FOUND", ""},
 		{"another version", "POST", "/api/v2/objectives", 404, "ROUTE_NOT_FOUND", ""},
 		{"an unknown address under /.well-known", "GET", "/.well-known/nope", 404, "ROUTE_NOT_FOUND", ""},
-		{"the MCP endpoint, which is not connected", "POST", "/mcp", 404, "ROUTE_NOT_FOUND", ""},
 		{"a slash at the end", "GET", "/api/v1/objectives/", 404, "ROUTE_NOT_FOUND", ""},
 		{"two slashes", "GET", "/api//v1/objectives", 404, "ROUTE_NOT_FOUND", ""},
 		{"a way out and in again", "GET", "/api/v1/session/../objectives", 404, "ROUTE_NOT_FOUND", ""},

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/df0f9dda/okr-manager/gateway/mcp"
 	"github.com/df0f9dda/okr-manager/gateway/rest"
 	"github.com/df0f9dda/okr-manager/services/authz"
 	"github.com/df0f9dda/okr-manager/services/devidp"
@@ -71,7 +72,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 		settings = map[string]string{}
 	}
 	// Each edge proves to authz which door it is; in one process nobody else needs the key.
-	settings["OKR_EDGE_KEY_REST"] = rand.Text()
+	settings["OKR_EDGE_KEY_REST"], settings["OKR_EDGE_KEY_MCP"] = rand.Text(), rand.Text()
 
 	ports, err := listen(ctx, cfg.EphemeralPorts, settings)
 	if err != nil {
@@ -101,6 +102,13 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 	storeConfig.Listener, storeConfig.Logger = ports.take("OKR_STORE_ADDR"), cfg.Logger
 	s.launch("okr-store", func(ctx context.Context) error { return okrstore.Run(ctx, storeConfig) })
 
+	mcpConfig, err := config.LoadOver[mcp.Config](settings)
+	if err != nil {
+		return fmt.Errorf("the MCP edge: %w", err)
+	}
+	mcpConfig.Listener, mcpConfig.Logger = ports.take("OKR_MCP_ADDR"), cfg.Logger
+	s.launch("MCP edge", func(ctx context.Context) error { return mcp.Run(ctx, mcpConfig) })
+
 	restConfig, err := config.LoadOver[rest.Config](settings)
 	if err != nil {
 		return fmt.Errorf("the REST edge: %w", err)
@@ -126,6 +134,8 @@ func (s *Stack) startDevidp(cfg Config, ports *ports, settings map[string]string
 	settings["OKR_STYTCH_PUBLIC_TOKEN"] = devidpConfig.PublicToken
 	settings["OKR_STYTCH_BASE_URI"] = "http://" + settings["OKR_DEVIDP_ADDR"]
 	settings["OKR_STYTCH_PUBLIC_URL"] = devidpConfig.PublicURL
+	settings["OKR_OAUTH_ISSUER"] = devidpConfig.PublicURL
+	settings["OKR_OAUTH_ISSUER_INTERNAL_URL"] = "http://" + settings["OKR_DEVIDP_ADDR"]
 	s.launch("devidp", func(ctx context.Context) error { return devidp.Run(ctx, devidpConfig) })
 	return nil
 }
@@ -165,7 +175,7 @@ func (s *Stack) Close() error {
 	return s.closers.Close(ctx)
 }
 
-// awaitReady returns when both gRPC services say that they serve; the REST edge listens from the beginning.
+// awaitReady returns when both gRPC services say that they serve; the edges listen from the beginning.
 func (s *Stack) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -215,6 +225,7 @@ func listen(ctx context.Context, ephemeral bool, settings map[string]string) (*p
 		"OKR_DEVIDP_ADDR": "127.0.0.1:4000",
 		"OKR_AUTHZ_ADDR":  "127.0.0.1:9002",
 		"OKR_STORE_ADDR":  "127.0.0.1:9001",
+		"OKR_MCP_ADDR":    "127.0.0.1:3001",
 		"OKR_REST_ADDR":   "127.0.0.1:3000",
 	}
 	for name, addr := range usual {

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 )
 
 // assetFiles are the files of the app. What is beside them, types and licences, stays in

@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 

@@ -24,6 +24,9 @@ const (
 	resolverTimeout   = 10 * time.Second
 	policyLifetime    = time.Minute
 	policyRetry       = time.Second
+
+	// tokenMargin is how long a transaction token must still be good to be sent along: a call takes its time.
+	tokenMargin = time.Second
 )
 
 // Resolver asks authz who a credential belongs to, and remembers the answer no longer than its transaction token lives.
@@ -82,6 +85,21 @@ func (r *Resolver) Resolve(ctx context.Context, req *authzv1.AuthenticateRequest
 // Forget drops what is remembered for a credential, after a logout for example.
 func (r *Resolver) Forget(req *authzv1.AuthenticateRequest) {
 	r.answers.Remove(credentialKey(req))
+}
+
+// Renew is Resolve for who must not rely on what is remembered, such as a stream that goes on.
+func (r *Resolver) Renew(ctx context.Context, req *authzv1.AuthenticateRequest) (*authzv1.AuthenticateResponse, error) {
+	r.Forget(req)
+	return r.Resolve(ctx, req)
+}
+
+// Fresh is the answer that was got for a credential, or a new one where its transaction token is about to expire: after
+// a slow upload, say.
+func (r *Resolver) Fresh(ctx context.Context, req *authzv1.AuthenticateRequest, answer *authzv1.AuthenticateResponse) (*authzv1.AuthenticateResponse, error) {
+	if answer.GetExpireTime().AsTime().Sub(r.now()) >= tokenMargin {
+		return answer, nil
+	}
+	return r.Renew(ctx, req)
 }
 
 // Keys gets the JWK set for a TxnVerifier.
@@ -185,9 +203,18 @@ func (a ServiceAuthenticator) Authenticate(ctx context.Context, md metadata.MD) 
 // of that form.
 func BearerToken(header string) (string, error) {
 	scheme, token, ok := strings.Cut(header, " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t,") {
+	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsFunc(token, notOfToken) {
 		return "", rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID,
 			"the authorization header must be of the form: Bearer <token>")
 	}
 	return token, nil
+}
+
+// notOfToken says of a character that it is in no token ("b64token" of the RFC).
+func notOfToken(c rune) bool {
+	switch {
+	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		return false
+	}
+	return !strings.ContainsRune("-._~+/=", c)
 }

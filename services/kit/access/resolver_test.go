@@ -313,3 +313,59 @@ func TestAServiceTakesExactlyOneCredential(t *testing.T) {
 		})
 	}
 }
+
+func TestBearerTokens(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]string{
+		"Bearer abc":                "abc",
+		"bearer abc":                "abc",
+		"BEARER aZ0-._~+/.eyJ9.x==": "aZ0-._~+/.eyJ9.x==",
+		"":                          "",
+		"Bearer":                    "",
+		"Bearer ":                   "",
+		"Bearer  abc":               "",
+		"Bearer abc def":            "",
+		"Bearer abc, Bearer def":    "",
+		"Bearer abc\x00":            "",
+		"Bearer \u00e4bc":           "",
+		`Bearer "abc"`:              "",
+		"Basic YTpi":                "",
+		"Token abc":                 "",
+	} {
+		got, err := access.BearerToken(header)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", header, got, err)
+		}
+		if err != nil && rpcerr.ReasonOf(err) != accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID {
+			t.Errorf("%q: %v", header, err)
+		}
+	}
+}
+
+func TestATransactionTokenThatIsAboutToExpireIsNotSentAlong(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := &authzServer{}
+	s.authenticate = func(context.Context, *authzv1.AuthenticateRequest) (*authzv1.AuthenticateResponse, error) {
+		return answer(c), nil
+	}
+	r := s.serve(t, c)
+	first, err := r.Resolve(t.Context(), bearer("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name    string
+		advance time.Duration
+		asked   int64
+	}{
+		{"at once", 0, 1},
+		{"while it is good", 29 * time.Second, 1},
+		{"in its last second", 500 * time.Millisecond, 2},
+	} {
+		c.Advance(step.advance)
+		if _, err := r.Fresh(t.Context(), bearer("a"), first); err != nil || s.calls.Load() != step.asked {
+			t.Errorf("%s: %v, authz was asked %d times, want %d", step.name, err, s.calls.Load(), step.asked)
+		}
+	}
+}

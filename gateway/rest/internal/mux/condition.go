@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/problem"
+	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
 )
 
 // condition is the If-Match header of a request, and where it goes.

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/problem"
+	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 )
 

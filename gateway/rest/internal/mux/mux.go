@@ -20,8 +20,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/problem"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/watch"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
@@ -90,13 +90,13 @@ func New(cfg Config) (*Mux, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
 	)
-	store := conditional{cfg.Store}
+	store, authz := conditional{cfg.Store}, conditional{cfg.Authz}
 	okr := watch.Resume(okrv1.NewOkrServiceClient(store), cfg.Gate.Renew, cfg.Stopping)
 	ctx := context.Background() // the generated functions ignore it
 	err = errors.Join(
 		okrv1.RegisterOkrServiceHandlerClient(ctx, m.gateway, okr),
-		authzv1.RegisterSessionServiceHandlerClient(ctx, m.gateway, authzv1.NewSessionServiceClient(cfg.Authz)),
-		authzv1.RegisterOrganizationServiceHandlerClient(ctx, m.gateway, authzv1.NewOrganizationServiceClient(cfg.Authz)),
+		authzv1.RegisterSessionServiceHandlerClient(ctx, m.gateway, authzv1.NewSessionServiceClient(authz)),
+		authzv1.RegisterOrganizationServiceHandlerClient(ctx, m.gateway, authzv1.NewOrganizationServiceClient(authz)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("registering the services: %w", err)

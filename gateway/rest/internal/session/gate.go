@@ -4,33 +4,28 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/problem"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
 
-// tokenMargin is how long a transaction token must still be good to be sent along: a call takes its time.
-const tokenMargin = time.Second
-
 // Gate establishes who is calling. It is safe for concurrent use.
 type Gate struct {
 	resolver *access.Resolver
 	cookies  Cookies
-	now      func() time.Time
 }
 
 // NewGate makes a gate that asks authz through the resolver.
-func NewGate(resolver *access.Resolver, cookies Cookies, now func() time.Time) *Gate {
-	return &Gate{resolver: resolver, cookies: cookies, now: now}
+func NewGate(resolver *access.Resolver, cookies Cookies) *Gate {
+	return &Gate{resolver: resolver, cookies: cookies}
 }
 
 // credential is what a request presents: at most one of a session and an access token, and perhaps a sign-in that is
@@ -93,10 +88,6 @@ func (g *Gate) read(r *http.Request) (credential, error) {
 	if err != nil {
 		return credential{}, err
 	}
-	if !isToken(token) {
-		return credential{}, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID,
-			"the token holds characters that no token has")
-	}
 	return credential{token: token}, nil
 }
 
@@ -148,21 +139,11 @@ func strip(r *http.Request) *http.Request {
 // Renew establishes the caller of a stream anew, whatever is remembered.
 func (g *Gate) Renew(ctx context.Context) (context.Context, error) {
 	c, _ := callerFrom(ctx)
-	fresh, err := g.renew(ctx, c)
+	answer, err := g.resolver.Renew(ctx, c.request())
 	if err != nil {
 		return nil, err
 	}
-	return withCaller(ctx, fresh), nil
-}
-
-func (g *Gate) renew(ctx context.Context, c caller) (caller, error) {
-	request := c.request()
-	g.resolver.Forget(request)
-	answer, err := g.resolver.Resolve(ctx, request)
-	if err != nil {
-		return caller{}, err
-	}
-	return caller{credential: c.credential, answer: answer}, nil
+	return withCaller(ctx, caller{credential: c.credential, answer: answer}), nil
 }
 
 // Forward turns the secrets of a sign-in into cookies and takes them out of the answer, and removes the cookies of a

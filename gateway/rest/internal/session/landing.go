@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"

@@ -20,13 +20,11 @@ func (g *Gate) StoreMetadata(ctx context.Context, _ string) ([]string, error) {
 	if !ok || c.answer == nil {
 		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING, "sign in first")
 	}
-	if c.answer.GetExpireTime().AsTime().Sub(g.now()) < tokenMargin {
-		var err error
-		if c, err = g.renew(ctx, c); err != nil {
-			return nil, err
-		}
+	answer, err := g.resolver.Fresh(ctx, c.request(), c.answer)
+	if err != nil {
+		return nil, err
 	}
-	return []string{access.MetadataTxnToken, c.answer.GetTransactionToken()}, nil
+	return []string{access.MetadataTxnToken, answer.GetTransactionToken()}, nil
 }
 
 // AuthzMetadata is what authz may see: the edge's own key, by which it knows the surface, and for the calls that act

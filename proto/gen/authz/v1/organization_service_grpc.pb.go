@@ -50,7 +50,8 @@ const (
 // Whatever is for members in person runs in Stytch with the member's own session, so that Stytch's access rules decide;
 // each such method names the permission on Stytch's own resources that it needs. Without it the call is STYTCH_DENIED,
 // and the error's metadata says which permission is missing and which roles have it. A change of roles and the removal of
-// a member take effect with the member's next call, on other replicas of authz within 60 seconds.
+// a member take effect within 60 seconds, as everything that changes at Stytch; at the authz that made the change, with
+// the next question.
 //
 // Nothing here takes a request id: authz keeps no data that could remember one. Updates, deactivation and deletion can be
 // repeated without another effect; inviting again is MEMBER_EXISTS; creating a connection again makes another one, which
@@ -317,7 +318,8 @@ func (c *organizationServiceClient) DeleteSsoConnection(ctx context.Context, in 
 // Whatever is for members in person runs in Stytch with the member's own session, so that Stytch's access rules decide;
 // each such method names the permission on Stytch's own resources that it needs. Without it the call is STYTCH_DENIED,
 // and the error's metadata says which permission is missing and which roles have it. A change of roles and the removal of
-// a member take effect with the member's next call, on other replicas of authz within 60 seconds.
+// a member take effect within 60 seconds, as everything that changes at Stytch; at the authz that made the change, with
+// the next question.
 //
 // Nothing here takes a request id: authz keeps no data that could remember one. Updates, deactivation and deletion can be
 // repeated without another effect; inviting again is MEMBER_EXISTS; creating a connection again makes another one, which

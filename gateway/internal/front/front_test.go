@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/services/kit/kittest"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )

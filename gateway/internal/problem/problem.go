@@ -22,7 +22,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/df0f9dda/okr-manager/gateway/rest/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
@@ -33,7 +33,8 @@ type Writer struct {
 	Logger *slog.Logger
 }
 
-// Write answers a request with an error. Headers that described the answer it replaces are taken back; cookies stay.
+// Write answers a request with an error. Headers that described the answer it replaces are taken back; cookies stay, and
+// so does a challenge that says more than the one of here.
 func (p Writer) Write(w http.ResponseWriter, r *http.Request, err error) {
 	ctx := r.Context()
 	st := p.Status(ctx, err)
@@ -46,7 +47,7 @@ func (p Writer) Write(w http.ResponseWriter, r *http.Request, err error) {
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "no-store")
-	if challenge := challenge(ctx, st.Code(), info); challenge != "" {
+	if challenge := challenge(ctx, st.Code(), info); challenge != "" && header.Get("WWW-Authenticate") == "" {
 		header.Set("WWW-Authenticate", challenge)
 	}
 	if delay, ok := retryAfter(st); ok {

@@ -1,0 +1,11 @@
+// Command conformance serves the fixtures of MCP's conformance suite. It is for tests alone.
+package main
+
+import (
+	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/conformance"
+	"github.com/df0f9dda/okr-manager/services/kit/run"
+)
+
+func main() {
+	run.Main("conformance", conformance.Run)
+}

@@ -1,0 +1,141 @@
+// Package resourceauth is the MCP edge as an OAuth resource server (MCP specification, "Authorization"): it takes access
+// tokens and nothing else, verifies the one of each request anew, says what would help where it refuses, and serves the
+// documents by which clients find the authorization server.
+package resourceauth
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/config"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+)
+
+// maxToken is the longest token that authz looks at, in bytes.
+const maxToken = 16 << 10
+
+// Guard establishes who is calling. It is safe for concurrent use.
+type Guard struct {
+	resolver *access.Resolver
+	origin   string
+	expired  *refusal // for what was still running when its token expired
+}
+
+// NewGuard makes a guard of the endpoint at the public origin, which asks authz through the resolver.
+func NewGuard(resolver *access.Resolver, origin string) *Guard {
+	g := &Guard{resolver: resolver, origin: origin}
+	g.expired = g.refuse(context.Background(),
+		rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED, "the token has expired"), true)
+	return g
+}
+
+// caller is who a request comes from.
+type caller struct {
+	token   string
+	request *authzv1.AuthenticateRequest
+	answer  *authzv1.AuthenticateResponse
+}
+
+type (
+	callerKey struct{}
+	visitKey  struct{}
+)
+
+// Visit is a request's context that knows, whatever is derived from it, when the request has been answered. Call end then.
+func Visit(ctx context.Context) (visit context.Context, end func()) {
+	answered, end := context.WithCancel(context.WithoutCancel(ctx))
+	return context.WithValue(ctx, visitKey{}, answered), end
+}
+
+// Authenticate establishes who is calling by the request's own token. The context that it answers carries the caller to
+// StoreMetadata and to access.PrincipalFrom, and ends when the token expires. Its errors are engine.Refusals, except for
+// failures of our own.
+func (g *Guard) Authenticate(r *http.Request) (context.Context, error) {
+	ctx := r.Context()
+	token, err := bearer(r)
+	if err != nil {
+		return nil, g.refuseRequest(ctx, err, len(r.Header.Values("Authorization")) > 0)
+	}
+	c := caller{
+		token:   token,
+		request: &authzv1.AuthenticateRequest{Credential: &authzv1.AuthenticateRequest_AccessToken{AccessToken: token}},
+	}
+	if c.answer, err = g.resolver.Resolve(ctx, c.request); err != nil {
+		return nil, g.refuseRequest(ctx, err, true)
+	}
+	p := c.answer.GetPrincipal()
+	front.SetPrincipal(ctx, p)
+	expiring, cancel := context.WithDeadlineCause(ctx, p.GetExpireTime().AsTime(), g.expired)
+	answered, ok := ctx.Value(visitKey{}).(context.Context)
+	if !ok {
+		answered = ctx
+	}
+	context.AfterFunc(answered, cancel) // as a rule the request ends before the token does
+	return access.WithPrincipal(context.WithValue(expiring, callerKey{}, c), p), nil
+}
+
+// bearer takes the token out of a request. It is looked for in the header alone: never in the query, where it would end in
+// logs, and never in a cookie, which a browser sends for others.
+func bearer(r *http.Request) (string, error) {
+	headers := r.Header.Values("Authorization")
+	switch {
+	case len(headers) == 0:
+		return "", rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING,
+			"the endpoint needs an access token: Authorization: Bearer <token>")
+	case len(headers) > 1:
+		return "", rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_CREDENTIALS_AMBIGUOUS,
+			"the request carries more than one credential")
+	}
+	token, err := access.BearerToken(headers[0])
+	if err != nil {
+		return "", err
+	}
+	if len(token) > maxToken {
+		return "", rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID, "the token is too long")
+	}
+	return token, nil
+}
+
+// StoreMetadata is what okr-store may see of a caller: the transaction token, and never the token that it stands for
+// ("token passthrough", which MCP forbids).
+func (g *Guard) StoreMetadata(ctx context.Context, _ string) ([]string, error) {
+	c, ok := ctx.Value(callerKey{}).(caller)
+	if !ok {
+		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING, "sign in first")
+	}
+	answer, err := g.resolver.Fresh(ctx, c.request, c.answer)
+	if err != nil {
+		return nil, err
+	}
+	return []string{access.MetadataTxnToken, answer.GetTransactionToken()}, nil
+}
+
+// AuthzMetadata is what authz may see: the edge's own key, by which authz knows the surface, and for the calls that a
+// caller makes there the token, which was established to be an access token. Asking who somebody is carries the token in
+// the request instead.
+func AuthzMetadata(edgeKey config.Secret) func(context.Context, string) ([]string, error) {
+	return func(ctx context.Context, method string) ([]string, error) {
+		var pairs []string
+		if edgeKey != "" {
+			pairs = append(pairs, access.MetadataEdgeKey, string(edgeKey))
+		}
+		c, ok := ctx.Value(callerKey{}).(caller)
+		if !ok || strings.HasPrefix(method, "/"+authzv1.AuthzService_ServiceDesc.ServiceName+"/") {
+			return pairs, nil
+		}
+		return append(pairs, access.MetadataAuthorization, "Bearer "+c.token), nil
+	}
+}
+
+// CallerID names the caller: organization, member and client.
+func CallerID(ctx context.Context) string {
+	p := access.PrincipalFrom(ctx)
+	return strings.Join([]string{p.GetOrganizationId(), p.GetMemberId(), p.GetClientId()}, "\x00")
+}

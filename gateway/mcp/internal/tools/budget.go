@@ -1,0 +1,50 @@
+package tools
+
+import "unicode/utf8"
+
+const (
+	// maxPage is how many tokens a page of listObjectives takes at most, text and structured content together. A client
+	// shows its model one of the two, as a rule.
+	maxPage = 2000
+	// lettersPerToken and mixedPerToken are how many characters of a word, and of a number or id, a token holds.
+	lettersPerToken, mixedPerToken = 4, 2
+)
+
+// tokens estimates how many tokens a text is for a model, without knowing whose: four letters of a word are one, two
+// characters of anything with a digit in it, every mark, every line break and every character beyond ASCII is one, and
+// two beyond the basic plane; spaces are free. For English prose and JSON it comes out above what tokenizers count.
+func tokens(text string) int {
+	total := 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case isLetter(c) || isDigit(c):
+			start, digits := i, false
+			for i < len(text) && (isLetter(text[i]) || isDigit(text[i])) {
+				digits = digits || isDigit(text[i])
+				i++
+			}
+			per := lettersPerToken
+			if digits {
+				per = mixedPerToken
+			}
+			total += (i - start + per - 1) / per
+		case c == ' ':
+			i++
+		case c < utf8.RuneSelf:
+			total++
+			i++
+		default:
+			r, size := utf8.DecodeRuneInString(text[i:])
+			total++
+			if r > 0xffff {
+				total++
+			}
+			i += size
+		}
+	}
+	return total
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }

@@ -1,0 +1,143 @@
+package mcp
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/df0f9dda/okr-manager/services/kit/config"
+	"github.com/df0f9dda/okr-manager/services/kit/kittest"
+)
+
+func TestTheDefaultsAreValidWithAnIssuer(t *testing.T) {
+	if _, err := config.LoadOver[Config](map[string]string{"OKR_OAUTH_ISSUER": "https://word-word-1.customers.stytch.dev"}); err != nil {
+		t.Errorf("the defaults have mistakes: %v", err)
+	}
+}
+
+func TestEveryMistakeInTheSettingsIsReportedAtOnce(t *testing.T) {
+	c := Config{
+		Addr: "nope", AuthzAddr: "", StoreAddr: "x", PublicURL: "ftp://a", Issuer: "", IssuerInternalURL: "a", Origins: []string{"localhost"},
+		SealKey: "short", BodyLimit: 1, DrainDelay: time.Hour, MetricsAddr: "y",
+	}
+	err := c.Validate()
+	for _, name := range []string{
+		"OKR_MCP_ADDR", "OKR_AUTHZ_ADDR", "OKR_STORE_ADDR", "OKR_PUBLIC_URL", "OKR_OAUTH_ISSUER", "OKR_OAUTH_ISSUER_INTERNAL_URL",
+		"OKR_MCP_ORIGINS", "OKR_MCP_SEAL_KEY", "OKR_MCP_BODY_LIMIT", "OKR_MCP_DRAIN_DELAY", "OKR_MCP_METRICS_ADDR",
+	} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("the report lacks %s: %v", name, err)
+		}
+	}
+}
+
+func TestIssuers(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"https://word-word-1.customers.stytch.dev": true,
+		"http://localhost:4000":                    true,
+		"http://localhost:4000/":                   false, // the issuer of tokens and metadata has none
+		"https://a.example/path":                   false,
+		"https://a.example?x":                      false,
+		"https://user@a.example":                   false,
+		"ftp://a.example":                          false,
+		"a.example":                                false,
+		"":                                         false,
+	} {
+		if isBase(address) != ok {
+			t.Errorf("%q: want %t", address, ok)
+		}
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	c := Config{EdgeKey: "the-edge-key", SealKey: "the-seal-key"}
+	if text := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(text, "the-edge-key") || strings.Contains(text, "the-seal-key") {
+		t.Errorf("the settings print as %s", text)
+	}
+}
+
+func TestProbesAndUnknownAddresses(t *testing.T) {
+	w := start(t)
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/": 404, "/sse": 404, "/api/v1/objectives": 404} {
+		r := w.get(path)
+		if r.StatusCode != want || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
+		}
+	}
+	t.Run("ready does not ask whether others are", func(t *testing.T) {
+		w := start(t, func(c *Config) { c.StoreAddr, c.AuthzAddr = "127.0.0.1:1", "127.0.0.1:1" })
+		if r := w.get("/readyz"); r.StatusCode != http.StatusOK {
+			t.Errorf("status %d", r.StatusCode)
+		}
+		if r := w.ask("all", "ping", "{}"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+			t.Errorf("without authz: %d %s", r.StatusCode, r.body)
+		}
+	})
+}
+
+func TestStoppingLetsCallsFinish(t *testing.T) {
+	w := start(t, func(c *Config) { c.DrainDelay = 200 * time.Millisecond })
+	entered, release := make(chan struct{}), make(chan struct{})
+	w.store.change(func(f *fakeStore) {
+		f.hold = func() { close(entered); <-release }
+	})
+	answered := make(chan reply, 1)
+	go func() { answered <- w.call("all", "listObjectives", "{}") }()
+	<-entered
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); w.stop() }()
+	r := w.get("/readyz")
+	for r.StatusCode == http.StatusOK {
+		r = w.get("/readyz")
+	}
+	if r.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("while draining, /readyz answers %d", r.StatusCode)
+	}
+	close(release)
+	if r := <-answered; r.StatusCode != http.StatusOK || r.Result.IsError {
+		t.Errorf("the call that was running got %d %s", r.StatusCode, r.body)
+	}
+	<-stopped
+}
+
+func TestMetricsAndLogsKnowToolsAndCallersAndNoTokensOrTexts(t *testing.T) {
+	listener := kittest.Listen(t)
+	addr := listener.Addr().String()
+	if err := listener.Close(); err != nil { // its port is free for the edge to take
+		t.Fatal(err)
+	}
+	w := start(t, func(c *Config) { c.MetricsAddr = addr })
+	w.store.change(func(f *fakeStore) { f.title = "A secret plan" })
+	w.call("all", "listObjectives", "{}")
+	w.call("reader", "addObjective", `{"objectiveText":"Another secret plan"}`)
+	w.call("employee", "addObjective", `{"objectiveText":"Another secret plan"}`)
+	w.get("/nope/" + knownObjective)
+	metrics := *w
+	metrics.url = "http://" + addr
+	body := metrics.get("/metrics").body
+	for _, want := range []string{
+		`http_server_request_duration_seconds_count{code="200",method="POST",route="/mcp"} 2`,
+		`http_server_request_duration_seconds_count{code="403",method="POST",route="/mcp"} 1`,
+		`code="404",method="GET",route="none"`,
+		`mcp_tool_duration_seconds_count{outcome="ok",tool="listObjectives"} 1`,
+		`mcp_tool_duration_seconds_count{outcome="refused",tool="addObjective"} 1`,
+		`mcp_tool_duration_seconds_count{outcome="failed",tool="addObjective"} 1`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	log := w.log.String()
+	for _, want := range []string{`"organization_id":"acme"`, `"client_id":"connected-app-test"`, `"reason":"SCOPE_MISSING"`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %s: %s", want, log)
+		}
+	}
+	for _, secret := range []string{"secret plan", "Bearer", "txn-of-"} {
+		if strings.Contains(log+body, secret) {
+			t.Errorf("the log or the metrics have %q", secret)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+// Package forward hands on what is meant for the MCP edge, so that agents and people are given one address. Here it is
+// only a way: the MCP edge decides who may call and which origins may, and says so itself.
+package forward
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+)
+
+const (
+	dialTimeout = 3 * time.Second
+	// answerTimeout bounds the wait for the header of an answer, within the server's write timeout.
+	answerTimeout = 50 * time.Second
+	// messageTimeout bounds the writing of one piece of a stream; a stream as a whole has no bound.
+	messageTimeout = 15 * time.Second
+
+	maxIdle = 64
+)
+
+// Serves says whether an address is the MCP edge's: its endpoints, and the documents by which OAuth clients find their
+// way (RFC 8414, RFC 9728).
+func Serves(path string) bool {
+	for _, root := range []string{"/mcp", "/sse", "/.well-known/openid-configuration"} {
+		if path == root || strings.HasPrefix(path, root+"/") {
+			return true
+		}
+	}
+	return strings.HasPrefix(path, "/.well-known/oauth-")
+}
+
+// Config is what forwarding needs.
+type Config struct {
+	// Addr is where the MCP edge listens.
+	Addr string
+	// BodyLimit is the largest body in bytes.
+	BodyLimit int64
+	// Stopping ends streams when it does.
+	Stopping context.Context
+	// Logger gets failures that callers must not see.
+	Logger *slog.Logger
+	// Problem writes errors.
+	Problem problem.Writer
+}
+
+type handler struct {
+	Config
+	transport http.RoundTripper
+	proxyLog  slog.Handler
+}
+
+// New makes the handler for what Serves says.
+func New(cfg Config) http.Handler {
+	return &handler{
+		Config: cfg,
+		transport: &http.Transport{
+			DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			MaxIdleConns:           maxIdle,
+			MaxIdleConnsPerHost:    maxIdle,
+			IdleConnTimeout:        time.Minute,
+			ResponseHeaderTimeout:  answerTimeout,
+			MaxResponseHeaderBytes: 64 << 10,
+			DisableCompression:     true, // what the edge answers goes on as it is
+		},
+		proxyLog: cfg.Logger.Handler(),
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	front.SetRoute(r.Context(), route(r.URL.Path))
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(h.Stopping, cancel)()
+	r = r.WithContext(ctx)
+	r.Body = http.MaxBytesReader(w, r.Body, h.BodyLimit)
+	proxy := &httputil.ReverseProxy{
+		Transport:    h.transport,
+		Rewrite:      h.rewrite,
+		ErrorHandler: h.fail,
+		ErrorLog:     slog.NewLogLogger(h.proxyLog, slog.LevelDebug), // of streams that break off
+		ModifyResponse: func(answer *http.Response) error {
+			merge(w.Header(), answer.Header)
+			return nil
+		},
+	}
+	proxy.ServeHTTP(&streamWriter{ResponseWriter: w, control: http.NewResponseController(w)}, r)
+}
+
+// route is a short name for metrics and the log.
+func route(path string) string {
+	switch {
+	case path == "/mcp", path == "/sse":
+		return path
+	case strings.HasPrefix(path, "/.well-known/oauth-protected-resource"):
+		return "/.well-known/oauth-protected-resource"
+	case strings.HasPrefix(path, "/.well-known/oauth-authorization-server"):
+		return "/.well-known/oauth-authorization-server"
+	case strings.HasPrefix(path, "/.well-known/openid-configuration"):
+		return "/.well-known/openid-configuration"
+	}
+	return "none"
+}
+
+// rewrite makes the request that goes on. The host stays: the MCP edge looks at it. A browser's session is nothing to an
+// endpoint that takes tokens.
+func (h *handler) rewrite(r *httputil.ProxyRequest) {
+	r.SetURL(&url.URL{Scheme: "http", Host: h.Addr})
+	r.Out.Host = r.In.Host
+	r.Out.Header.Del("Cookie")
+	r.Out.Header.Set(telemetry.HeaderCorrelationID, telemetry.CorrelationID(r.In.Context()))
+}
+
+// merge makes room for the headers of an answer: what the MCP edge says stands in place of what this edge would, except
+// for the correlation id, which is the same. A cookie of another box must not come back.
+func merge(own, answer http.Header) {
+	answer.Del("Set-Cookie")
+	answer.Del(telemetry.HeaderCorrelationID)
+	for name := range answer {
+		own.Del(name)
+	}
+}
+
+// fail answers for a request that could not be handed on.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		h.Problem.Write(w, r, h.tooLarge())
+		return
+	}
+	if errors.Is(err, context.Canceled) && h.Stopping.Err() == nil {
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+	h.Logger.WarnContext(r.Context(), "the MCP edge does not answer", slog.Any("error", err))
+	h.Problem.Write(w, r, status.Error(codes.Unavailable, "the endpoint for agents is not available right now"))
+}
+
+func (h *handler) tooLarge() error {
+	return rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_BODY_TOO_LARGE,
+		"the body is larger than %d bytes", h.BodyLimit).With("limit", strconv.FormatInt(h.BodyLimit, 10))
+}
+
+// streamWriter lifts the server's timeouts, which are made for short answers, once an answer turns out to be a stream.
+type streamWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	stream  bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *streamWriter) WriteHeader(code int) {
+	if kind, _, _ := mime.ParseMediaType(w.Header().Get("Content-Type")); kind == "text/event-stream" {
+		w.stream = true
+		_ = w.control.SetReadDeadline(time.Time{}) // where deadlines are not supported there are none to lift
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements http.ResponseWriter.
+func (w *streamWriter) Write(p []byte) (int, error) {
+	if w.stream {
+		_ = w.control.SetWriteDeadline(time.Now().Add(messageTimeout))
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController find the writer that flushes.
+func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
