@@ -44,7 +44,7 @@ func TestPages(t *testing.T) {
 			}
 			for name, want := range map[string]string{
 				"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-				"Cross-Origin-Opener-Policy": "same-origin", "Strict-Transport-Security": "",
+				"Cross-Origin-Opener-Policy": "same-origin", "Strict-Transport-Security": "", "X-Frame-Options": "DENY",
 			} {
 				if got := r.Header.Get(name); got != want {
 					t.Errorf("%s: %q, want %q", name, got, want)
@@ -57,6 +57,16 @@ func TestPages(t *testing.T) {
 				t.Errorf("the page has %q, which its own policy forbids or which comes from elsewhere", inline)
 			}
 		})
+	}
+}
+
+// What an application sent is in the page's address: it stays in no cache, and goes along with no request to elsewhere.
+func TestTheConsentPageIsKeptNowhere(t *testing.T) {
+	r := start(t).do(ask{path: "/oauth/authorize?client_id=x&state=y"})
+	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }
 

@@ -49,8 +49,11 @@ var views = []view{
 	{"/about", "views/about.js"},
 	{"/organizations", "views/organizations.js"},
 	{"/signin", signInModule},
-	{"/oauth/authorize", "views/consent.js"},
+	{authorizePath, "views/consent.js"},
 }
+
+// authorizePath is the authorization endpoint's page. Its address holds what an application sent.
+const authorizePath = "/oauth/authorize"
 
 // signInModule is what people see first who are not signed in.
 const signInModule = "signin/signin.js"
@@ -166,12 +169,16 @@ func (s *Site) static(w http.ResponseWriter, r *http.Request, route string, page
 	front.SetRoute(r.Context(), route)
 	setPageHeaders(w.Header())
 	w.Header().Set("Cache-Control", "private, no-cache")
+	if route == authorizePath {
+		w.Header().Set("Cache-Control", "no-store")
+	}
 	page.serve(w, r)
 }
 
 func setPageHeaders(header http.Header) {
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", contentSecurityPolicy)
+	header.Set("X-Frame-Options", "DENY") // for what does not know frame-ancestors (RFC 6819 section 5.2.2.6)
 	header.Set("Permissions-Policy", permissionsPolicy)
 }
 

@@ -45,8 +45,13 @@ type verdict struct {
 	epoch uint64
 }
 
-// subjects are the ids that a verdict is about.
-func (v *verdict) subjects() []string { return []string{v.sessionID, v.member.ID, v.organization.ID} }
+// subjects are the ids that a verdict is about; of an agent's, one stands for the member's consent to it.
+func (v *verdict) subjects() []string {
+	return []string{v.sessionID, v.member.ID, v.organization.ID, consentID(v.member.ID, v.clientID)}
+}
+
+// consentID names a member's consent to an application. No id of Stytch's has a NUL.
+func consentID(memberID, clientID string) string { return memberID + "\x00" + clientID }
 
 // verdictsConfig says how long verdicts last.
 type verdictsConfig struct {
@@ -319,6 +324,6 @@ func (v *verdicts) askAgent(ctx context.Context, token *stytch.AccessToken) (*ve
 	}, nil
 }
 
-// forget drops every verdict on a session, a member or an organization, those that are being asked for too. The next use
+// forget drops every verdict on a session, a member, an organization or a consent, those that are being asked for too. The next use
 // asks Stytch.
 func (v *verdicts) forget(id string) { v.epochs.end(id) }

@@ -56,6 +56,12 @@ func (t *Table) compile(name string, grants func(name, resource, action string) 
 	return granted
 }
 
+// HasScope says whether the policy has a scope of this name. Those that are Stytch's own, such as "openid", are not in it.
+func (t *Table) HasScope(name string) bool {
+	_, ok := t.scopes[name]
+	return ok
+}
+
 // RolePermissions is what any of the roles allows. The permissions are shared: never change them.
 func (t *Table) RolePermissions(roles []string) []*accessv1.Permission {
 	return t.union(t.roles, roles)
