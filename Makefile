@@ -8,7 +8,7 @@ MODULES := proto services gateway deploy
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench gen lint breaking compose modules tools ci
+.PHONY: help run test bench conformance clients browser gen lint breaking compose modules tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -23,6 +23,9 @@ test: ## run every test of every module, with the race detector
 
 bench: ## measure each figure beside its floor, in one run
 	go run ./deploy/bench
+
+conformance: .tools/node/node_modules ## run MCP's conformance suite against its fixtures on our engine
+	go run -race ./gateway/mcp/internal/conformance/cmd/conformance suite .tools/node
 
 gen: $(BIN)/buf $(BIN)/protoc-gen-go ## generate Go and OpenAPI from the contract
 	buf format -w $(OWN_PROTO)
@@ -68,4 +71,8 @@ $(BIN)/golangci-lint: .tools/lint/go.mod .tools/lint/go.sum
 
 $(BIN)/grpcurl: .tools/check/go.mod .tools/check/go.sum
 	GOWORK=off go -C .tools/check build -trimpath -o $(BIN)/ tool
+	@touch $@
+
+.tools/node/node_modules: .tools/node/package-lock.json
+	cd .tools/node && npm ci --no-audit --no-fund
 	@touch $@
