@@ -66,6 +66,25 @@ export function setDraft(key, draft) {
   store();
 }
 
+let opening = "";
+
+/**
+ * Opens a form, which takes the focus: not so the forms that a reload finds open.
+ * @param {string} key
+ * @param {Draft} draft for a form that is not open yet
+ */
+export function openForm(key, draft) {
+  opening = key;
+  if (!draftOf(key).peek()) setDraft(key, draft);
+}
+
+/** Whether a form was opened just now; once. @param {string} key */
+export function justOpened(key) {
+  const is = opening === key;
+  if (is) opening = "";
+  return is;
+}
+
 /**
  * The id of the request that sends a draft. It changes with what is typed, because that sets the draft anew.
  * @param {string} key

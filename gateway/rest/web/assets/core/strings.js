@@ -102,6 +102,13 @@ export const text = {
   why: (/** @type {string} */ role, /** @type {keyof typeof verbs} */ action, /** @type {keyof typeof nouns} */ resource) =>
     `Your role (${role}) cannot ${verbs[action]} ${nouns[resource]}.`,
 
+  whyNot: (/** @type {string} */ role, /** @type {string[]} */ roles) =>
+    `Your role (${role}) does not allow this.${roles.length > 0 ? ` It takes the role ${list.format(roles)}.` : ""}`,
+
+  memberStatus: (/** @type {string} */ status) => ({
+    MEMBER_STATUS_INVITED: "Invited", MEMBER_STATUS_PENDING: "Added", MEMBER_STATUS_DELETED: "Deactivated",
+  })[status] ?? "",
+
   nav: {
     label: "Main", objectives: "Objectives", members: "Members", settings: "Settings", agents: "Agents", about: "Help",
   },
@@ -109,7 +116,7 @@ export const text = {
   theme: { label: "Colours", system: "Auto", light: "Light", dark: "Dark" },
 
   menu: {
-    label: (/** @type {string} */ name, /** @type {string} */ organization) => `${name}, ${organization}: account menu`,
+    label: "account menu",
     role: (/** @type {string} */ role, /** @type {string} */ organization) => `${role} at ${organization}`,
     organizations: "Organizations",
     switchTo: (/** @type {string} */ name) => `Switch to ${name}`,

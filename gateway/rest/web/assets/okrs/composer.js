@@ -1,8 +1,8 @@
 // Adding an objective or a key result. The form stays open as long as there is a draft for it.
 
-import { useEffect, useRef } from "../vendor/preact-hooks.js";
+import { useLayoutEffect, useRef } from "../vendor/preact-hooks.js";
 import { useAction } from "../core/action.js";
-import { draftOf, setDraft } from "../core/drafts.js";
+import { draftOf, justOpened, setDraft } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
@@ -20,9 +20,8 @@ export function Composer({ name, label, hint, submit, denied, onAdd, onClose }) 
     await onAdd(value.trim());
     box.current?.querySelector("textarea")?.focus();
   });
-  useEffect(() => {
-    const at = document.activeElement;
-    if (at?.getAttribute("aria-controls") === name) box.current?.querySelector("textarea")?.focus();
+  useLayoutEffect(() => {
+    if (justOpened(name)) box.current?.querySelector("textarea")?.focus();
   }, []);
   const close = () => {
     setDraft(name, undefined);

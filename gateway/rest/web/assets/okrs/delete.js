@@ -19,10 +19,8 @@ export function Delete({ item, resource, focusAfter }) {
   const asking = useSignal(false);
   const words = text.delete[resource];
   const { busy, failure, run } = useAction(async () => {
-    const next = focusAfter();
     await destroy(item.id);
     say(words.done);
-    requestAnimationFrame(() => next?.focus());
   });
   const count = "keyResults" in item ? item.keyResults.length : 0;
   return html`
@@ -30,7 +28,7 @@ export function Delete({ item, resource, focusAfter }) {
       onClick=${() => { failure.value = null; asking.value = true; }} />
     ${asking.value && html`
       <${Confirm} title=${words.title} yes=${words.yes} no=${text.keep} busy=${busy.value}
-        onYes=${run} onNo=${() => { asking.value = false; }}>
+        focusAfter=${focusAfter} onYes=${run} onNo=${() => { asking.value = false; }}>
         <p class="subject">${text.quoted(item.title)}</p>
         <p>${words.warning(count)}</p>
         <${Problem} failure=${failure.value} />

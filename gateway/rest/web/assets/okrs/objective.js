@@ -1,6 +1,6 @@
 // An objective as a card, with its key results inside.
 
-import { draftOf, setDraft } from "../core/drafts.js";
+import { draftOf, openForm, setDraft } from "../core/drafts.js";
 import { ago } from "../core/format.js";
 import { classes, html } from "../core/html.js";
 import { say } from "../core/live.js";
@@ -72,8 +72,8 @@ function AddKeyResult({ item }) {
   const denied = why("CREATE", "key_result");
   if (!draftOf(name).value) {
     return html`
-      <${Button} id=${button} kind="quiet" icon="plus" why=${denied} label=${text.keyResult.addTo(item.title)} aria-controls=${name}
-        onClick=${() => setDraft(name, { value: "" })}>${text.keyResult.add}<//>`;
+      <${Button} id=${button} kind="quiet" icon="plus" why=${denied} label=${text.keyResult.addTo(item.title)}
+        onClick=${() => openForm(name, { value: "" })}>${text.keyResult.add}<//>`;
   }
   return html`
     <${Composer} name=${name} label=${text.keyResult.new} hint=${text.keyResult.hint} submit=${text.keyResult.add} denied=${denied}

@@ -2,7 +2,7 @@
 
 import { useSignal } from "../vendor/signals.js";
 import { useEffect } from "../vendor/preact-hooks.js";
-import { draftOf, setDraft } from "../core/drafts.js";
+import { draftOf, openForm, setDraft } from "../core/drafts.js";
 import { percent } from "../core/format.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
@@ -38,8 +38,8 @@ export default function Objectives() {
         <h1 tabindex="-1">${text.titles.objectives}</h1>
         ${ids && ids.length > 0 && html`<${Summary} />`}
       </div>
-      <${Button} kind="primary" icon="plus" why=${why("CREATE", "objective")} aria-controls=${composer}
-        onClick=${() => { setDraft(composer, draftOf(composer).peek() ?? { value: "" }); focusComposer(); }}>${text.objectives.new}<//>
+      <${Button} kind="primary" icon="plus" why=${why("CREATE", "objective")}
+        onClick=${open}>${text.objectives.new}<//>
     </div>
     ${failed && html`<${Problem} failure=${problem.value} onRetry=${watch} />`}
     ${draftOf(composer).value && html`<${New} />`}
@@ -52,8 +52,10 @@ export default function Objectives() {
         ${text.objectives.more(Math.min(pageSize, ids.length - shown.value), ids.length - shown.value)}<//></p>`}`;
 }
 
-const focusComposer = () =>
-  requestAnimationFrame(() => document.getElementById(composer)?.querySelector("textarea")?.focus());
+function open() {
+  openForm(composer, { value: "" });
+  document.getElementById(composer)?.querySelector("textarea")?.focus(); // if it was open
+}
 
 function Summary() {
   const { objectives, keyResults, progress } = summary.value;

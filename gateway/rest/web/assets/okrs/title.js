@@ -1,8 +1,8 @@
 // The text of an objective or key result, and editing it in place.
 
-import { useEffect, useRef } from "../vendor/preact-hooks.js";
+import { useLayoutEffect, useRef } from "../vendor/preact-hooks.js";
 import { useAction } from "../core/action.js";
-import { draftOf, setDraft } from "../core/drafts.js";
+import { draftOf, justOpened, openForm, setDraft } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { why } from "../core/session.js";
@@ -22,7 +22,7 @@ const keyOf = (item) => `title ${item.id}`;
 export const editing = (item) => draftOf(keyOf(item)).value !== undefined;
 
 /** Begins to edit an item's text. @param {Item} item */
-export const edit = (item) => setDraft(keyOf(item), { value: item.title, base: item.title });
+export const edit = (item) => openForm(keyOf(item), { value: item.title, base: item.title });
 
 /** Where the focus goes after editing: the button that began it. @param {Item} item */
 export const editButtonId = (item) => `edit-${item.id}`;
@@ -44,10 +44,11 @@ export function TitleEditor({ item, resource, label, updater }) {
     if (message) say(message);
     requestAnimationFrame(() => document.getElementById(editButtonId(item))?.focus());
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     const input = box.current?.querySelector("textarea");
-    if (document.activeElement === document.body || document.activeElement?.id === editButtonId(item)) input?.focus();
-    input?.setSelectionRange(input.value.length, input.value.length);
+    if (!input || !justOpened(key)) return;
+    input.focus();
+    input.setSelectionRange(input.value.length, input.value.length);
   }, []);
   if (!draft) return null;
   const { value, base = item.title } = draft;

@@ -38,7 +38,7 @@ export default function SignInSteps({ back, email: known = "", organizationId = 
     step.value = to;
   };
   useEffect(() => {
-    if (moved.current) box.current?.querySelector(level)?.focus();
+    if (moved.current && step.value !== "code") box.current?.querySelector(level)?.focus(); // the code's field takes it itself
   }, [step.value]);
 
   /** Goes on with what the server says is left to do. */

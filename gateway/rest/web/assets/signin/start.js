@@ -1,6 +1,5 @@
 // The first step: who are you?
 
-import { useId } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { useAction } from "../core/action.js";
 import { call } from "../core/api.js";
@@ -39,7 +38,6 @@ export function Start({ level, back, email, known, organizationId, failure: befo
   const slug = useSignal("");
   const slugError = useSignal("");
   const emailError = useSignal("");
-  const sso = useId();
   const { busy, failure, run } = useAction(async () => {
     await call("POST", "session:sendEmailCode", { body: { emailAddress: email.peek().trim() } });
     onSent();
@@ -68,9 +66,9 @@ export function Start({ level, back, email, known, organizationId, failure: befo
     <p><${Google} back=${back} organizationId=${organizationId} /></p>
     <details>
       <summary>${text.signIn.sso}</summary>
-      <form onSubmit=${leave} novalidate aria-labelledby=${sso}>
-        <${Field} label=${html`<span id=${sso}>${text.signIn.slug}</span>`} hint=${text.signIn.slugHint} value=${slug.value}
-          maxlength="128" autocapitalize="none" spellcheck="false" error=${slugError.value}
+      <form onSubmit=${leave} novalidate>
+        <${Field} label=${text.signIn.slug} hint=${text.signIn.slugHint} value=${slug.value}
+          maxlength="128" autocapitalize="none" spellcheck=${false} error=${slugError.value}
           onValue=${(/** @type {string} */ typed) => { slug.value = typed; slugError.value = ""; }} />
         <p><${Button} submit>${text.signIn.goOn}<//></p>
       </form>

@@ -5,9 +5,10 @@ import { html } from "../core/html.js";
 import { Button } from "./button.js";
 
 /**
- * @param {{title: string, onClose: () => void, children?: any}} props
+ * @param {{title: string, onClose: () => void, focusAfter?: () => HTMLElement|null, children?: any}} props
+ * focusAfter: where the focus goes if what had it is not there any more; the heading of the view if that is not there
  */
-export function Dialog({ title, onClose, children }) {
+export function Dialog({ title, onClose, focusAfter, children }) {
   const id = useId();
   const box = useRef(/** @type {HTMLDialogElement|null} */ (null));
   useEffect(() => {
@@ -16,8 +17,10 @@ export function Dialog({ title, onClose, children }) {
     dialog.showModal();
     return () => {
       dialog.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
-      else document.querySelector("h1")?.focus();
+      queueMicrotask(() => { // once what goes with the dialog is gone
+        if (before instanceof HTMLElement && before.isConnected) before.focus();
+        else (focusAfter?.() ?? document.querySelector("h1"))?.focus();
+      });
     };
   }, []);
   const cancel = (/** @type {Event} */ event) => {
@@ -33,11 +36,12 @@ export function Dialog({ title, onClose, children }) {
 
 /**
  * Asks before something that cannot be undone. The focus is on keeping, the first of the buttons.
- * @param {{title: string, yes: string, no: string, busy: boolean, onYes: () => void, onNo: () => void, children?: any}} props
+ * @param {{title: string, yes: string, no: string, busy: boolean, onYes: () => void, onNo: () => void,
+ *   focusAfter?: () => HTMLElement|null, children?: any}} props
  */
-export function Confirm({ title, yes, no, busy, onYes, onNo, children }) {
+export function Confirm({ title, yes, no, busy, onYes, onNo, focusAfter, children }) {
   return html`
-    <${Dialog} title=${title} onClose=${onNo}>
+    <${Dialog} title=${title} onClose=${onNo} focusAfter=${focusAfter}>
       ${children}
       <p class="actions">
         <${Button} onClick=${onNo}>${no}<//>

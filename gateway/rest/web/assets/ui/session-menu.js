@@ -48,9 +48,10 @@ export function SessionMenu() {
   return html`
     <div class="session" ref=${box}>
       <button type="button" class="session-button" aria-expanded=${open.value} aria-controls="session-menu"
-        aria-label=${text.menu.label(name, current.organizationName)} onClick=${() => { open.value = !open.value; }}>
+        onClick=${() => { open.value = !open.value; }}>
         <span class="avatar" aria-hidden="true">${initials(name)}</span>
-        <span class="who"><span>${name}</span><span>${current.organizationName}</span></span>
+        <span class="who"><span>${name}</span>${" "}<span>${current.organizationName}</span></span>${" "}
+        <span class="visually-hidden">${text.menu.label}</span>
         <${Icon} name="down" />
       </button>
       <div id="session-menu" class="panel" hidden=${!open.value}>${open.value && html`<${Panel} onClose=${() => close(true)} />`}</div>

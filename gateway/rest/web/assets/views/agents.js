@@ -45,7 +45,6 @@ function Agent({ app, onGone }) {
       if (/** @type {import("../core/api.js").Failure} */ (caught).status !== 404) throw caught;
     }
     say(t.revoked);
-    document.querySelector("h1")?.focus();
     onGone();
   });
   const heading = `app-${app.clientId}`;
