@@ -4,11 +4,11 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 BIN     := $(CURDIR)/.bin
-MODULES := proto services gateway deploy
+MODULES := proto services gateway deploy deploy/clients
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench gen lint breaking compose modules tools ci
+.PHONY: help run test bench gen lint breaking clients compose modules tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -39,6 +39,11 @@ breaking: $(BIN)/buf ## compare the contract with the one that was last released
 	buf build $(OWN_PROTO) --exclude-source-info -o $(BIN)/contract.binpb
 	buf breaking $(BIN)/contract.binpb --against proto/baseline.binpb
 
+NODE := .tools/node/node_modules
+
+clients: $(NODE)/.package-lock.json ## connect the official MCP client, and hold the provider against the conformance suite
+	cd deploy/clients && GOWORK=off go vet ./... && GOWORK=off go test -race -count=1 -v ./...
+
 compose: $(BIN)/grpcurl ## build, run, use and restart the system in containers
 	deploy/compose.sh
 
@@ -52,6 +57,11 @@ ci: ## run everything that has to hold
 	.ci/run
 
 tools: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/golangci-lint $(BIN)/grpcurl ## build the tools that the other targets use
+
+# npm writes this file when it has installed everything that the lock file names.
+$(NODE)/.package-lock.json: .tools/node/package-lock.json
+	npm ci --prefix .tools/node --no-audit --no-fund
+	@touch $@
 
 # A tool is built again when its module changes.
 $(BIN)/buf: .tools/buf/go.mod .tools/buf/go.sum
