@@ -4,7 +4,8 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 BIN     := $(CURDIR)/.bin
-MODULES := proto services gateway deploy
+NODE    := .tools/node/node_modules
+MODULES := proto services gateway deploy deploy/clients
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -24,8 +25,14 @@ test: ## run every test of every module, with the race detector
 bench: ## measure each figure beside its floor, in one run
 	go run ./deploy/bench
 
-conformance: .tools/node/node_modules ## run MCP's conformance suite against its fixtures on our engine
+conformance: $(NODE)/.package-lock.json ## run MCP's conformance suite against its fixtures on our engine
 	go run -race ./gateway/mcp/internal/conformance/cmd/conformance suite .tools/node
+
+clients: $(NODE)/.package-lock.json ## connect the official MCP client, and hold the provider against the conformance suite
+	cd deploy/clients && GOWORK=off go vet ./... && GOWORK=off go test -race -count=1 -v ./...
+
+browser: $(NODE)/.package-lock.json ## use the web app in Chromium as each persona, and check its accessibility
+	PATH="$(CURDIR)/$(NODE)/.bin:$$PATH" node deploy/browser/run.mjs
 
 gen: $(BIN)/buf $(BIN)/protoc-gen-go ## generate Go and OpenAPI from the contract
 	buf format -w $(OWN_PROTO)
@@ -56,6 +63,11 @@ ci: ## run everything that has to hold
 
 tools: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/golangci-lint $(BIN)/grpcurl ## build the tools that the other targets use
 
+# npm writes this file when it has installed everything that the lock file names.
+$(NODE)/.package-lock.json: .tools/node/package-lock.json
+	npm ci --prefix .tools/node --no-audit --no-fund
+	@touch $@
+
 # A tool is built again when its module changes.
 $(BIN)/buf: .tools/buf/go.mod .tools/buf/go.sum
 	GOWORK=off go -C .tools/buf build -trimpath -o $(BIN)/ tool
@@ -71,8 +83,4 @@ $(BIN)/golangci-lint: .tools/lint/go.mod .tools/lint/go.sum
 
 $(BIN)/grpcurl: .tools/check/go.mod .tools/check/go.sum
 	GOWORK=off go -C .tools/check build -trimpath -o $(BIN)/ tool
-	@touch $@
-
-.tools/node/node_modules: .tools/node/package-lock.json
-	cd .tools/node && npm ci --no-audit --no-fund
 	@touch $@
