@@ -6,7 +6,7 @@ import { ada, Client, emma } from "./people.mjs";
 import { desk, phone } from "./visitor.mjs";
 import { visit } from "./main.mjs";
 
-const looks = [["phone", "light", phone], ["phone", "dark", phone], ["desk", "light", desk], ["desk", "dark", desk]];
+const looks = [["phone", phone], ["desk", desk]];
 
 /** Opens a view and waits until it is there. */
 const views = {
@@ -18,25 +18,28 @@ const views = {
   organizations: async (v) => { await v.go("/organizations"); await v.page.getByText("You are here").waitFor(); },
 };
 
-/** Opens a dialog or a form from a view. */
+/** Opens a dialog or a form from a view; Escape, or the same again, closes it. */
 const openings = {
-  objectives: {
-    "new objective": (v) => v.button("New objective").click(),
-    "new key result": (v) => v.button(/^Add key result to “Make/).click(),
-    "account menu": (v) => v.button(/account menu/).click(),
-  },
-  members: {
-    invite: (v) => v.button("Invite somebody").click(),
-    "edit member": (v) => v.button("Edit Max Moreau").click(),
-    deactivate: (v) => v.button("Deactivate Emma Eriksen").click(),
-  },
-  settings: {
-    "add connection": (v) => v.button("Add connection").click(),
-    "configure connection": (v) => v.button("Configure Acme Workforce").click(),
-    "delete connection": (v) => v.button("Delete Acme Workforce").click(),
-  },
-  agents: { disconnect: (v) => v.button("Disconnect “Planner”").click() },
+  objectives: [
+    ["new-objective", /^New objective/], ["new-key-result", /^Add key result to “Make/], ["edit-title", /^Edit “Make/],
+    ["delete-objective", /^Delete “Make/], ["account-menu", /account menu/],
+  ],
+  members: [["invite", /^Invite somebody/], ["edit-member", /^Edit Max Moreau/], ["deactivate", /^Deactivate Emma Eriksen/]],
+  settings: [["add-connection", /^Add connection/], ["configure-connection", /^Configure Acme/], ["delete-connection", /^Delete Acme/]],
+  agents: [["disconnect", /^Disconnect “Planner”/]],
 };
+
+const opened = "dialog, form.editor, .panel:not([hidden]), form.configure";
+
+/** What has to hold wherever somebody is, in both colours. */
+async function check(v, where, options) {
+  for (const colorScheme of ["light", "dark"]) {
+    await v.page.emulateMedia({ colorScheme });
+    await v.accessible(`${where}, ${colorScheme}`);
+    await v.picture(`${where}-${colorScheme}`, options);
+  }
+  await v.fits(where);
+}
 
 async function fill(client, system) {
   await client.objective("Make planning something people look forward to", {
@@ -49,51 +52,47 @@ async function fill(client, system) {
   await Client.agent(system, ada, "Planner", ["read:okrs", "manage:krs"]);
 }
 
-for (const [width, colours, size] of looks) {
-  visit(`every view and dialog: ${width}, ${colours}`, async (open, world) => {
+for (const [width, size] of looks) {
+  visit(`every view and dialog of a ${width}`, async (open, world) => {
     await fill(world.ada, world.system);
-    const v = await open({ person: ada, size, dark: colours === "dark" });
+    const v = await open({ person: ada, size });
     for (const [name, show] of Object.entries(views)) {
       await show(v);
-      const where = `${name}-${width}-${colours}`;
-      await v.accessible(where);
-      await v.fits(where);
-      await v.picture(where, { fullPage: true });
-      for (const [opening, click] of Object.entries(openings[name] ?? {})) {
-        await click(v);
-        await v.page.locator("dialog, form.editor, .panel:not([hidden]), .configure").first().waitFor();
-        const at = `${opening.replaceAll(" ", "-")}-${width}-${colours}`;
-        await v.accessible(at);
-        await v.fits(at);
-        await v.picture(at);
-        await show(v);
+      await check(v, `${name}-${width}`, { fullPage: true });
+      for (const [opening, button] of openings[name] ?? []) {
+        await v.button(button).first().click();
+        await v.page.locator(opened).first().waitFor();
+        await check(v, `${opening}-${width}`);
+        if (opening.startsWith("configure")) await v.button(button).click();
+        else await v.page.keyboard.press("Escape");
+        await v.page.locator(opened).first().waitFor({ state: "hidden" });
       }
     }
-    await v.context.clearCookies();
+  });
+
+  visit(`signing in, and the pages of the server, on a ${width}`, async (open, { system }) => {
+    const v = await open({ size });
     await v.go("/signin");
     await v.page.getByLabel("E-mail address").waitFor();
-    await v.accessible(`signin-${width}-${colours}`);
-    await v.picture(`signin-${width}-${colours}`);
+    await check(v, `signin-${width}`);
     await v.page.getByLabel("E-mail address").fill(emma.email);
     await v.page.keyboard.press("Enter");
     await v.page.getByLabel("Code").waitFor();
-    await v.accessible(`code-${width}-${colours}`);
-    await v.page.getByLabel("Code").fill(await world.system.code(emma.email));
+    await check(v, `code-${width}`);
+    await v.page.getByLabel("Code").fill(await system.code(emma.email));
     await v.page.keyboard.press("Enter");
     await v.button("Enter Acme").waitFor();
-    await v.accessible(`choose-${width}-${colours}`);
-    await v.picture(`choose-${width}-${colours}`);
+    await check(v, `choose-${width}`);
+    v.tolerate(/404 \(Not Found\)/);
     for (const [path, heading] of [["/docs", "REST API"], ["/nope", "There is nothing here"]]) {
-      if (path === "/nope") v.tolerate(/404/);
       await v.go(path);
       await v.page.getByRole("heading", { name: heading, exact: true }).waitFor();
-      await v.accessible(path);
-      await v.fits(path);
+      await check(v, `${path.slice(1)}-${width}`);
     }
   });
 }
 
-visit("empty states say what comes next", async (open, world) => {
+visit("empty states say what comes next", async (open) => {
   for (const [person, words] of [[ada, "Add the first one above"], [emma, "Somebody whose role allows it can add the first one"]]) {
     const v = await open({ person });
     await v.go("/");
@@ -106,7 +105,6 @@ visit("empty states say what comes next", async (open, world) => {
   await v.accessible("no agents");
   await v.page.getByRole("link", { name: "How to connect an agent" }).click();
   await v.page.getByRole("heading", { name: "About and help" }).waitFor();
-  assert.ok(world.system);
 });
 
 visit("nothing moves while it is loading, and what is loading is said", async (open, world) => {

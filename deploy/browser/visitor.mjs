@@ -98,6 +98,15 @@ export class Visitor {
       [pattern.source, pattern.flags]);
   }
 
+  /** Waits until something that is called so has the focus. */
+  async focuses(pattern) {
+    const until = Date.now() + 8000;
+    while (!pattern.test(await this.focused())) {
+      assert.ok(Date.now() < until, `${await this.focused()} has the focus, not ${pattern}`);
+      await this.page.waitForTimeout(30);
+    }
+  }
+
   /** The element that has the focus, in words. */
   focused() {
     return this.page.evaluate(() => {

@@ -32,7 +32,7 @@ export default function About() {
           <tr><th scope="row">${role}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
       </table></div>
       <p>${t.rolesNote}</p>
-      <p>${t.invite} ${session.value && html`<a href="/members">${text.titles.members}</a>`}</p>
+      <p>${t.invite}${session.value ? html`<a href="/members">${t.membersPage}</a>` : t.membersPage}${t.orDomain}</p>
     </section>
     <section class="card" aria-labelledby="programs">
       <h2 id="programs">${t.programs}</h2>

@@ -68,9 +68,11 @@ function Row({ connection, open, onOpen, onGone, onChanged }) {
   return html`
     <li class="row">
       <div class="person"><h3>${name}</h3><p>${t.kind(connection.kind, connection.identityProvider)}</p></div>
-      <p class="roles"><span class="tag">${connection.status === "SSO_CONNECTION_STATUS_ACTIVE" ? t.active : t.pending}</span></p>
-      <div class="tools">
+      <div class="roles">
+        <span class="tag">${connection.status === "SSO_CONNECTION_STATUS_ACTIVE" ? t.active : t.pending}</span>
         <${Button} kind="quiet" aria-expanded=${open} label=${t.configureNamed(name)} onClick=${() => onOpen(!open)}>${t.configure}<//>
+      </div>
+      <div class="tools">
         <${Button} kind="quiet" icon="bin" label=${t.deleteNamed(name)} why=${whyNot("stytch.sso:delete")} onClick=${() => { asking.value = true; }} />
       </div>
       ${open && html`<${Configure} connection=${connection} onChanged=${onChanged} />`}

@@ -12,7 +12,7 @@ import { say } from "../core/live.js";
 import { ask, logOut, session } from "../core/session.js";
 import { discover, discovered, switchTo } from "../core/organizations.js";
 import { text } from "../core/strings.js";
-import { navigate } from "../core/router.js";
+import { navigate, navigations } from "../core/router.js";
 import { Organizations } from "../signin/choose.js";
 import { Button } from "../ui/button.js";
 import { Icon } from "../ui/icons.js";
@@ -80,6 +80,8 @@ export default function Consent() {
   const asked = request.value;
   useEffect(() => {
     if (asked && !asked.refusal) say(t.heading(asked.client.name || t.unnamed));
+    // What is asked comes after the view; it takes the focus as the view would have.
+    if (asked && navigations.peek() > 0 && document.activeElement === document.body) document.querySelector("h1")?.focus();
   }, [asked]);
 
   if (left.value === "followed") {

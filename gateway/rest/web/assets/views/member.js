@@ -49,10 +49,12 @@ export function MemberRow({ member, onChanged }) {
         <h2>${name}${own && html` <span class="tag">${t.you}</span>`}</h2>
         ${member.emailAddress && member.displayName && html`<p>${member.emailAddress}</p>`}
       </div>
-      <p class="roles">${rolesOf(member)}${text.memberStatus(member.status) && html` <span class="tag">${text.memberStatus(member.status)}</span>`}</p>
-      <div class="tools">
+      <div class="roles">
+        <span>${rolesOf(member)}</span>${text.memberStatus(member.status) && html`<span class="tag">${text.memberStatus(member.status)}</span>`}
         ${invited && html`<${Button} kind="quiet" busy=${resend.busy.value} why=${whyNot("stytch.member:create")}
           label=${t.resendTo(name)} onClick=${resend.run}>${t.resend}<//>`}
+      </div>
+      <div class="tools">
         ${removed
           ? html`<${Button} kind="quiet" busy=${back.busy.value} why=${whyNot("stytch.member:create")} label=${t.reactivateNamed(name)}
               onClick=${back.run}>${t.reactivate}<//>`

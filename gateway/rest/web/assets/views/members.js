@@ -59,8 +59,9 @@ export default function Members() {
               onChange=${() => { members.value = null; deactivated.value = choice; }} /><span>${choice ? t.deactivated : t.current}</span></label>`)}
         </fieldset>`}
       ${members.value.length === 0 && html`<p class="none">${t.noneDeactivated}</p>`}
-      <ul class="rows" aria-label=${text.titles.members}>
-        ${members.value.map((member) => html`<${MemberRow} key=${member.memberId} member=${member} onChanged=${changed} />`)}
-      </ul>`}
+      ${members.value.length > 0 && html`
+        <div class="card"><ul class="rows" aria-label=${text.titles.members}>
+          ${members.value.map((member) => html`<${MemberRow} key=${member.memberId} member=${member} onChanged=${changed} />`)}
+        </ul></div>`}`}
     ${next.value && html`<p class="more"><${Button} busy=${busy.value} onClick=${() => run(next.peek())}>${t.more}<//></p>`}`;
 }

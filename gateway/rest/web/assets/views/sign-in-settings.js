@@ -3,8 +3,7 @@
 import { useEffect } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { useAction } from "../core/action.js";
-import { Failure } from "../core/api.js";
-import { whyNot } from "../core/administration.js";
+import { may, whyNot } from "../core/administration.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { ask } from "../core/session.js";
@@ -24,6 +23,9 @@ const t = texts.settings;
 /** The ways of signing in that this product offers. */
 const offered = ["email_otp", "google_oauth", "sso", "magic_link"];
 
+/** The parts of the settings, each with a permission of its own; whoever has one of them may see the settings. */
+const fields = ["allowed-auth-methods", "allowed-domains", "email-jit-provisioning", "email-invites", "sso-jit-provisioning", "default-sso-connection"];
+
 const permission = (/** @type {string} */ name) => `stytch.organization:update.settings.${name}`;
 
 /** @param {string} value */
@@ -33,19 +35,12 @@ export function SignInSettings() {
   const known = useSignal(/** @type {Rules|null} */ (null));
   const rules = useSignal(/** @type {Rules|null} */ (null));
   const typed = useSignal("");
-  const denied = useSignal("");
+  const denied = fields.some((field) => may(permission(field))) ? "" : whyNot(permission(fields[0]));
   const show = (/** @type {Rules} */ found) => {
     known.value = rules.value = found;
     typed.value = found.emailAllowedDomains.join(", ");
   };
-  const load = useAction(async () => {
-    try {
-      show(await ask("GET", "organization/signInSettings"));
-    } catch (caught) {
-      if (!(caught instanceof Failure) || caught.reason !== "STYTCH_DENIED") throw caught;
-      denied.value = text.failure(caught);
-    }
-  });
+  const load = useAction(async () => { show(await ask("GET", "organization/signInSettings")); });
   const { busy, failure, run } = useAction(async () => {
     const before = known.peek();
     const after = rules.peek();
@@ -59,7 +54,9 @@ export function SignInSettings() {
     }
     say(text.saved);
   });
-  useEffect(() => { load.run(); }, []);
+  useEffect(() => {
+    if (!denied) load.run();
+  }, []);
   const current = rules.value;
   const change = (/** @type {Partial<Rules>} */ part) => { rules.value = { .../** @type {Rules} */ (rules.peek()), ...part }; };
   const save = (/** @type {Event} */ event) => {
@@ -71,7 +68,7 @@ export function SignInSettings() {
     <section class="card" aria-labelledby="sign-in">
       <h2 id="sign-in">${t.signIn}</h2>
       <${Problem} failure=${load.failure.value} onRetry=${load.run} />
-      ${denied.value && html`<p class="none">${denied.value}</p>`}
+      ${denied && html`<p class="none">${denied}</p>`}
       ${current && html`
         <form class="settings" onSubmit=${save} novalidate>
           <${Methods} rules=${current} change=${change} />
