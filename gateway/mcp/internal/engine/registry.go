@@ -141,7 +141,7 @@ func (e *Engine) panicked(ctx context.Context, p any) {
 
 // dispatch sends an errand through the library and returns what came of it.
 func (e *Engine) dispatch(ctx context.Context, method string, params any, on *errand) (any, error) {
-	raw, err := json.Marshal(params)
+	raw, err := encode(params)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the parameters: %w", err)
 	}

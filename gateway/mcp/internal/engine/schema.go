@@ -99,10 +99,11 @@ func (s *schema) check(arguments json.RawMessage) (json.RawMessage, []string, er
 	return out, nil, err
 }
 
-// Bounds of a number's text. Beyond them are no amounts but attacks: a few bytes of exponent make megabytes of digits.
+// Bounds of a number's text. What they let through fits a float64. Beyond are no amounts but attacks: a few bytes of
+// exponent make megabytes of digits.
 const (
 	maxDigits   = 64
-	maxExponent = 400
+	maxExponent = 200
 )
 
 // tame bounds the numbers in a value and writes whole ones as integers. It changes the value in place.

@@ -19,8 +19,12 @@ func (f *front) legacy(v *visit, m *wire.Message) {
 	w, r := v.w, v.r
 	var s *session
 	if m.Kind != wire.Request || m.Method != "initialize" { // which begins another
+		var id json.RawMessage
+		if m.Kind == wire.Request {
+			id = m.ID
+		}
 		var ok bool
-		if s, ok = f.resume(v, m.ID); !ok {
+		if s, ok = f.resume(v, id); !ok {
 			return
 		}
 	}
