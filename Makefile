@@ -4,11 +4,12 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 BIN     := $(CURDIR)/.bin
-MODULES := proto services gateway deploy
+NODE    := .tools/node/node_modules
+MODULES := proto services gateway deploy deploy/clients
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench gen lint breaking compose modules tools ci
+.PHONY: help run test bench conformance clients browser gen lint breaking compose modules tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -23,6 +24,15 @@ test: ## run every test of every module, with the race detector
 
 bench: ## measure each figure beside its floor, in one run
 	go run ./deploy/bench
+
+conformance: $(NODE)/.package-lock.json ## run MCP's conformance suite against its fixtures on our engine
+	go run -race ./gateway/mcp/internal/conformance/cmd/conformance suite .tools/node
+
+clients: $(NODE)/.package-lock.json ## connect the official MCP client, and hold the provider against the conformance suite
+	cd deploy/clients && GOWORK=off go vet ./... && GOWORK=off go test -race -count=1 -v ./...
+
+browser: $(NODE)/.package-lock.json ## use the web app in Chromium as each persona, and check its accessibility
+	PATH="$(CURDIR)/$(NODE)/.bin:$$PATH" node deploy/browser/run.mjs
 
 gen: $(BIN)/buf $(BIN)/protoc-gen-go ## generate Go and OpenAPI from the contract
 	buf format -w $(OWN_PROTO)
@@ -52,6 +62,11 @@ ci: ## run everything that has to hold
 	.ci/run
 
 tools: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/golangci-lint $(BIN)/grpcurl ## build the tools that the other targets use
+
+# npm writes this file when it has installed everything that the lock file names.
+$(NODE)/.package-lock.json: .tools/node/package-lock.json
+	npm ci --prefix .tools/node --no-audit --no-fund
+	@touch $@
 
 # A tool is built again when its module changes.
 $(BIN)/buf: .tools/buf/go.mod .tools/buf/go.sum

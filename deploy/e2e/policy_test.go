@@ -90,6 +90,8 @@ type demand struct {
 	one []string
 	// absent is the reason for a caller in whose organization there is no such thing; "" where the request names none.
 	absent string
+	// others is the reason for every member in person but the one whose the thing is that the request is about.
+	others string
 	// created is whether success creates something, emptied whether it leaves nothing to tell: for the status of HTTP.
 	created, emptied bool
 }
@@ -147,6 +149,11 @@ func demands() map[string]demand {
 		"authz.v1.SessionService/GetSession":                  {one: []string{member}},
 		"authz.v1.SessionService/RefreshSession":              {one: []string{inPerson}},
 		"authz.v1.SessionService/RevokeSession":               {one: []string{anyoneAsOne}, emptied: true},
+
+		"authz.v1.ConsentService/StartAuthorization":  {one: []string{inPerson}},
+		"authz.v1.ConsentService/DecideAuthorization": {one: []string{inPerson}, others: "AUTHORIZATION_INVALID"},
+		"authz.v1.ConsentService/ListConnectedApps":   {one: []string{inPerson}},
+		"authz.v1.ConsentService/RevokeConnectedApp":  {one: []string{inPerson}, others: "CONNECTED_APP_NOT_FOUND", emptied: true},
 
 		"authz.v1.OrganizationService/GetOrganization":         {one: []string{member}},
 		"authz.v1.OrganizationService/UpdateOrganization":      {one: []string{"stytch.organization:update.info.name"}},
@@ -258,6 +265,10 @@ func (c *caller) expect(d demand, surface string) outcome {
 	switch {
 	case refused != "":
 		return outcome{code: codes.Unauthenticated, reason: refused}
+	case d.others == "CONNECTED_APP_NOT_FOUND" && !c.agent && !c.owner:
+		return outcome{code: codes.NotFound, reason: d.others}
+	case d.others != "" && !c.agent && !c.owner:
+		return outcome{code: codes.InvalidArgument, reason: d.others}
 	case d.one[0] == member, d.one[0] == inPerson && !c.agent:
 		return outcome{}
 	case d.one[0] == inPerson, c.agent && strings.HasPrefix(d.one[0], "stytch."):

@@ -30,6 +30,8 @@ type requests struct {
 	objective, keyResult string
 	// token is an access token, to ask about.
 	token string
+	// app is the client id of an application that anyone can let in.
+	app string
 
 	made  atomic.Int64 // numbers what is made
 	wrote atomic.Int64 // counts changes of objectives and key results
@@ -65,6 +67,8 @@ func (r *requests) of(t *testing.T, rpc string) (request, bool) {
 		return r.ofSession(t, method)
 	case "authz.v1.OrganizationService":
 		message = r.ofOrganization(t, method)
+	case "authz.v1.ConsentService":
+		message = r.ofConsent(t, method)
 	default:
 		message = r.ofAuthz(method)
 	}
@@ -112,6 +116,25 @@ func (r *requests) ofAuthz(method string) proto.Message {
 		return &authzv1.GetTransactionTokenKeysRequest{}
 	case "GetAccessPolicy":
 		return &authzv1.GetAccessPolicyRequest{}
+	}
+	return nil
+}
+
+func (r *requests) ofConsent(t *testing.T, method string) proto.Message {
+	t.Helper()
+	switch method {
+	case "StartAuthorization":
+		return &authzv1.StartAuthorizationRequest{
+			ClientId: r.app, RedirectUri: appAddress, Scope: "openid read:okrs", CodeChallenge: challengeOf(appVerifier), CodeChallengeMethod: "S256",
+		}
+	case "DecideAuthorization":
+		shown := r.ceo.must(t, http.MethodPost, startPath, authorizationRequest(r.app).json(t))
+		return &authzv1.DecideAuthorizationRequest{Authorization: shown.text("authorization"), Allow: true}
+	case "ListConnectedApps":
+		return &authzv1.ListConnectedAppsRequest{}
+	case "RevokeConnectedApp":
+		agent := r.ceo.letIn(t, fmt.Sprintf("Agent %d that is thrown out", r.made.Add(1)), "read:okrs")
+		return &authzv1.RevokeConnectedAppRequest{ClientId: agent.ClientID}
 	}
 	return nil
 }
@@ -249,12 +272,17 @@ func (r *requests) underWay(t *testing.T, email string) string {
 // verifier is the PKCE verifier of sign-ins that start at Google (RFC 7636).
 const verifier = "a-verifier-that-is-long-enough-to-be-one-of-rfc-7636"
 
+// challengeOf is the S256 challenge of a verifier (RFC 7636 section 4.2).
+func challengeOf(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 func (r *requests) startOAuth() *authzv1.StartOAuthRequest {
-	challenge := sha256.Sum256([]byte(verifier))
 	return &authzv1.StartOAuthRequest{
 		Provider:      authzv1.OAuthProvider_O_AUTH_PROVIDER_GOOGLE,
 		RedirectUri:   r.ceo.system.PublicURL + "/authenticate",
-		CodeChallenge: base64.RawURLEncoding.EncodeToString(challenge[:]),
+		CodeChallenge: challengeOf(verifier),
 	}
 }
 

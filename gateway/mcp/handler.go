@@ -108,7 +108,7 @@ func (e *edge) handler() (http.Handler, error) {
 	mux.HandleFunc(resourceauth.Endpoint+"/", below(guard, problems))
 	metadata.Register(mux)
 	for _, path := range []string{"/sse", "/sse/"} {
-		mux.HandleFunc(path, retired(problems))
+		mux.HandleFunc(path, retired(problems, public.String()+resourceauth.Endpoint))
 	}
 	e.life.HandleProbes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problems.Write(w, r, notFound()) })
@@ -142,10 +142,10 @@ func below(guard *resourceauth.Guard, problems problem.Writer) http.HandlerFunc 
 }
 
 // retired answers for the transport of the revision 2024-11-05.
-func retired(problems problem.Writer) http.HandlerFunc {
+func retired(problems problem.Writer, endpoint string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		problems.Write(w, r, rpcerr.New(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND,
-			"the HTTP+SSE transport is not served any more: connect to %s with the Streamable HTTP transport", resourceauth.Endpoint))
+			"the HTTP+SSE transport is not served any more: connect to %s with the Streamable HTTP transport", endpoint))
 	}
 }
 

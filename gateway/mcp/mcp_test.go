@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/df0f9dda/okr-manager/services/kit/config"
 	"github.com/df0f9dda/okr-manager/services/kit/kittest"
 )
@@ -100,6 +102,22 @@ func TestStoppingLetsCallsFinish(t *testing.T) {
 		t.Errorf("the call that was running got %d %s", r.StatusCode, r.body)
 	}
 	<-stopped
+}
+
+func TestACallThatOutlivesItsTokenIsRefused(t *testing.T) {
+	w := start(t)
+	release := make(chan struct{})
+	w.store.change(func(f *fakeStore) { f.hold = func() { <-release } })
+	defer close(release)
+	late := kittest.Agent(kittest.CEO("acme"), "read:okrs")
+	late.ExpireTime = timestamppb.New(time.Now().Add(500 * time.Millisecond))
+	w.authz.mu.Lock()
+	w.authz.principals["late"] = late
+	w.authz.mu.Unlock()
+	r := w.call("late", "listObjectives", "{}")
+	if r.StatusCode != http.StatusUnauthorized || !strings.Contains(r.Header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
 }
 
 func TestMetricsAndLogsKnowToolsAndCallersAndNoTokensOrTexts(t *testing.T) {

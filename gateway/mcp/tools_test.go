@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -232,7 +233,7 @@ func TestFailuresAreToldInWordsThatHelp(t *testing.T) {
 	} {
 		w.store.change(func(f *fakeStore) { f.failure = test.failure })
 		r := w.call("all", "addObjective", goodCalls()["addObjective"])
-		if r.StatusCode != 200 || !r.Result.IsError || r.text() != test.want {
+		if r.StatusCode != http.StatusOK || !r.Result.IsError || r.text() != test.want {
 			t.Errorf("%s: %d %q, want %q", name, r.StatusCode, r.text(), test.want)
 		}
 	}
@@ -240,7 +241,7 @@ func TestFailuresAreToldInWordsThatHelp(t *testing.T) {
 		r := w.call("employee", "addKeyResult", goodCalls()["addKeyResult"])
 		const want = `Not allowed: the role of the member you act for does not include "key_result:create", and no token changes that. ` +
 			`A member with the role "manager" or "stytch_admin" could do it; ask one.`
-		if r.StatusCode != 200 || !r.Result.IsError || r.text() != want || r.Header.Get("WWW-Authenticate") != "" {
+		if r.StatusCode != http.StatusOK || !r.Result.IsError || r.text() != want || r.Header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%d %q", r.StatusCode, r.text())
 		}
 	})

@@ -204,10 +204,10 @@ func TestChangesAreLoggedWithoutPersonalData(t *testing.T) {
 
 	text := log.String()
 	for _, line := range []string{
-		`msg="a member was invited"`, `msg="an invitation was sent again"`, `msg="a member was changed"`, `msg="a member was removed"`,
-		`msg="a member was brought back"`, `msg="the organization was changed"`, `msg="the sign-in settings were changed"`,
-		`msg="a single sign-on connection was created"`, `msg="a single sign-on connection was changed"`,
-		`msg="a single sign-on connection was deleted"`, "target_member_id=" + devidptest.Emma, "member_id=" + devidptest.Ada,
+		`change="a member was invited"`, `change="an invitation was sent again"`, `change="a member was changed"`, `change="a member was removed"`,
+		`change="a member was brought back"`, `change="the organization was changed"`, `change="the sign-in settings were changed"`,
+		`change="a single sign-on connection was created"`, `change="a single sign-on connection was changed"`,
+		`change="a single sign-on connection was deleted"`, "target_member_id=" + devidptest.Emma, "member_id=" + devidptest.Ada,
 		"roles=[manager]", "connection_id=" + conn.GetId(),
 	} {
 		if !strings.Contains(text, line) {

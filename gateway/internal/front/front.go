@@ -60,7 +60,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if p := recover(); p != nil && !f.recovered(answer, r, p) {
 			defer panic(http.ErrAbortHandler) // drops the connection: half an answer must not look like a whole one
 		}
-		f.finish(ctx, r, answer, seen, time.Since(start))
+		f.finish(ctx, r, answer, seen.read(), time.Since(start))
 	}()
 	f.next.ServeHTTP(answer, r)
 }
@@ -92,7 +92,7 @@ func (f *front) recovered(w *answer, r *http.Request, p any) bool {
 }
 
 // finish counts and logs a request: never its body, query, cookies or tokens.
-func (f *front) finish(ctx context.Context, r *http.Request, w *answer, seen *record, took time.Duration) {
+func (f *front) finish(ctx context.Context, r *http.Request, w *answer, seen notes, took time.Duration) {
 	route := seen.route
 	if route == "" {
 		route = "none"

@@ -4,16 +4,35 @@ package front
 
 import (
 	"context"
+	"sync"
 
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 )
 
-// record is what the layers behind learn about a request and the access log and metrics say. It is written by the
-// goroutine that serves the request and read after it.
+// record is what the layers behind learn about a request and the access log and metrics say. It is safe for concurrent
+// use: a call that was given up may still be running when the request is answered.
 type record struct {
+	mu sync.Mutex
+	notes
+}
+
+// notes are the contents of a record.
+type notes struct {
 	route     string
 	reason    string
 	principal *authzv1.Principal
+}
+
+func (r *record) note(write func(*notes)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	write(&r.notes)
+}
+
+func (r *record) read() notes {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.notes
 }
 
 type recordKey struct{}
@@ -26,10 +45,16 @@ func recordOf(ctx context.Context) *record {
 }
 
 // SetRoute names the route that serves a request by its pattern, never by its path: metrics must stay few.
-func SetRoute(ctx context.Context, pattern string) { recordOf(ctx).route = pattern }
+func SetRoute(ctx context.Context, pattern string) {
+	recordOf(ctx).note(func(n *notes) { n.route = pattern })
+}
 
 // SetReason notes the reason of the error that a request is answered with.
-func SetReason(ctx context.Context, reason string) { recordOf(ctx).reason = reason }
+func SetReason(ctx context.Context, reason string) {
+	recordOf(ctx).note(func(n *notes) { n.reason = reason })
+}
 
 // SetPrincipal notes who is calling.
-func SetPrincipal(ctx context.Context, p *authzv1.Principal) { recordOf(ctx).principal = p }
+func SetPrincipal(ctx context.Context, p *authzv1.Principal) {
+	recordOf(ctx).note(func(n *notes) { n.principal = p })
+}

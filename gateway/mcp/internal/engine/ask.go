@@ -31,7 +31,10 @@ func capabilityOf(method string) string {
 
 // can says whether a question with the method would be put to somebody.
 func (x *Exchange) can(method string) bool {
-	_, declared := x.capabilities.Object(capabilityOf(method))
+	capability, declared := x.capabilities.Object(capabilityOf(method))
+	if method == "elicitation/create" && capability.Get("url") != nil && capability.Get("form") == nil {
+		return false // it shows addresses alone; one that says nothing more shows forms (Elicitation, Capabilities)
+	}
 	return declared && (x.version.Modern() || x.peer != nil && x.peer.Asks())
 }
 

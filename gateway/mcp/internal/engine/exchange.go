@@ -30,11 +30,17 @@ func newExchange(r *Request) *Exchange {
 		version: r.Version, peer: r.Peer, capabilities: r.Capabilities, logLevel: r.LogLevel, progress: math.Inf(-1),
 	}
 	if meta, ok := r.Params.Object("_meta"); ok && r.Peer != nil {
-		if token := meta.Get("progressToken"); len(token) > 0 && token[0] != 'n' {
+		if token := meta.Get("progressToken"); isToken(token) {
 			x.token = token
 		}
 	}
 	return x
+}
+
+// isToken says whether a progress token may be echoed: a string or a number, and not long.
+func isToken(raw json.RawMessage) bool {
+	const longest = 256
+	return len(raw) > 0 && len(raw) <= longest && (raw[0] == '"' || raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9')
 }
 
 // Progress tells how far the request is, if its caller asked to be told. Progress must grow; total is 0 when unknown;
@@ -76,7 +82,7 @@ func (x *Exchange) Log(level string, data any) {
 }
 
 // Keep remembers something for the next round of the request, in place of what was kept before. It travels through the
-// client, who can neither read nor change it, and comes back within 15 minutes or not at all.
+// client, who can neither read nor change it. It comes back within 15 minutes or not at all, and perhaps more than once.
 func (x *Exchange) Keep(data []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -73,13 +73,12 @@ func validOrigin(origin string) bool {
 	return err == nil && u.Host != "" && u.Scheme+"://"+u.Host == origin
 }
 
-// accepts checks that a client takes both kinds of answers, as the specification obliges it to.
-func accepts(r *http.Request) bool {
+// accepts says which kinds of answers a client takes: one JSON object, a stream of events.
+func accepts(r *http.Request) (object, stream bool) {
 	values := r.Header.Values("Accept")
 	if len(values) == 0 {
-		return true // RFC 9110 section 12.5.1: anything
+		return true, true // RFC 9110 section 12.5.1: anything
 	}
-	var object, stream bool
 	for element := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		kind, params, err := mime.ParseMediaType(element)
 		if err != nil || params["q"] == "0" {
@@ -94,7 +93,7 @@ func accepts(r *http.Request) bool {
 			stream = true
 		}
 	}
-	return object && stream
+	return object, stream
 }
 
 // isJSON checks the type of a body: UTF-8 alone, and not compressed.

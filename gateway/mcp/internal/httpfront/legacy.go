@@ -17,9 +17,12 @@ const linger = 30 * time.Second
 // legacy takes a message of a revision before 2026-07-28.
 func (f *front) legacy(v *visit, m *wire.Message) {
 	w, r := v.w, v.r
-	s, ok := f.resume(v)
-	if !ok {
-		return
+	var s *session
+	if m.Kind != wire.Request || m.Method != "initialize" { // which begins another
+		var ok bool
+		if s, ok = f.resume(v, m.ID); !ok {
+			return
+		}
 	}
 	version, ok := legacyVersion(r, m, s)
 	if !ok {

@@ -16,7 +16,7 @@ const headerVersion = "Mcp-Protocol-Version"
 // post takes one message.
 func (f *front) post(v *visit) {
 	w, r := v.w, v.r
-	if !accepts(r) {
+	if object, stream := accepts(r); !object || !stream { // the specification obliges clients to take both
 		refuse(w, nil, http.StatusNotAcceptable, engine.CodeInvalidRequest, "Accept must list application/json and text/event-stream")
 		return
 	}

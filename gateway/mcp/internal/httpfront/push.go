@@ -19,7 +19,11 @@ var errReplaced = errors.New("the client opened another stream")
 // push answers GET: the stream of a session, on which a client of the older revisions hears of what it subscribed to
 // (2025-11-25, Listening for Messages from the Server).
 func (f *front) push(v *visit) {
-	s, ok := f.resume(v)
+	if _, stream := accepts(v.r); !stream {
+		refuse(v.w, nil, http.StatusNotAcceptable, engine.CodeInvalidRequest, "Accept must list text/event-stream")
+		return
+	}
+	s, ok := f.resume(v, nil)
 	switch {
 	case !ok:
 		return

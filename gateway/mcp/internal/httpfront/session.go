@@ -48,15 +48,15 @@ const maxSession = 2 << 10
 
 // resume reads the session of a request; nil if it has none, or if there are none. It answers for one that is not of
 // this server and caller: the client then begins anew (2025-11-25, Session Management).
-func (f *front) resume(v *visit) (s *session, ok bool) {
-	id := v.r.Header.Get(headerSession)
-	if f.seal == nil || id == "" {
+func (f *front) resume(v *visit, id json.RawMessage) (s *session, ok bool) {
+	text := v.r.Header.Get(headerSession)
+	if f.seal == nil || text == "" {
 		return nil, true
 	}
-	s = &session{id: id}
-	plain, err := f.seal.Open(id, v.caller)
+	s = &session{id: text}
+	plain, err := f.seal.Open(text, v.caller)
 	if err != nil || json.Unmarshal(plain, s) != nil {
-		refuse(v.w, nil, http.StatusNotFound, engine.CodeInvalidRequest, "there is no such session: initialize again")
+		refuse(v.w, id, http.StatusNotFound, engine.CodeInvalidRequest, "there is no such session: initialize again")
 		return nil, false
 	}
 	return s, true

@@ -126,13 +126,13 @@ func TestTheResourceIsDescribedByThePublicAddress(t *testing.T) {
 func TestTheAuthorizationServersDocumentsStandAtOurOrigin(t *testing.T) {
 	t.Parallel()
 	h, i, _ := serveMetadata(t)
-	i.set(i.document(`,"token_endpoint":"https://idp.example/token","scopes_supported":["openid","phone"]`))
+	i.set(i.document(`,"token_endpoint":"https://idp.example/token","scopes_supported":["openid","phone"],"status_code":200,"request_id":"request-id-1"`))
 	for _, path := range []string{
 		"/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/mcp",
 		"/.well-known/openid-configuration", "/.well-known/openid-configuration/mcp",
 	} {
 		r, got := request(t, h, http.MethodGet, path)
-		if r.StatusCode != http.StatusOK || got["issuer"] != i.URL || got["token_endpoint"] != "https://idp.example/token" ||
+		if r.StatusCode != http.StatusOK || got["issuer"] != i.URL || got["token_endpoint"] != "https://idp.example/token" || len(got) != 3 ||
 			r.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %d %v", path, r.StatusCode, got)
 		}

@@ -144,5 +144,7 @@ func (s *ServerDocuments) fetch(ctx context.Context, path string) (document, err
 		return nil, errors.Join(errors.New("encoding scopes"), err)
 	}
 	d["scopes_supported"] = scopes
+	delete(d, "request_id") // Stytch's own marks of the one answer
+	delete(d, "status_code")
 	return d, nil
 }

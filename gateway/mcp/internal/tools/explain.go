@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -24,9 +25,15 @@ const (
 	outcomeBroken  = "broken"  // it is our fault
 )
 
+// clockMargin is how much earlier than here a call's deadline passes at the other end, which then answers first.
+const clockMargin = time.Second
+
 // explain says of a failed call what the caller needs to know: a result that a model reads, an answer of HTTP where the
 // client has to get another token, or the error itself where it is a defect, which is logged and not told.
 func (s *Set) explain(ctx context.Context, err error) (*engine.ToolResult, string, error) {
+	if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < clockMargin {
+		<-ctx.Done()
+	}
 	if cause := context.Cause(ctx); cause != nil && rpcerr.InfoOf(cause) != nil {
 		err = cause // the token expired while the call ran
 	}

@@ -86,8 +86,8 @@ func (s *organizationService) changed(ctx context.Context, a *administrator, wha
 		s.verdicts.forget(id)
 	}
 	s.pageEpochs.end(a.organization.ID)
-	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, what, append([]slog.Attr{
-		slog.String("organization_id", a.organization.ID), slog.String("member_id", a.member.ID),
+	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "an administrator changed something", append([]slog.Attr{
+		slog.String("change", what), slog.String("organization_id", a.organization.ID), slog.String("member_id", a.member.ID),
 	}, attrs...)...)
 }
 

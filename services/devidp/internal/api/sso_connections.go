@@ -86,7 +86,8 @@ func (c *call) viewConnection(conn state.Connection) any {
 	}
 	return samlView{
 		common, conn.IDPEntityID, conn.IDPSSOURL, callback, c.PublicURL + "/v1/b2b/sso/" + conn.ConnectionID,
-		append([]state.Certificate{}, conn.Certificates...), []state.Certificate{},
+		append([]state.Certificate{}, conn.Certificates...),
+		[]state.Certificate{},
 	}
 }
 

@@ -1,4 +1,5 @@
-// Command conformance serves the fixtures of MCP's conformance suite. It is for tests alone.
+// Command conformance serves the fixtures of MCP's conformance suite, or runs the suite against them. It is for tests
+// alone.
 package main
 
 import (
@@ -7,5 +8,7 @@ import (
 )
 
 func main() {
-	run.Main("conformance", conformance.Run)
+	run.Main("conformance", conformance.Run, run.Command{
+		Name: "suite", Summary: "run the suite of the given folder with node_modules", Run: conformance.Suite,
+	})
 }
