@@ -74,7 +74,7 @@ visit("sign in, look, allow: the application gets a code for exactly what was sh
     await v.page.getByText("a program on this computer").waitFor();
     await v.page.locator(".account", { hasText: "max@acme.test" }).waitFor();
     await v.page.locator("[data-group=key_results]").waitFor();
-    await v.page.getByText("manage:objectives").waitFor();
+    await v.page.getByText("manage:objectives", { exact: true }).waitFor();
     await v.accessible("consent");
     await v.fits("consent");
     await v.picture("consent-phone", { fullPage: true });
