@@ -4,11 +4,12 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 BIN     := $(CURDIR)/.bin
-MODULES := proto services gateway deploy
+NODE    := .tools/node/node_modules
+MODULES := proto services gateway deploy deploy/clients
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench conformance gen lint breaking modules tools ci
+.PHONY: help run test bench conformance clients browser gen lint breaking compose modules tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -24,8 +25,14 @@ test: ## run every test of every module, with the race detector
 bench: ## measure each figure beside its floor, in one run
 	go run ./deploy/bench
 
-conformance: .tools/node/node_modules ## run MCP's conformance suite against its fixtures on our engine
+conformance: $(NODE)/.package-lock.json ## run MCP's conformance suite against its fixtures on our engine
 	go run -race ./gateway/mcp/internal/conformance/cmd/conformance suite .tools/node
+
+clients: $(NODE)/.package-lock.json ## connect the official MCP client, and hold the provider against the conformance suite
+	cd deploy/clients && GOWORK=off go vet ./... && GOWORK=off go test -race -count=1 -v ./...
+
+browser: $(NODE)/.package-lock.json ## use the web app in Chromium as each persona, and check its accessibility
+	PATH="$(CURDIR)/$(NODE)/.bin:$$PATH" node deploy/browser/run.mjs
 
 gen: $(BIN)/buf $(BIN)/protoc-gen-go ## generate Go and OpenAPI from the contract
 	buf format -w $(OWN_PROTO)
@@ -42,6 +49,9 @@ breaking: $(BIN)/buf ## compare the contract with the one that was last released
 	buf build $(OWN_PROTO) --exclude-source-info -o $(BIN)/contract.binpb
 	buf breaking $(BIN)/contract.binpb --against proto/baseline.binpb
 
+compose: $(BIN)/grpcurl ## build, run, use and restart the system in containers
+	deploy/compose.sh
+
 modules: ## check that every module is tidy and builds by itself
 	@for m in $(MODULES); do \
 	  echo "$$m"; \
@@ -52,6 +62,11 @@ ci: ## run everything that has to hold
 	.ci/run
 
 tools: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/golangci-lint $(BIN)/grpcurl ## build the tools that the other targets use
+
+# npm writes this file when it has installed everything that the lock file names.
+$(NODE)/.package-lock.json: .tools/node/package-lock.json
+	npm ci --prefix .tools/node --no-audit --no-fund
+	@touch $@
 
 # A tool is built again when its module changes.
 $(BIN)/buf: .tools/buf/go.mod .tools/buf/go.sum
@@ -68,8 +83,4 @@ $(BIN)/golangci-lint: .tools/lint/go.mod .tools/lint/go.sum
 
 $(BIN)/grpcurl: .tools/check/go.mod .tools/check/go.sum
 	GOWORK=off go -C .tools/check build -trimpath -o $(BIN)/ tool
-	@touch $@
-
-.tools/node/node_modules: .tools/node/package-lock.json
-	cd .tools/node && npm ci --no-audit --no-fund
 	@touch $@

@@ -207,6 +207,9 @@ func TestEveryListIsPaged(t *testing.T) {
 	}
 	allowed(t, "has no page_size, page_token and next_page_token", unpaged, map[protoreflect.FullName]string{
 		"authz.v1.SessionService.ListDiscoveredOrganizations": "Stytch answers all organizations of a person at once",
+		"authz.v1.ConsentService.ListConnectedApps":           "Stytch answers all applications of a member at once",
+		"authz.v1.OrganizationService.ListRoles":              "the access policy holds all roles",
+		"authz.v1.OrganizationService.ListSsoConnections":     "Stytch answers all connections of an organization at once",
 	})
 }
 
@@ -250,6 +253,7 @@ func TestTheOrganizationIsNeverAnArgument(t *testing.T) {
 		"authz.v1.JoinOrganizationRequest.organization_id":   "chooses where to sign in; Stytch decides whether the person may",
 		"authz.v1.SwitchOrganizationRequest.organization_id": "chooses where to sign in; Stytch decides whether the person may",
 		"authz.v1.StartSsoRequest.organization_slug":         "chooses where to sign in; single sign-on decides whether the person may",
+		"authz.v1.UpdateOrganizationRequest.organization":    "holds new values for the caller's own; its id is output only",
 	})
 }
 
@@ -287,6 +291,13 @@ func TestEveryTextInARequestIsBounded(t *testing.T) {
 			continue
 		}
 		rules := constraints(field)
+		if field.IsList() { // bounded are both the texts and how many there are
+			if rules.GetRepeated().GetMaxItems() == 0 {
+				unbounded = append(unbounded, name)
+				continue
+			}
+			rules = rules.GetRepeated().GetItems()
+		}
 		text := rules.GetString()
 		if !text.HasMaxLen() && !text.HasMaxBytes() && !text.HasLen() && !text.HasPattern() && len(text.GetIn()) == 0 {
 			unbounded = append(unbounded, name)
@@ -301,6 +312,10 @@ func TestEveryTextInARequestIsBounded(t *testing.T) {
 		"authz.v1.StartSsoRequest.redirect_uri":                  "the edge's own address; Stytch takes only those that are registered",
 		"okr.v1.Objective.etag":                                  byMessage,
 		"okr.v1.KeyResult.etag":                                  byMessage,
+		"authz.v1.Organization.etag":                             byMessage,
+		"authz.v1.SignInSettings.etag":                           byMessage,
+		"authz.v1.MemberAccount.etag":                            byMessage,
+		"authz.v1.SsoConnection.etag":                            byMessage,
 	})
 }
 

@@ -59,12 +59,39 @@ func whoAllow(table map[string]grants, permission string) string {
 	return strings.Join(names, " ")
 }
 
+// stytchGrants say what a role allows to do with Stytch's own resources: an organization, its people, its connections.
+func stytchGrants() map[string][]string {
+	return map[string][]string{
+		"stytch_admin":  {"stytch.organization:", "stytch.member:", "stytch.sso:"},
+		"manager":       {"stytch.member:create", "stytch.member:search"},
+		"stytch_member": {"stytch.self:"},
+	}
+}
+
+// whoAdminister are the roles that allow something with Stytch's own resources, as an error lists them. A resource alone
+// stands for everything that can be done with it.
+func whoAdminister(permission string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(stytchGrants())) {
+		allows := func(granted string) bool {
+			return granted == permission || strings.HasSuffix(granted, ":") && strings.HasPrefix(permission, granted)
+		}
+		if slices.ContainsFunc(stytchGrants()[name], allows) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // demand is what an RPC asks of its caller, and what its answer is to who may not know what the request is about.
 type demand struct {
-	// one lists the permissions of which one is needed; or it is one of anyone and the like.
+	// one lists the permissions of which one is needed; or it is one of anyone and the like. A permission on one of Stytch's
+	// own resources stands alone, and needs a member in person.
 	one []string
 	// absent is the reason for a caller in whose organization there is no such thing; "" where the request names none.
 	absent string
+	// others is the reason for every member in person but the one whose the thing is that the request is about.
+	others string
 	// created is whether success creates something, emptied whether it leaves nothing to tell: for the status of HTTP.
 	created, emptied bool
 }
@@ -85,6 +112,8 @@ const (
 const (
 	noObjective = "OBJECTIVE_NOT_FOUND"
 	noKeyResult = "KEY_RESULT_NOT_FOUND"
+	noMember    = "MEMBER_NOT_FOUND"
+	noSSO       = "SSO_CONNECTION_NOT_FOUND"
 )
 
 func demands() map[string]demand {
@@ -121,8 +150,30 @@ func demands() map[string]demand {
 		"authz.v1.SessionService/RefreshSession":              {one: []string{inPerson}},
 		"authz.v1.SessionService/RevokeSession":               {one: []string{anyoneAsOne}, emptied: true},
 
-		"authz.v1.OrganizationService/GetOrganization": {one: []string{member}},
-		"authz.v1.OrganizationService/ListMembers":     {one: []string{member}},
+		"authz.v1.ConsentService/StartAuthorization":  {one: []string{inPerson}},
+		"authz.v1.ConsentService/DecideAuthorization": {one: []string{inPerson}, others: "AUTHORIZATION_INVALID"},
+		"authz.v1.ConsentService/ListConnectedApps":   {one: []string{inPerson}},
+		"authz.v1.ConsentService/RevokeConnectedApp":  {one: []string{inPerson}, others: "CONNECTED_APP_NOT_FOUND", emptied: true},
+
+		"authz.v1.OrganizationService/GetOrganization":         {one: []string{member}},
+		"authz.v1.OrganizationService/UpdateOrganization":      {one: []string{"stytch.organization:update.info.name"}},
+		"authz.v1.OrganizationService/GetSignInSettings":       {one: []string{"stytch.organization:update.settings.allowed-auth-methods"}},
+		"authz.v1.OrganizationService/UpdateSignInSettings":    {one: []string{"stytch.organization:update.settings.email-invites"}},
+		"authz.v1.OrganizationService/GetAdministrationAccess": {one: []string{inPerson}},
+		"authz.v1.OrganizationService/ListRoles":               {one: []string{inPerson}},
+		"authz.v1.OrganizationService/ListMembers":             {one: []string{member}},
+		"authz.v1.OrganizationService/SearchMembers":           {one: []string{"stytch.member:search"}},
+		"authz.v1.OrganizationService/GetMember":               {one: []string{"stytch.member:search"}, absent: noMember},
+		"authz.v1.OrganizationService/InviteMember":            {one: []string{"stytch.member:create"}},
+		"authz.v1.OrganizationService/ResendInvitation":        {one: []string{"stytch.member:create"}, absent: noMember, emptied: true},
+		"authz.v1.OrganizationService/UpdateMember":            {one: []string{"stytch.member:update.settings.roles"}, absent: noMember},
+		"authz.v1.OrganizationService/DeactivateMember":        {one: []string{"stytch.member:delete"}, absent: noMember},
+		"authz.v1.OrganizationService/ReactivateMember":        {one: []string{"stytch.member:create"}, absent: noMember},
+		"authz.v1.OrganizationService/ListSsoConnections":      {one: []string{"stytch.sso:get"}},
+		"authz.v1.OrganizationService/GetSsoConnection":        {one: []string{"stytch.sso:get"}, absent: noSSO},
+		"authz.v1.OrganizationService/CreateSsoConnection":     {one: []string{"stytch.sso:create"}, created: true},
+		"authz.v1.OrganizationService/UpdateSsoConnection":     {one: []string{"stytch.sso:update"}, absent: noSSO},
+		"authz.v1.OrganizationService/DeleteSsoConnection":     {one: []string{"stytch.sso:delete"}, absent: noSSO, emptied: true},
 	}
 }
 
@@ -214,10 +265,16 @@ func (c *caller) expect(d demand, surface string) outcome {
 	switch {
 	case refused != "":
 		return outcome{code: codes.Unauthenticated, reason: refused}
+	case d.others == "CONNECTED_APP_NOT_FOUND" && !c.agent && !c.owner:
+		return outcome{code: codes.NotFound, reason: d.others}
+	case d.others != "" && !c.agent && !c.owner:
+		return outcome{code: codes.InvalidArgument, reason: d.others}
 	case d.one[0] == member, d.one[0] == inPerson && !c.agent:
 		return outcome{}
-	case d.one[0] == inPerson:
+	case d.one[0] == inPerson, c.agent && strings.HasPrefix(d.one[0], "stytch."):
 		return outcome{code: codes.PermissionDenied, reason: "SESSION_REQUIRED"}
+	case strings.HasPrefix(d.one[0], "stytch."):
+		return c.expectOfStytch(d)
 	}
 	byRole := func(p string) bool { return anyAllows(roleGrants(), c.roles, p) }
 	byBoth := func(p string) bool { return byRole(p) && (!c.agent || anyAllows(scopeGrants(), c.scopes, p)) }
@@ -237,4 +294,16 @@ func (c *caller) expect(d demand, surface string) outcome {
 			help: map[string]string{"roles": whoAllow(roleGrants(), d.one[0])},
 		}
 	}
+}
+
+// expectOfStytch is what has to come of a call that Stytch's own access rules decide.
+func (c *caller) expectOfStytch(d demand) outcome {
+	roles := whoAdminister(d.one[0])
+	switch {
+	case !slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(c.roles, r) }):
+		return outcome{code: codes.PermissionDenied, reason: "STYTCH_DENIED", help: map[string]string{"roles": strings.Join(roles, " ")}}
+	case c.elsewhere && d.absent != "":
+		return outcome{code: codes.NotFound, reason: d.absent}
+	}
+	return outcome{}
 }

@@ -82,6 +82,44 @@ func (p provider) addMember(t *testing.T, organization, email string, roles ...s
 	return answer.MemberID
 }
 
+// invite invites somebody into an organization and answers the member's id.
+func (p provider) invite(t *testing.T, organization, email string) string {
+	t.Helper()
+	var answer struct {
+		MemberID string `json:"member_id"`
+	}
+	p.call(t, http.MethodPost, "/v1/b2b/magic_links/email/invite",
+		map[string]any{"organization_id": organization, "email_address": email}, &answer)
+	return answer.MemberID
+}
+
+// link is the newest invitation that was sent to an address.
+func (p provider) link(t *testing.T, email string) string {
+	t.Helper()
+	var outbox struct {
+		Messages []struct {
+			Link string `json:"link"`
+		} `json:"messages"`
+	}
+	p.call(t, http.MethodGet, "/_dev/outbox?format=json&to="+url.QueryEscape(email), nil, &outbox)
+	if len(outbox.Messages) == 0 || outbox.Messages[0].Link == "" {
+		t.Fatalf("no invitation was sent to %s", email)
+	}
+	return outbox.Messages[0].Link
+}
+
+// addConnection creates a single sign-on connection that is not configured, and answers its id.
+func (p provider) addConnection(t *testing.T, organization string) string {
+	t.Helper()
+	var answer struct {
+		Connection struct {
+			ConnectionID string `json:"connection_id"`
+		} `json:"connection"`
+	}
+	p.call(t, http.MethodPost, "/v1/b2b/sso/oidc/"+organization, map[string]any{"display_name": "Company login"}, &answer)
+	return answer.Connection.ConnectionID
+}
+
 // setRoles replaces the roles that a member has beside the one of every member.
 func (p provider) setRoles(t *testing.T, organization, member string, roles ...string) {
 	t.Helper()
@@ -103,11 +141,20 @@ type agent struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
-// refresh gets new tokens for an agent, as its client does (RFC 6749 section 6).
-func (p provider) refresh(t *testing.T, a agent) agent {
+// register introduces a public application that anyone can let in (RFC 7591), and answers its client id.
+func (p provider) register(t *testing.T, name string, redirects ...string) string {
 	t.Helper()
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}, "client_id": {a.ClientID}}.Encode()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/v1/oauth2/token", strings.NewReader(form))
+	var answer struct {
+		ClientID string `json:"client_id"`
+	}
+	p.call(t, http.MethodPost, "/v1/oauth2/register", map[string]any{"client_name": name, "redirect_uris": redirects}, &answer)
+	return answer.ClientID
+}
+
+// form sends a form as a client without a secret does.
+func (p provider) form(t *testing.T, path string, form url.Values) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +164,22 @@ func (p provider) refresh(t *testing.T, a agent) agent {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{status: resp.StatusCode, header: resp.Header, body: string(text), reason: parse(t, string(text)).text("error")}
+}
+
+// refresh gets new tokens for an agent, as its client does (RFC 6749 section 6).
+func (p provider) refresh(t *testing.T, a agent) agent {
+	t.Helper()
+	got := p.form(t, "/v1/oauth2/token", url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}, "client_id": {a.ClientID},
+	})
 	fresh := agent{ClientID: a.ClientID}
-	if err := json.NewDecoder(resp.Body).Decode(&fresh); err != nil || fresh.AccessToken == "" {
-		t.Fatalf("the identity provider answers %s: %v", resp.Status, err)
+	if err := json.Unmarshal([]byte(got.body), &fresh); err != nil || fresh.AccessToken == "" {
+		t.Fatalf("the identity provider answers %d %s: %v", got.status, got.body, err)
 	}
 	return fresh
 }

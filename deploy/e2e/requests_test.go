@@ -17,8 +17,8 @@ import (
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 )
 
-// ids matches the ids of objectives and key results.
-var ids = regexp.MustCompile(`(okr|kr)_[0-9A-Za-z]{13}`)
+// ids matches the ids of what requests are about: objectives and key results, members and connections.
+var ids = regexp.MustCompile(`((?:okr|kr)_|(?:member|oidc-connection)-test-)[0-9A-Za-z]{8}[0-9A-Za-z-]*`)
 
 // requests makes a valid request of any RPC, about what is there: resources of the organization of ceo, and sign-ins that
 // are under way.
@@ -30,6 +30,8 @@ type requests struct {
 	objective, keyResult string
 	// token is an access token, to ask about.
 	token string
+	// app is the client id of an application that anyone can let in.
+	app string
 
 	made  atomic.Int64 // numbers what is made
 	wrote atomic.Int64 // counts changes of objectives and key results
@@ -63,6 +65,10 @@ func (r *requests) of(t *testing.T, rpc string) (request, bool) {
 		message = r.ofStore(t, method)
 	case "authz.v1.SessionService":
 		return r.ofSession(t, method)
+	case "authz.v1.OrganizationService":
+		message = r.ofOrganization(t, method)
+	case "authz.v1.ConsentService":
+		message = r.ofConsent(t, method)
 	default:
 		message = r.ofAuthz(method)
 	}
@@ -110,12 +116,97 @@ func (r *requests) ofAuthz(method string) proto.Message {
 		return &authzv1.GetTransactionTokenKeysRequest{}
 	case "GetAccessPolicy":
 		return &authzv1.GetAccessPolicyRequest{}
-	case "GetOrganization":
-		return &authzv1.GetOrganizationRequest{}
-	case "ListMembers":
-		return &authzv1.ListMembersRequest{}
 	}
 	return nil
+}
+
+func (r *requests) ofConsent(t *testing.T, method string) proto.Message {
+	t.Helper()
+	switch method {
+	case "StartAuthorization":
+		return &authzv1.StartAuthorizationRequest{
+			ClientId: r.app, RedirectUri: appAddress, Scope: "openid read:okrs", CodeChallenge: challengeOf(appVerifier), CodeChallengeMethod: "S256",
+		}
+	case "DecideAuthorization":
+		shown := r.ceo.must(t, http.MethodPost, startPath, authorizationRequest(r.app).json(t))
+		return &authzv1.DecideAuthorizationRequest{Authorization: shown.text("authorization"), Allow: true}
+	case "ListConnectedApps":
+		return &authzv1.ListConnectedAppsRequest{}
+	case "RevokeConnectedApp":
+		agent := r.ceo.letIn(t, fmt.Sprintf("Agent %d that is thrown out", r.made.Add(1)), "read:okrs")
+		return &authzv1.RevokeConnectedAppRequest{ClientId: agent.ClientID}
+	}
+	return nil
+}
+
+func (r *requests) ofOrganization(t *testing.T, method string) proto.Message {
+	t.Helper()
+	switch method {
+	case "GetOrganization":
+		return &authzv1.GetOrganizationRequest{}
+	case "UpdateOrganization":
+		return &authzv1.UpdateOrganizationRequest{Organization: &authzv1.Organization{DisplayName: "Another name"}}
+	case "GetSignInSettings":
+		return &authzv1.GetSignInSettingsRequest{}
+	case "UpdateSignInSettings":
+		return &authzv1.UpdateSignInSettingsRequest{SignInSettings: &authzv1.SignInSettings{EmailInvites: authzv1.Admission_ADMISSION_ALL_ALLOWED}}
+	case "GetAdministrationAccess":
+		return &authzv1.GetAdministrationAccessRequest{}
+	case "ListRoles":
+		return &authzv1.ListRolesRequest{}
+	case "ListMembers":
+		return &authzv1.ListMembersRequest{}
+	case "SearchMembers":
+		return &authzv1.SearchMembersRequest{PageSize: 2}
+	case "GetMember":
+		return &authzv1.GetMemberRequest{MemberId: r.ceo.member}
+	case "InviteMember":
+		return &authzv1.InviteMemberRequest{EmailAddress: r.address()}
+	case "ResendInvitation":
+		return &authzv1.ResendInvitationRequest{MemberId: r.ceo.system.provider.invite(t, r.ceo.organization, r.address())}
+	case "UpdateMember":
+		return &authzv1.UpdateMemberRequest{Member: &authzv1.MemberAccount{MemberId: r.freshMember(t), Roles: []string{"manager"}}}
+	case "DeactivateMember":
+		return &authzv1.DeactivateMemberRequest{MemberId: r.freshMember(t)}
+	case "ReactivateMember":
+		return &authzv1.ReactivateMemberRequest{MemberId: r.removedMember(t)}
+	}
+	return r.ofConnections(t, method)
+}
+
+func (r *requests) ofConnections(t *testing.T, method string) proto.Message {
+	t.Helper()
+	switch method {
+	case "ListSsoConnections":
+		return &authzv1.ListSsoConnectionsRequest{}
+	case "GetSsoConnection":
+		return &authzv1.GetSsoConnectionRequest{SsoConnectionId: r.freshConnection(t)}
+	case "CreateSsoConnection":
+		return &authzv1.CreateSsoConnectionRequest{Kind: authzv1.SsoConnectionKind_SSO_CONNECTION_KIND_SAML, DisplayName: "Company login"}
+	case "UpdateSsoConnection":
+		return &authzv1.UpdateSsoConnectionRequest{SsoConnection: &authzv1.SsoConnection{Id: r.freshConnection(t), DisplayName: "Company login"}}
+	case "DeleteSsoConnection":
+		return &authzv1.DeleteSsoConnectionRequest{SsoConnectionId: r.freshConnection(t)}
+	}
+	return nil
+}
+
+func (r *requests) freshMember(t *testing.T) string {
+	t.Helper()
+	return r.ceo.system.provider.addMember(t, r.ceo.organization, r.address())
+}
+
+// removedMember is somebody who once signed in, so that there is a proven address to come back with.
+func (r *requests) removedMember(t *testing.T) string {
+	t.Helper()
+	gone := r.ceo.hire(t, r.address())
+	r.ceo.system.provider.removeMember(t, gone.organization, gone.member)
+	return gone.member
+}
+
+func (r *requests) freshConnection(t *testing.T) string {
+	t.Helper()
+	return r.ceo.system.provider.addConnection(t, r.ceo.organization)
 }
 
 func (r *requests) ofSession(t *testing.T, method string) (request, bool) {
@@ -181,12 +272,17 @@ func (r *requests) underWay(t *testing.T, email string) string {
 // verifier is the PKCE verifier of sign-ins that start at Google (RFC 7636).
 const verifier = "a-verifier-that-is-long-enough-to-be-one-of-rfc-7636"
 
+// challengeOf is the S256 challenge of a verifier (RFC 7636 section 4.2).
+func challengeOf(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 func (r *requests) startOAuth() *authzv1.StartOAuthRequest {
-	challenge := sha256.Sum256([]byte(verifier))
 	return &authzv1.StartOAuthRequest{
 		Provider:      authzv1.OAuthProvider_O_AUTH_PROVIDER_GOOGLE,
 		RedirectUri:   r.ceo.system.PublicURL + "/authenticate",
-		CodeChallenge: base64.RawURLEncoding.EncodeToString(challenge[:]),
+		CodeChallenge: challengeOf(verifier),
 	}
 }
 

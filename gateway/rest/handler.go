@@ -78,7 +78,7 @@ func (e *edge) handler() (http.Handler, error) {
 		api: api, agents: agents, pages: http.NewServeMux(), site: site, protection: protection, problem: problems,
 	}
 	e.life.HandleProbes(dispatch.pages)
-	site.Register(dispatch.pages)
+	site.Register(dispatch.pages, cookies.Carried)
 	landing.Register(dispatch.pages)
 	return front.New(front.Config{
 		HTTPS: public.Scheme == "https", Logger: e.cfg.Logger, Registry: e.registry, Answer: dispatch.problem.Write,

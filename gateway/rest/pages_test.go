@@ -15,10 +15,18 @@ func TestPages(t *testing.T) {
 		status     int
 		text       string
 	}{
-		{"the app", "/", 200, `<main id="main"`},
+		{"the objectives", "/", 200, `<div id="app"`},
+		{"the members", "/members", 200, `<div id="app"`},
+		{"the settings", "/settings", 200, `<div id="app"`},
+		{"the connected agents", "/agents", 200, `<div id="app"`},
+		{"help", "/about", 200, `<div id="app"`},
+		{"the organizations", "/organizations", 200, `<div id="app"`},
+		{"sign-in", "/signin", 200, `<div id="app"`},
+		{"consent, with the query of an application", "/oauth/authorize?client_id=x&state=y", 200, `<div id="app"`},
+		{"an address below a view", "/members/x", 404, "There is nothing here"},
 		{"the description of the API", "/docs", 200, "/api/v1/objectives/{objectiveId}"},
 		{"an address that does not exist", "/nope", 404, "There is nothing here"},
-		{"an asset that does not exist", "/assets/0000/app.css", 404, "There is nothing here"},
+		{"an asset that does not exist", "/assets/0000/style/app.css", 404, "There is nothing here"},
 		{"a way out of the assets", "/assets/x/..%2f..%2fpages%2fapp.html", 404, "There is nothing here"},
 		{"a path that is not clean", "/docs/../docs", 404, "There is nothing here"},
 		{"two slashes, which must not become another host", "//evil.example/..", 404, "There is nothing here"},
@@ -36,7 +44,7 @@ func TestPages(t *testing.T) {
 			}
 			for name, want := range map[string]string{
 				"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-				"Cross-Origin-Opener-Policy": "same-origin", "Strict-Transport-Security": "",
+				"Cross-Origin-Opener-Policy": "same-origin", "Strict-Transport-Security": "", "X-Frame-Options": "DENY",
 			} {
 				if got := r.Header.Get(name); got != want {
 					t.Errorf("%s: %q, want %q", name, got, want)
@@ -52,19 +60,29 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// What an application sent is in the page's address: it stays in no cache, and goes along with no request to elsewhere.
+func TestTheConsentPageIsKeptNowhere(t *testing.T) {
+	r := start(t).do(ask{path: "/oauth/authorize?client_id=x&state=y"})
+	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestAssetsAreKeptForGoodAndPagesAreAskedFor(t *testing.T) {
 	w := start(t)
 	page := w.do(ask{path: "/"})
-	if page.Header.Get("Cache-Control") != "no-cache" || page.Header.Get("ETag") == "" {
+	if page.Header.Get("Cache-Control") != "private, no-cache" || page.Header.Get("ETag") == "" {
 		t.Errorf("the page has Cache-Control %q, ETag %q", page.Header.Get("Cache-Control"), page.Header.Get("ETag"))
 	}
 	again := w.do(ask{path: "/", header: http.Header{"If-None-Match": {page.Header.Get("ETag")}}})
 	if again.StatusCode != http.StatusNotModified || again.body != "" {
 		t.Errorf("asked again: status %d", again.StatusCode)
 	}
-	types := map[string]string{".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-	assets := regexp.MustCompile(`/assets/[0-9a-f]{16}/\w+(\.\w+)`).FindAllStringSubmatch(page.body, -1)
-	if len(assets) < 3 {
+	types := map[string]string{".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+	assets := regexp.MustCompile(`/assets/[0-9a-f]{16}/[\w/-]+(\.\w+)`).FindAllStringSubmatch(page.body, -1)
+	if len(assets) < 20 {
 		t.Fatalf("the page names the assets %v", assets)
 	}
 	for _, asset := range assets {

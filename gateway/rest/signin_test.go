@@ -84,6 +84,35 @@ func TestASignInThatHasToChooseAnOrganizationGoesOnInTheApp(t *testing.T) {
 	}
 }
 
+// An application's authorization request is there again, to the letter, after a sign-in elsewhere.
+func TestASignInComesBackToAnAuthorizationRequest(t *testing.T) {
+	w := start(t)
+	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
+	request := "/oauth/authorize?" + url.Values{
+		"client_id": {"connected-app-test-a0000000-0000-4000-8000-000000000001"}, "response_type": {"code"},
+		"redirect_uri": {"https://agent.example/callback?a=b&c=d"}, "scope": {"openid read:okrs offline_access"},
+		"code_challenge": {strings.Repeat("c", 43)}, "code_challenge_method": {"S256"}, "resource": {"http://localhost:3000/mcp"},
+		"state": {strings.Repeat("s", 2000)},
+	}.Encode()
+	for name, test := range map[string]struct{ request, want string }{
+		"an ordinary one": {request, request},
+		"one whose every character takes more room in a cookie": {"/oauth/authorize?state=" + strings.Repeat(`"`, 2500), "/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := *w
+			w.t = t
+			cookie, _ := w.begin("/signin/google?return=" + url.QueryEscape(test.request))
+			if len(cookie) > 4096 {
+				t.Errorf("no browser keeps a cookie of %d bytes", len(cookie))
+			}
+			r := w.do(ask{path: "/authenticate?stytch_token_type=sso&token=t", header: http.Header{"Cookie": {cookie}}})
+			if got := r.Header.Get("Location"); got != test.want {
+				t.Errorf("it leads to %q", got)
+			}
+		})
+	}
+}
+
 func TestReturnPathsStayHere(t *testing.T) {
 	w := start(t)
 	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })

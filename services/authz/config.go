@@ -61,6 +61,10 @@ const (
 	maxSessionMinutes = 527040
 	// minEdgeKey is the shortest edge key, in bytes.
 	minEdgeKey = 16
+	// testProject is how the ids of test projects begin.
+	testProject = "project-test-"
+	// localKey is how the edge keys end that docker-compose.yml has, and that everybody therefore knows.
+	localKey = "-for-this-machine-alone"
 )
 
 // Validate reports every setting that cannot work.
@@ -100,6 +104,9 @@ func (c *Config) Validate() error {
 	}{{"OKR_EDGE_KEY_REST", c.EdgeKeyREST}, {"OKR_EDGE_KEY_MCP", c.EdgeKeyMCP}} {
 		if key.value != "" && len(key.value) < minEdgeKey {
 			complain("%s must have at least %d characters", key.name, minEdgeKey)
+		}
+		if strings.HasSuffix(string(key.value), localKey) && !strings.HasPrefix(c.ProjectID, testProject) {
+			complain("%s is the key that everybody knows: for a project that is not a test project, make another", key.name)
 		}
 	}
 	if c.EdgeKeyREST != "" && c.EdgeKeyREST == c.EdgeKeyMCP {

@@ -47,6 +47,25 @@ func TestTheEdgesHaveDifferentKeys(t *testing.T) {
 	}
 }
 
+func TestKeysThatEverybodyKnowsAreForTestProjectsAlone(t *testing.T) {
+	t.Parallel()
+	cfg := authz.Config{
+		Addr: "127.0.0.1:0", ProjectID: "project-test-1", Secret: "s", PublicToken: "t", PublicURL: publicURL, SessionMinutes: 60,
+		CheckInterval: time.Second, StaleLimit: time.Minute, EdgeKeyREST: "rest-edge-key-for-this-machine-alone",
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	cfg.ProjectID = "project-live-1"
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "OKR_EDGE_KEY_REST") {
+		t.Errorf("a live project takes it: %v", err)
+	}
+	cfg.EdgeKeyREST, cfg.EdgeKeyMCP = edgeKeyREST, "mcp-edge-key-for-this-machine-alone"
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "OKR_EDGE_KEY_MCP") {
+		t.Errorf("a live project takes it: %v", err)
+	}
+}
+
 func TestSecretsInTheSettingsDoNotPrint(t *testing.T) {
 	t.Parallel()
 	cfg := authz.Config{Secret: "hidden-1", EdgeKeyREST: "hidden-2", EdgeKeyMCP: "hidden-3"}

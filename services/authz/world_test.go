@@ -57,6 +57,7 @@ type world struct {
 	authz        authzv1.AuthzServiceClient
 	sessions     authzv1.SessionServiceClient
 	organization authzv1.OrganizationServiceClient
+	consent      authzv1.ConsentServiceClient
 }
 
 // newWorld starts everything. change may change authz's settings.
@@ -107,6 +108,7 @@ func (w *world) start(change func(*authz.Config)) {
 	w.authz = authzv1.NewAuthzServiceClient(conn)
 	w.sessions = authzv1.NewSessionServiceClient(conn)
 	w.organization = authzv1.NewOrganizationServiceClient(conn)
+	w.consent = authzv1.NewConsentServiceClient(conn)
 }
 
 // proxy stands before Stytch, counts, and misbehaves on demand.
@@ -139,7 +141,7 @@ func newProxy(t *testing.T, target string) *proxy {
 		p.counts[r.Method+" "+r.URL.Path]++
 		behaving, only, after, late := p.behaving, p.only, p.after, p.late
 		p.mu.Unlock()
-		if behaving != nil && strings.HasPrefix(r.URL.Path, only) {
+		if exact, ok := strings.CutPrefix(only, "="); behaving != nil && (strings.HasPrefix(r.URL.Path, only) || ok && exact == r.URL.Path) {
 			behaving(w, r)
 			return
 		}
@@ -163,6 +165,9 @@ func (p *proxy) behave(prefix string, as http.HandlerFunc) {
 	defer p.mu.Unlock()
 	p.behaving, p.only = as, prefix
 }
+
+// behaveAt is behave for one path alone.
+func (p *proxy) behaveAt(path string, as http.HandlerFunc) { p.behave("="+path, as) }
 
 // afterwards lets something happen between Stytch's answers to a path and their delivery.
 func (p *proxy) afterwards(path string, happens func()) {
@@ -334,14 +339,20 @@ func codeOf(reason accessv1.ErrorReason) codes.Code {
 		return codes.Unavailable
 	case accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED, accessv1.ErrorReason_ERROR_REASON_STYTCH_DENIED:
 		return codes.PermissionDenied
-	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED:
+	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED,
+		memberMissing, connectionMissing:
 		return codes.NotFound
-	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_SLUG_TAKEN:
+	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_SLUG_TAKEN, memberExists:
 		return codes.AlreadyExists
+	case accessv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH:
+		return codes.Aborted
+	case memberActive, memberRemoved, ownAccount, lastAdministrator, noWayToSignIn,
+		accessv1.ErrorReason_ERROR_REASON_MEMBER_UNVERIFIED, accessv1.ErrorReason_ERROR_REASON_INVITATION_NOT_ALLOWED:
+		return codes.FailedPrecondition
 	case accessv1.ErrorReason_ERROR_REASON_RATE_LIMITED:
 		return codes.ResourceExhausted
 	case ambiguous, accessv1.ErrorReason_ERROR_REASON_CODE_INVALID, accessv1.ErrorReason_ERROR_REASON_PAGE_TOKEN_INVALID,
-		accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID:
+		accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID, accessv1.ErrorReason_ERROR_REASON_EMAIL_DOMAIN_REFUSED:
 		return codes.InvalidArgument
 	}
 	return codes.Internal

@@ -98,7 +98,7 @@ func (c *client) authorize(api *b2bstytchapi.API, sessionJWT string, scopes ...s
 	ok(c.t, err)
 	u, err := url.Parse(answer.RedirectURI)
 	ok(c.t, err)
-	if u.Query().Get("code") != answer.AuthorizationCode || u.Query().Get("state") != "s t&te" || !strings.HasPrefix(answer.RedirectURI, callback+"?") {
+	if u.Query().Get("code") != answer.AuthorizationCode || u.Query().Get("state") != "s t&te" || u.Query().Get("iss") != c.s.URL || !strings.HasPrefix(answer.RedirectURI, callback+"?") {
 		c.t.Fatalf("the browser goes to %s", u)
 	}
 	return answer.AuthorizationCode
@@ -171,7 +171,7 @@ func TestADeclinedConsentIsAnError(t *testing.T) {
 		OrganizationID: devidptest.Acme, MemberID: devidptest.Ada, State: "x", CodeChallenge: challengeOf(c.verifier),
 	})
 	ok(t, err)
-	if u, err := url.Parse(answer.RedirectURI); err != nil || u.Query().Get("error") != "access_denied" || u.Query().Get("state") != "x" || answer.AuthorizationCode != "" {
+	if u, err := url.Parse(answer.RedirectURI); err != nil || u.Query().Get("error") != "access_denied" || u.Query().Get("state") != "x" || u.Query().Get("iss") != s.URL || answer.AuthorizationCode != "" {
 		t.Errorf("the browser goes to %s", answer.RedirectURI)
 	}
 }
@@ -329,6 +329,23 @@ func TestRefreshTokensRotateAndReuseEndsTheFamily(t *testing.T) {
 	wantInactive(t, api.IDP.IntrospectTokenNetwork, demoted.agent(c))
 }
 
+// What a member consents to anew is all that the application has, also by what it holds from before.
+func TestANarrowerConsentNarrowsWhatARefreshGives(t *testing.T) {
+	t.Parallel()
+	s, api := start(t, devidp.Config{})
+	c := publicClient(t, s)
+	session := signIn(t, s, api, devidptest.MaxEmail, devidptest.Acme)
+	held := c.redeem(c.authorize(api, session.SessionJWT, "manage:krs", "read:okrs", "offline_access"))
+	pending := c.authorize(api, session.SessionJWT, "manage:krs", "read:okrs", "offline_access")
+	c.authorize(api, session.SessionJWT, "read:okrs", "offline_access")
+	if got := c.refresh(held.RefreshToken); got.Scope != "offline_access read:okrs" {
+		t.Errorf("the refresh token gives %+v", got)
+	}
+	if got := c.redeem(pending); got.Scope != "offline_access read:okrs" {
+		t.Errorf("the code gives %+v", got)
+	}
+}
+
 func TestARevokedConsentEndsRefreshing(t *testing.T) {
 	t.Parallel()
 	s, api := start(t, devidp.Config{})
@@ -436,6 +453,7 @@ func TestRegistrationsAreChecked(t *testing.T) {
 		"the implicit flow":          {`{"redirect_uris":["https://app.test/"],"response_types":["token"]}`, "invalid_client_metadata"},
 		"the password grant":         {`{"redirect_uris":["https://app.test/"],"grant_types":["password"]}`, "invalid_client_metadata"},
 		"an unknown way to prove it": {`{"redirect_uris":["https://app.test/"],"token_endpoint_auth_method":"private_key_jwt"}`, "invalid_client_metadata"},
+		"an endless link":            {`{"redirect_uris":["https://app.test/"],"client_uri":"https://app.test/` + strings.Repeat("x", 3000) + `"}`, "invalid_client_metadata"},
 		"a form":                     {`redirect_uris=x`, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -477,7 +495,7 @@ func TestTheAuthorizationServerDescribesItself(t *testing.T) {
 		var m map[string]any
 		ok(t, json.Unmarshal([]byte(got.body), &m))
 		if m["issuer"] != s.URL || m["token_endpoint"] != s.URL+"/v1/oauth2/token" || m["authorization_endpoint"] != "http://localhost:3000/oauth/authorize" ||
-			!slices.Contains(m["scopes_supported"].([]any), any("manage:krs")) || got.header.Get("Access-Control-Allow-Origin") != "*" {
+			m["authorization_response_iss_parameter_supported"] != true || !slices.Contains(m["scopes_supported"].([]any), any("manage:krs")) || got.header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s says %s", path, got.body)
 		}
 		keys := do(t, http.MethodGet, m["jwks_uri"].(string), "")

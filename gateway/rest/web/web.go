@@ -4,25 +4,16 @@ package web
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"log/slog"
-	"mime"
 	"net/http"
-	"path"
 	"strings"
-	"time"
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
-
-//go:embed assets
-var assetFiles embed.FS
 
 //go:embed pages
 var pageFiles embed.FS
@@ -40,49 +31,96 @@ const permissionsPolicy = "accelerometer=(), camera=(), display-capture=(), geol
 type Site struct {
 	pages  *template.Template
 	logger *slog.Logger
-	digest string // of all assets: a change of one changes the address of each
-	app    []byte
-	docs   []byte
-	spec   []byte
+	assets assets
+	app    map[view]map[string]file // by what the cookies of a request are about
+	docs   file
+	spec   file
+}
+
+// view is an address of the app and the module that shows it. The page is the same for all but for the modules that it
+// announces.
+type view struct{ path, module string }
+
+var views = []view{
+	{"/", "okrs/objectives.js"},
+	{"/members", "views/members.js"},
+	{"/settings", "views/settings.js"},
+	{"/agents", "views/agents.js"},
+	{"/about", "views/about.js"},
+	{"/organizations", "views/organizations.js"},
+	{"/signin", signInModule},
+	{authorizePath, "views/consent.js"},
+}
+
+// authorizePath is the authorization endpoint's page. Its address holds what an application sent.
+const authorizePath = "/oauth/authorize"
+
+// signInModule is what people see first who are not signed in.
+const signInModule = "signin/signin.js"
+
+// appPage is what the app's page is made of.
+type appPage struct {
+	Carried string
+	Modules []string
 }
 
 // New renders the pages that are the same for everyone. spec is the API's description in OpenAPI 2.0.
 func New(spec []byte, logger *slog.Logger) (*Site, error) {
-	digest, err := digestOf(assetFiles)
+	assets, err := loadAssets()
 	if err != nil {
-		return nil, fmt.Errorf("reading the assets: %w", err)
+		return nil, err
 	}
-	s := &Site{logger: logger, digest: digest, spec: spec}
+	s := &Site{logger: logger, assets: assets, app: map[view]map[string]file{}}
 	s.pages, err = template.New("").Funcs(template.FuncMap{
-		"asset": func(name string) string { return "/assets/" + digest + "/" + name },
+		"asset": assets.address,
 	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing the pages: %w", err)
 	}
-	if s.app, err = s.render("app.html", nil); err != nil {
-		return nil, err
+	for _, v := range views {
+		if s.app[v], err = s.appPages(v); err != nil {
+			return nil, err
+		}
 	}
 	reference, err := parseReference(spec)
 	if err != nil {
 		return nil, err
 	}
-	if s.docs, err = s.render("docs.html", reference); err != nil {
+	if s.docs, err = s.page("docs.html", reference); err != nil {
+		return nil, err
+	}
+	if s.spec, err = newFile(spec, "application/json"); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func digestOf(files fs.FS) (string, error) {
-	sum := sha256.New()
-	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+// appPages are the app's pages for one view.
+func (s *Site) appPages(v view) (map[string]file, error) {
+	pages := map[string]file{}
+	for _, carried := range []string{"", "session", "sign-in", "session sign-in"} {
+		first := v.module
+		if !strings.HasPrefix(carried, "session") && v.path != "/about" {
+			first = signInModule
 		}
-		content, err := fs.ReadFile(files, name)
-		fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
-		return err
-	})
-	return hex.EncodeToString(sum.Sum(nil)[:8]), err
+		modules, err := s.assets.modules("main.js", first)
+		if err != nil {
+			return nil, err
+		}
+		if pages[carried], err = s.page("app.html", appPage{carried, modules}); err != nil {
+			return nil, err
+		}
+	}
+	return pages, nil
+}
+
+// page is a page that is the same for everyone.
+func (s *Site) page(name string, data any) (file, error) {
+	content, err := s.render(name, data)
+	if err != nil {
+		return file{}, err
+	}
+	return newFile(content, "text/html; charset=utf-8")
 }
 
 func (s *Site) render(page string, data any) ([]byte, error) {
@@ -93,13 +131,23 @@ func (s *Site) render(page string, data any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Register adds the pages to a mux; every address without a page of its own gets the page that says so.
-func (s *Site) Register(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { s.static(w, r, "/", s.app) })
+// Register adds the pages to a mux; every address without a page of its own gets the page that says so. carried says what
+// the cookies of a request are about, which the app cannot see: "session", "sign-in", both, or nothing.
+func (s *Site) Register(mux *http.ServeMux, carried func(*http.Request) string) {
+	for _, v := range views {
+		pattern := v.path
+		if pattern == "/" {
+			pattern = "/{$}"
+		}
+		mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Vary", "Cookie")
+			s.static(w, r, v.path, s.app[v][carried(r)])
+		})
+	}
 	mux.HandleFunc("GET /docs", func(w http.ResponseWriter, r *http.Request) { s.static(w, r, "/docs", s.docs) })
-	mux.HandleFunc("GET /assets/{digest}/{name}", s.asset)
+	mux.HandleFunc("GET /assets/{digest}/{name...}", s.asset)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/assets/"+s.digest+"/favicon.svg", http.StatusFound)
+		http.Redirect(w, r, "/assets/"+s.assets.digest+"/favicon.svg", http.StatusFound)
 	})
 	mux.HandleFunc("/", s.NotFound)
 }
@@ -112,50 +160,25 @@ func (s *Site) NotFound(w http.ResponseWriter, r *http.Request) {
 // Specification serves the API's description as JSON.
 func (s *Site) Specification(w http.ResponseWriter, r *http.Request) {
 	front.SetRoute(r.Context(), "/api/v1/openapi.json")
-	w.Header().Set("Content-Type", "application/json")
-	s.revalidated(w, r, s.spec)
+	w.Header().Set("Cache-Control", "no-cache")
+	s.spec.serve(w, r)
 }
 
-func (s *Site) static(w http.ResponseWriter, r *http.Request, route string, page []byte) {
+// static serves a page that browsers may keep if they ask each time whether it is still the same.
+func (s *Site) static(w http.ResponseWriter, r *http.Request, route string, page file) {
 	front.SetRoute(r.Context(), route)
 	setPageHeaders(w.Header())
-	s.revalidated(w, r, page)
-}
-
-// revalidated serves what browsers may keep if they ask each time whether it is still the same.
-func (s *Site) revalidated(w http.ResponseWriter, r *http.Request, content []byte) {
-	w.Header().Set("Cache-Control", "no-cache")
-	serve(w, r, content)
-}
-
-// asset serves a file under an address that changes with the files, so that browsers need never ask again.
-func (s *Site) asset(w http.ResponseWriter, r *http.Request) {
-	front.SetRoute(r.Context(), "/assets/{digest}/{name}")
-	name := r.PathValue("name")
-	content, err := assetFiles.ReadFile(path.Join("assets", name))
-	if err != nil || r.PathValue("digest") != s.digest {
-		s.NotFound(w, r)
-		return
+	w.Header().Set("Cache-Control", "private, no-cache")
+	if route == authorizePath {
+		w.Header().Set("Cache-Control", "no-store")
 	}
-	kind := mime.TypeByExtension(path.Ext(name))
-	if strings.HasSuffix(name, ".js") {
-		kind = "text/javascript; charset=utf-8" // whatever the machine's table of types says
-	}
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	serve(w, r, content)
-}
-
-// serve answers with content and its ETag; net/http takes care of conditions and ranges.
-func serve(w http.ResponseWriter, r *http.Request, content []byte) {
-	sum := sha256.Sum256(content)
-	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+	page.serve(w, r)
 }
 
 func setPageHeaders(header http.Header) {
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", contentSecurityPolicy)
+	header.Set("X-Frame-Options", "DENY") // for what does not know frame-ancestors (RFC 6819 section 5.2.2.6)
 	header.Set("Permissions-Policy", permissionsPolicy)
 }
 

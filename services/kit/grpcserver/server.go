@@ -31,6 +31,9 @@ const (
 	callTimeout = 30 * time.Second
 	// stopTimeout bounds the graceful stop.
 	stopTimeout = 10 * time.Second
+	// streamWorkers is how many goroutines stay from call to call. A new one would have to grow its stack for each call
+	// again; when all are busy, with streams that stay open say, calls get goroutines of their own.
+	streamWorkers = 64
 	// readyInterval is how often Ready is asked for the health service.
 	readyInterval = time.Second
 )
@@ -121,6 +124,7 @@ func newServer(cfg Config) (*server, error) {
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 			grpc.ConnectionTimeout(10*time.Second),
+			grpc.NumStreamWorkers(streamWorkers),
 		),
 		health:   health.NewServer(),
 		stopping: stopping,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/df0f9dda/okr-manager/services/kit/config"
@@ -20,6 +21,9 @@ const (
 	exitUsage     = 2
 	exitImpatient = 130 // ended by a second signal, as shells say it of SIGINT
 )
+
+// version is set by the linker, which nothing but a variable of a package can be told to set.
+var version = "dev"
 
 // ErrUsage marks errors of the command line: the program exits with 2 instead of 1.
 var ErrUsage = errors.New("usage")
@@ -76,6 +80,9 @@ func dispatch(ctx context.Context, name string, args []string, stdio Stdio, serv
 			}
 		}
 		switch args[0] {
+		case "version":
+			fmt.Fprintf(stdio.Out, "%s %s (%s)\n", name, version, runtime.Version())
+			return nil
 		case "help", "-h", "-help", "--help":
 			usage(stdio.Out, name, commands)
 			return nil
@@ -99,6 +106,7 @@ func dispatch(ctx context.Context, name string, args []string, stdio Stdio, serv
 
 func usage(w io.Writer, name string, commands []Command) {
 	fmt.Fprintf(w, "usage: %s            serve, with settings from the environment\n", name)
+	fmt.Fprintf(w, "       %s version    print the version\n", name)
 	for _, c := range commands {
 		fmt.Fprintf(w, "       %s %-10s %s\n", name, c.Name, c.Summary)
 	}

@@ -100,6 +100,7 @@ func TestThePrograms(t *testing.T) {
 		{name: "an unknown command exits with 2 and lists those there are", args: []string{"ehco"}, code: 2, err: `there is no command "ehco"`, printsUsage: true, notServing: true},
 		{name: "an unknown flag exits with 2", args: []string{"-verbose"}, code: 2, err: `there is no command "-verbose"`, printsUsage: true, notServing: true},
 		{name: "help exits with 0 and lists the commands", args: []string{"help"}, out: "print the arguments", notServing: true},
+		{name: "version exits with 0 and names the program", args: []string{"version"}, env: "RUN_TEST_MODE=dance", out: "box dev (go1.", notServing: true},
 		{name: "so does --help", args: []string{"--help"}, out: "usage: box", notServing: true},
 		{name: "being canceled without a signal is a failure", args: []string{"canceled"}, code: 1, err: "context canceled"},
 	} {

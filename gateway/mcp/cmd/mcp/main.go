@@ -3,9 +3,11 @@ package main
 
 import (
 	"github.com/df0f9dda/okr-manager/gateway/mcp"
+	"github.com/df0f9dda/okr-manager/services/kit/healthcheck"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
 func main() {
-	run.Main("mcp", mcp.Run)
+	run.Main("mcp", mcp.Run,
+		healthcheck.HTTP(func(c mcp.Config) string { return c.Addr }))
 }

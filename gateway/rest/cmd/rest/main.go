@@ -3,9 +3,10 @@ package main
 
 import (
 	"github.com/df0f9dda/okr-manager/gateway/rest"
+	"github.com/df0f9dda/okr-manager/services/kit/healthcheck"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
 func main() {
-	run.Main("rest", rest.Run)
+	run.Main("rest", rest.Run, healthcheck.HTTP(func(c rest.Config) string { return c.Addr }))
 }

@@ -71,6 +71,7 @@ func New(cfg Config) (*Mux, error) {
 		okrv1.File_okr_v1_okr_service_proto.Services().ByName("OkrService"),
 		authzv1.File_authz_v1_session_service_proto.Services().ByName("SessionService"),
 		authzv1.File_authz_v1_organization_service_proto.Services().ByName("OrganizationService"),
+		authzv1.File_authz_v1_consent_service_proto.Services().ByName("ConsentService"),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("reading the routes: %w", err)
@@ -90,13 +91,14 @@ func New(cfg Config) (*Mux, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
 	)
-	store := conditional{cfg.Store}
+	store, authz := conditional{cfg.Store}, conditional{cfg.Authz}
 	okr := watch.Resume(okrv1.NewOkrServiceClient(store), cfg.Gate.Renew, cfg.Stopping)
 	ctx := context.Background() // the generated functions ignore it
 	err = errors.Join(
 		okrv1.RegisterOkrServiceHandlerClient(ctx, m.gateway, okr),
-		authzv1.RegisterSessionServiceHandlerClient(ctx, m.gateway, authzv1.NewSessionServiceClient(cfg.Authz)),
-		authzv1.RegisterOrganizationServiceHandlerClient(ctx, m.gateway, authzv1.NewOrganizationServiceClient(cfg.Authz)),
+		authzv1.RegisterSessionServiceHandlerClient(ctx, m.gateway, authzv1.NewSessionServiceClient(authz)),
+		authzv1.RegisterOrganizationServiceHandlerClient(ctx, m.gateway, authzv1.NewOrganizationServiceClient(authz)),
+		authzv1.RegisterConsentServiceHandlerClient(ctx, m.gateway, authzv1.NewConsentServiceClient(authz)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("registering the services: %w", err)

@@ -27,9 +27,9 @@ type Route struct {
 	// Rule is the RPC's access rule.
 	Rule *accessv1.Rule
 
-	body     string                         // "": none, "*": the request, else the field that is the body
-	query    map[string]bool                // the names that may stand in the query, in both spellings
-	etag     []protoreflect.FieldDescriptor // where If-Match goes in the request; nil if nowhere
+	body     string                                  // "": none, "*": the request, else the field that is the body
+	query    map[string]protoreflect.FieldDescriptor // what may stand in the query, by its names in both spellings
+	etag     []protoreflect.FieldDescriptor          // where If-Match goes in the request; nil if nowhere
 	segments []string
 	verb     string
 	location string // for a creation: the template of the new resource's address
@@ -142,8 +142,8 @@ func pattern(template string) string {
 
 // queryNames lists the names that a query may hold: the fields that neither path nor body binds. A singular message
 // other than a well-known type is a group of dotted names; the contract has none, and none is offered.
-func queryNames(request protoreflect.MessageDescriptor, route *Route) map[string]bool {
-	names := map[string]bool{}
+func queryNames(request protoreflect.MessageDescriptor, route *Route) map[string]protoreflect.FieldDescriptor {
+	names := map[string]protoreflect.FieldDescriptor{}
 	if route.body == "*" {
 		return names
 	}
@@ -159,8 +159,8 @@ func queryNames(request protoreflect.MessageDescriptor, route *Route) map[string
 		if m := field.Message(); m != nil && m.ParentFile().Package() != "google.protobuf" {
 			continue
 		}
-		names[string(field.Name())] = true
-		names[field.JSONName()] = true
+		names[string(field.Name())] = field
+		names[field.JSONName()] = field
 	}
 	return names
 }

@@ -8,11 +8,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
@@ -41,7 +43,8 @@ func (r *Route) check(w http.ResponseWriter, req *http.Request, bodyLimit int64)
 }
 
 // checkQuery refuses parameters that the RPC does not have, also where the gateway would not look at the query at all,
-// and those that are given twice.
+// and those that are given twice and are no lists. A field mask may have its paths in either spelling, as everything else
+// in JSON; the gateway knows only the one of the contract.
 func (r *Route) checkQuery(req *http.Request) (url.Values, error) {
 	query, err := url.ParseQuery(req.URL.RawQuery)
 	if err != nil {
@@ -49,16 +52,19 @@ func (r *Route) checkQuery(req *http.Request) (url.Values, error) {
 	}
 	for name, values := range query {
 		switch {
-		case !r.query[name]:
+		case r.query[name] == nil:
 			return nil, malformed("there is no query parameter %q here", shorten(name))
-		case len(values) > 1:
+		case len(values) > 1 && !r.query[name].IsList():
 			return nil, malformed("the query parameter %q is given more than once", name)
-		case !utf8.ValidString(values[0]):
+		case slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }):
 			return nil, malformed("the query parameter %q is not UTF-8", name)
+		}
+		if isMask(r.query[name]) {
+			query.Set(name, snakeCase(values[0]))
 		}
 	}
 	// A browser that reconnects repeats the address it started with; where it got to stands in the header.
-	if last := req.Header.Get("Last-Event-ID"); last != "" && r.Streaming() && r.query["afterCursor"] {
+	if last := req.Header.Get("Last-Event-ID"); last != "" && r.Streaming() && r.query["afterCursor"] != nil {
 		if strings.ContainsFunc(last, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
 			return nil, rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_CURSOR_INVALID,
 				"the Last-Event-ID is not a cursor")
@@ -67,6 +73,23 @@ func (r *Route) checkQuery(req *http.Request) (url.Values, error) {
 		query.Set("afterCursor", last)
 	}
 	return query, nil
+}
+
+func isMask(field protoreflect.FieldDescriptor) bool {
+	return field.Message() != nil && field.Message().FullName() == "google.protobuf.FieldMask"
+}
+
+// snakeCase writes the paths of a field mask as the contract does.
+func snakeCase(paths string) string {
+	var out strings.Builder
+	for _, c := range paths {
+		if 'A' <= c && c <= 'Z' {
+			out.WriteByte('_')
+			c += 'a' - 'A'
+		}
+		out.WriteRune(c)
+	}
+	return out.String()
 }
 
 // checkBody reads the body whole, because what stands after the first JSON value counts, too.

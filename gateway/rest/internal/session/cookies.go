@@ -48,6 +48,25 @@ func (c Cookies) read(r *http.Request) *authzv1.SessionCredentials {
 	}
 }
 
+// Carried says what a browser's cookies are about, for a page whose scripts cannot read them: whether to ask who is signed
+// in, or where a sign-in stands. It says nothing about whether they are still good.
+func (c Cookies) Carried(r *http.Request) string {
+	var of []string
+	if s := c.read(r); s.GetSessionToken() != "" || s.GetSessionJwt() != "" {
+		of = append(of, CarriesSession)
+	}
+	if value(r, c.intermediate) != "" {
+		of = append(of, CarriesSignIn)
+	}
+	return strings.Join(of, " ")
+}
+
+// The words of Carried.
+const (
+	CarriesSession = "session"
+	CarriesSignIn  = "sign-in"
+)
+
 // value is a cookie's value, or "". What could not have been set here is as good as absent.
 func value(r *http.Request, name string) string {
 	cookie, err := r.Cookie(name)

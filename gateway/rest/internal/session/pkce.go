@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -40,14 +41,30 @@ func (s start) challenge() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// keepStart puts a start into its cookie; a later one takes its place.
+// keepStart puts a start into its cookie; a later one takes its place. A return path that is too long for a cookie is
+// left out: a sign-in that ends at the front page is better than one that does not end.
 func (c Cookies) keepStart(w http.ResponseWriter, s start) error {
-	text, err := json.Marshal(s)
+	text, err := s.encode()
+	if err == nil && len(c.signIn)+len(text) > maxCookie {
+		s.Return = "/"
+		text, err = s.encode()
+	}
 	if err != nil {
 		return err
 	}
-	c.set(w, c.signIn, base64.RawURLEncoding.EncodeToString(text), startLife)
+	c.set(w, c.signIn, text, startLife)
 	return nil
+}
+
+// encode writes a start as the value of a cookie. Paths are full of "&", which is not worth six characters here.
+func (s start) encode() (string, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(s); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(bytes.TrimSpace(text.Bytes())), nil
 }
 
 // takeStart reads the start from its cookie, if there is one that has not expired.
@@ -64,8 +81,9 @@ func (c Cookies) takeStart(r *http.Request) (start, bool) {
 	return s, true
 }
 
-// maxReturn bounds return paths, which travel in a cookie.
-const maxReturn = 2048
+// maxReturn bounds return paths. The longest are authorization requests, with the state of an application in them; this is
+// what a cookie has room for beside the rest of a start.
+const maxReturn = 2800
 
 // cleanReturn is a return path that stays on this host: relative, and in no form that a browser reads as another host.
 // Everything else becomes "/".

@@ -73,6 +73,10 @@ const (
 	ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND ErrorReason = 22
 	// NOT_FOUND: the organization has no single sign-on connection that is active.
 	ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED ErrorReason = 23
+	// NOT_FOUND: no member with this id in the caller's organization.
+	ErrorReason_ERROR_REASON_MEMBER_NOT_FOUND ErrorReason = 24
+	// NOT_FOUND: no single sign-on connection with this id in the caller's organization.
+	ErrorReason_ERROR_REASON_SSO_CONNECTION_NOT_FOUND ErrorReason = 25
 	// INVALID_ARGUMENT: the one-time code is wrong, was used, or has expired.
 	ErrorReason_ERROR_REASON_CODE_INVALID ErrorReason = 30
 	// UNAUTHENTICATED: the sign-in link is wrong, was used, has expired, or was started in another browser.
@@ -81,7 +85,8 @@ const (
 	ErrorReason_ERROR_REASON_SIGN_IN_EXPIRED ErrorReason = 32
 	// ALREADY_EXISTS: the short name of the organization is taken.
 	ErrorReason_ERROR_REASON_ORGANIZATION_SLUG_TAKEN ErrorReason = 33
-	// PERMISSION_DENIED: Stytch's access rules do not allow this member to do it.
+	// PERMISSION_DENIED: Stytch's access rules do not allow this member to do it. Metadata, for what is done to an
+	// organization: "permission", such as "stytch.member:create", and "roles" (space separated; any one of them would do).
 	ErrorReason_ERROR_REASON_STYTCH_DENIED ErrorReason = 34
 	// INVALID_ARGUMENT: the body is not the JSON that the method takes, or the URL has a parameter that it does not know.
 	ErrorReason_ERROR_REASON_REQUEST_MALFORMED ErrorReason = 40
@@ -95,6 +100,45 @@ const (
 	ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED ErrorReason = 44
 	// HTTP 403: a browser sent the write from a page of another origin.
 	ErrorReason_ERROR_REASON_CROSS_ORIGIN ErrorReason = 45
+	// INVALID_ARGUMENT: no application is registered under this client id.
+	ErrorReason_ERROR_REASON_OAUTH_CLIENT_UNKNOWN ErrorReason = 50
+	// INVALID_ARGUMENT: the application did not register this redirect address, or it is one that no answer is ever sent
+	// to.
+	ErrorReason_ERROR_REASON_OAUTH_REDIRECT_URI_INVALID ErrorReason = 51
+	// PERMISSION_DENIED: the member's organization does not let this application in.
+	ErrorReason_ERROR_REASON_OAUTH_CLIENT_NOT_ALLOWED ErrorReason = 52
+	// INVALID_ARGUMENT: the authorization request is wrong, and so that it is not safe to tell the application.
+	ErrorReason_ERROR_REASON_OAUTH_REQUEST_INVALID ErrorReason = 53
+	// INVALID_ARGUMENT: the authorization is forged or damaged, or was given out to another session, member or
+	// organization.
+	ErrorReason_ERROR_REASON_AUTHORIZATION_INVALID ErrorReason = 54
+	// FAILED_PRECONDITION: the authorization was decided before, or is too old: start again.
+	ErrorReason_ERROR_REASON_AUTHORIZATION_EXPIRED ErrorReason = 55
+	// ABORTED: what was shown is not true any more, because the member's role, the access policy or the application has
+	// changed: start again, and look again.
+	ErrorReason_ERROR_REASON_AUTHORIZATION_CHANGED ErrorReason = 56
+	// NOT_FOUND: the member has not connected an application with this client id.
+	ErrorReason_ERROR_REASON_CONNECTED_APP_NOT_FOUND ErrorReason = 57
+	// ALREADY_EXISTS: the organization has a member with this e-mail address. Metadata: "member_id", "status".
+	ErrorReason_ERROR_REASON_MEMBER_EXISTS ErrorReason = 60
+	// FAILED_PRECONDITION: the member is active already.
+	ErrorReason_ERROR_REASON_MEMBER_ACTIVE ErrorReason = 61
+	// FAILED_PRECONDITION: the member was removed: reactivate the member first.
+	ErrorReason_ERROR_REASON_MEMBER_DEACTIVATED ErrorReason = 62
+	// FAILED_PRECONDITION: the member never proved the e-mail address, so that there is nothing to bring back: invite again.
+	ErrorReason_ERROR_REASON_MEMBER_UNVERIFIED ErrorReason = 63
+	// FAILED_PRECONDITION: nobody changes their own roles or removes themselves; another administrator can.
+	ErrorReason_ERROR_REASON_OWN_ACCOUNT ErrorReason = 64
+	// FAILED_PRECONDITION: the member is the only active administrator; give the role to another member first.
+	ErrorReason_ERROR_REASON_LAST_ADMINISTRATOR ErrorReason = 65
+	// FAILED_PRECONDITION: the organization's settings do not let this address be invited.
+	ErrorReason_ERROR_REASON_INVITATION_NOT_ALLOWED ErrorReason = 66
+	// INVALID_ARGUMENT: Stytch takes no such domain, because anybody can get an address in it. Metadata: "domain", if it is
+	// known which.
+	ErrorReason_ERROR_REASON_EMAIL_DOMAIN_REFUSED ErrorReason = 67
+	// FAILED_PRECONDITION: nobody could sign in any more: the ways to sign in that would be left are none that the sign-in
+	// page offers, or single sign-on without an active connection.
+	ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN ErrorReason = 68
 )
 
 // Enum value maps for ErrorReason.
@@ -122,6 +166,8 @@ var (
 		21: "ERROR_REASON_KEY_RESULT_NOT_FOUND",
 		22: "ERROR_REASON_ORGANIZATION_NOT_FOUND",
 		23: "ERROR_REASON_SSO_NOT_CONFIGURED",
+		24: "ERROR_REASON_MEMBER_NOT_FOUND",
+		25: "ERROR_REASON_SSO_CONNECTION_NOT_FOUND",
 		30: "ERROR_REASON_CODE_INVALID",
 		31: "ERROR_REASON_SIGN_IN_LINK_INVALID",
 		32: "ERROR_REASON_SIGN_IN_EXPIRED",
@@ -133,41 +179,77 @@ var (
 		43: "ERROR_REASON_ROUTE_NOT_FOUND",
 		44: "ERROR_REASON_METHOD_NOT_ALLOWED",
 		45: "ERROR_REASON_CROSS_ORIGIN",
+		50: "ERROR_REASON_OAUTH_CLIENT_UNKNOWN",
+		51: "ERROR_REASON_OAUTH_REDIRECT_URI_INVALID",
+		52: "ERROR_REASON_OAUTH_CLIENT_NOT_ALLOWED",
+		53: "ERROR_REASON_OAUTH_REQUEST_INVALID",
+		54: "ERROR_REASON_AUTHORIZATION_INVALID",
+		55: "ERROR_REASON_AUTHORIZATION_EXPIRED",
+		56: "ERROR_REASON_AUTHORIZATION_CHANGED",
+		57: "ERROR_REASON_CONNECTED_APP_NOT_FOUND",
+		60: "ERROR_REASON_MEMBER_EXISTS",
+		61: "ERROR_REASON_MEMBER_ACTIVE",
+		62: "ERROR_REASON_MEMBER_DEACTIVATED",
+		63: "ERROR_REASON_MEMBER_UNVERIFIED",
+		64: "ERROR_REASON_OWN_ACCOUNT",
+		65: "ERROR_REASON_LAST_ADMINISTRATOR",
+		66: "ERROR_REASON_INVITATION_NOT_ALLOWED",
+		67: "ERROR_REASON_EMAIL_DOMAIN_REFUSED",
+		68: "ERROR_REASON_NO_WAY_TO_SIGN_IN",
 	}
 	ErrorReason_value = map[string]int32{
-		"ERROR_REASON_UNSPECIFIED":              0,
-		"ERROR_REASON_TOKEN_MISSING":            1,
-		"ERROR_REASON_TOKEN_INVALID":            2,
-		"ERROR_REASON_TOKEN_EXPIRED":            3,
-		"ERROR_REASON_CREDENTIALS_AMBIGUOUS":    4,
-		"ERROR_REASON_SCOPE_MISSING":            5,
-		"ERROR_REASON_ROLE_MISSING":             6,
-		"ERROR_REASON_SESSION_REQUIRED":         7,
-		"ERROR_REASON_AUTHZ_UNAVAILABLE":        8,
-		"ERROR_REASON_RATE_LIMITED":             9,
-		"ERROR_REASON_FIELD_INVALID":            10,
-		"ERROR_REASON_PAGE_TOKEN_INVALID":       11,
-		"ERROR_REASON_CURSOR_INVALID":           12,
-		"ERROR_REASON_CURSOR_TOO_OLD":           13,
-		"ERROR_REASON_REQUEST_ID_REUSED":        14,
-		"ERROR_REASON_ETAG_MISMATCH":            15,
-		"ERROR_REASON_TRANSACTION_TOO_LARGE":    16,
-		"ERROR_REASON_KEY_RESULT_LIMIT_REACHED": 17,
-		"ERROR_REASON_OBJECTIVE_NOT_FOUND":      20,
-		"ERROR_REASON_KEY_RESULT_NOT_FOUND":     21,
-		"ERROR_REASON_ORGANIZATION_NOT_FOUND":   22,
-		"ERROR_REASON_SSO_NOT_CONFIGURED":       23,
-		"ERROR_REASON_CODE_INVALID":             30,
-		"ERROR_REASON_SIGN_IN_LINK_INVALID":     31,
-		"ERROR_REASON_SIGN_IN_EXPIRED":          32,
-		"ERROR_REASON_ORGANIZATION_SLUG_TAKEN":  33,
-		"ERROR_REASON_STYTCH_DENIED":            34,
-		"ERROR_REASON_REQUEST_MALFORMED":        40,
-		"ERROR_REASON_CONTENT_TYPE_UNSUPPORTED": 41,
-		"ERROR_REASON_BODY_TOO_LARGE":           42,
-		"ERROR_REASON_ROUTE_NOT_FOUND":          43,
-		"ERROR_REASON_METHOD_NOT_ALLOWED":       44,
-		"ERROR_REASON_CROSS_ORIGIN":             45,
+		"ERROR_REASON_UNSPECIFIED":                0,
+		"ERROR_REASON_TOKEN_MISSING":              1,
+		"ERROR_REASON_TOKEN_INVALID":              2,
+		"ERROR_REASON_TOKEN_EXPIRED":              3,
+		"ERROR_REASON_CREDENTIALS_AMBIGUOUS":      4,
+		"ERROR_REASON_SCOPE_MISSING":              5,
+		"ERROR_REASON_ROLE_MISSING":               6,
+		"ERROR_REASON_SESSION_REQUIRED":           7,
+		"ERROR_REASON_AUTHZ_UNAVAILABLE":          8,
+		"ERROR_REASON_RATE_LIMITED":               9,
+		"ERROR_REASON_FIELD_INVALID":              10,
+		"ERROR_REASON_PAGE_TOKEN_INVALID":         11,
+		"ERROR_REASON_CURSOR_INVALID":             12,
+		"ERROR_REASON_CURSOR_TOO_OLD":             13,
+		"ERROR_REASON_REQUEST_ID_REUSED":          14,
+		"ERROR_REASON_ETAG_MISMATCH":              15,
+		"ERROR_REASON_TRANSACTION_TOO_LARGE":      16,
+		"ERROR_REASON_KEY_RESULT_LIMIT_REACHED":   17,
+		"ERROR_REASON_OBJECTIVE_NOT_FOUND":        20,
+		"ERROR_REASON_KEY_RESULT_NOT_FOUND":       21,
+		"ERROR_REASON_ORGANIZATION_NOT_FOUND":     22,
+		"ERROR_REASON_SSO_NOT_CONFIGURED":         23,
+		"ERROR_REASON_MEMBER_NOT_FOUND":           24,
+		"ERROR_REASON_SSO_CONNECTION_NOT_FOUND":   25,
+		"ERROR_REASON_CODE_INVALID":               30,
+		"ERROR_REASON_SIGN_IN_LINK_INVALID":       31,
+		"ERROR_REASON_SIGN_IN_EXPIRED":            32,
+		"ERROR_REASON_ORGANIZATION_SLUG_TAKEN":    33,
+		"ERROR_REASON_STYTCH_DENIED":              34,
+		"ERROR_REASON_REQUEST_MALFORMED":          40,
+		"ERROR_REASON_CONTENT_TYPE_UNSUPPORTED":   41,
+		"ERROR_REASON_BODY_TOO_LARGE":             42,
+		"ERROR_REASON_ROUTE_NOT_FOUND":            43,
+		"ERROR_REASON_METHOD_NOT_ALLOWED":         44,
+		"ERROR_REASON_CROSS_ORIGIN":               45,
+		"ERROR_REASON_OAUTH_CLIENT_UNKNOWN":       50,
+		"ERROR_REASON_OAUTH_REDIRECT_URI_INVALID": 51,
+		"ERROR_REASON_OAUTH_CLIENT_NOT_ALLOWED":   52,
+		"ERROR_REASON_OAUTH_REQUEST_INVALID":      53,
+		"ERROR_REASON_AUTHORIZATION_INVALID":      54,
+		"ERROR_REASON_AUTHORIZATION_EXPIRED":      55,
+		"ERROR_REASON_AUTHORIZATION_CHANGED":      56,
+		"ERROR_REASON_CONNECTED_APP_NOT_FOUND":    57,
+		"ERROR_REASON_MEMBER_EXISTS":              60,
+		"ERROR_REASON_MEMBER_ACTIVE":              61,
+		"ERROR_REASON_MEMBER_DEACTIVATED":         62,
+		"ERROR_REASON_MEMBER_UNVERIFIED":          63,
+		"ERROR_REASON_OWN_ACCOUNT":                64,
+		"ERROR_REASON_LAST_ADMINISTRATOR":         65,
+		"ERROR_REASON_INVITATION_NOT_ALLOWED":     66,
+		"ERROR_REASON_EMAIL_DOMAIN_REFUSED":       67,
+		"ERROR_REASON_NO_WAY_TO_SIGN_IN":          68,
 	}
 )
 
@@ -202,7 +284,7 @@ var File_access_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\x99\t\n" +
+	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xf0\x0e\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_TOKEN_MISSING\x10\x01\x12\x1e\n" +
@@ -226,7 +308,9 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	" ERROR_REASON_OBJECTIVE_NOT_FOUND\x10\x14\x12%\n" +
 	"!ERROR_REASON_KEY_RESULT_NOT_FOUND\x10\x15\x12'\n" +
 	"#ERROR_REASON_ORGANIZATION_NOT_FOUND\x10\x16\x12#\n" +
-	"\x1fERROR_REASON_SSO_NOT_CONFIGURED\x10\x17\x12\x1d\n" +
+	"\x1fERROR_REASON_SSO_NOT_CONFIGURED\x10\x17\x12!\n" +
+	"\x1dERROR_REASON_MEMBER_NOT_FOUND\x10\x18\x12)\n" +
+	"%ERROR_REASON_SSO_CONNECTION_NOT_FOUND\x10\x19\x12\x1d\n" +
 	"\x19ERROR_REASON_CODE_INVALID\x10\x1e\x12%\n" +
 	"!ERROR_REASON_SIGN_IN_LINK_INVALID\x10\x1f\x12 \n" +
 	"\x1cERROR_REASON_SIGN_IN_EXPIRED\x10 \x12(\n" +
@@ -237,7 +321,24 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\x1bERROR_REASON_BODY_TOO_LARGE\x10*\x12 \n" +
 	"\x1cERROR_REASON_ROUTE_NOT_FOUND\x10+\x12#\n" +
 	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10,\x12\x1d\n" +
-	"\x19ERROR_REASON_CROSS_ORIGIN\x10-B>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
+	"\x19ERROR_REASON_CROSS_ORIGIN\x10-\x12%\n" +
+	"!ERROR_REASON_OAUTH_CLIENT_UNKNOWN\x102\x12+\n" +
+	"'ERROR_REASON_OAUTH_REDIRECT_URI_INVALID\x103\x12)\n" +
+	"%ERROR_REASON_OAUTH_CLIENT_NOT_ALLOWED\x104\x12&\n" +
+	"\"ERROR_REASON_OAUTH_REQUEST_INVALID\x105\x12&\n" +
+	"\"ERROR_REASON_AUTHORIZATION_INVALID\x106\x12&\n" +
+	"\"ERROR_REASON_AUTHORIZATION_EXPIRED\x107\x12&\n" +
+	"\"ERROR_REASON_AUTHORIZATION_CHANGED\x108\x12(\n" +
+	"$ERROR_REASON_CONNECTED_APP_NOT_FOUND\x109\x12\x1e\n" +
+	"\x1aERROR_REASON_MEMBER_EXISTS\x10<\x12\x1e\n" +
+	"\x1aERROR_REASON_MEMBER_ACTIVE\x10=\x12#\n" +
+	"\x1fERROR_REASON_MEMBER_DEACTIVATED\x10>\x12\"\n" +
+	"\x1eERROR_REASON_MEMBER_UNVERIFIED\x10?\x12\x1c\n" +
+	"\x18ERROR_REASON_OWN_ACCOUNT\x10@\x12#\n" +
+	"\x1fERROR_REASON_LAST_ADMINISTRATOR\x10A\x12'\n" +
+	"#ERROR_REASON_INVITATION_NOT_ALLOWED\x10B\x12%\n" +
+	"!ERROR_REASON_EMAIL_DOMAIN_REFUSED\x10C\x12\"\n" +
+	"\x1eERROR_REASON_NO_WAY_TO_SIGN_IN\x10DB>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
 
 var (
 	file_access_v1_error_reason_proto_rawDescOnce sync.Once

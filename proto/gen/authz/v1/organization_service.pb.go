@@ -12,6 +12,9 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -85,6 +88,75 @@ func (MemberStatus) EnumDescriptor() ([]byte, []int) {
 	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{0}
 }
 
+// The kinds of source.
+type RoleSource_Kind int32
+
+const (
+	// One that this version does not know.
+	RoleSource_KIND_UNSPECIFIED RoleSource_Kind = 0
+	// Every member has it.
+	RoleSource_KIND_IMPLICIT RoleSource_Kind = 1
+	// It was given to the member.
+	RoleSource_KIND_DIRECT RoleSource_Kind = 2
+	// The organization gives it to all addresses of a domain.
+	RoleSource_KIND_EMAIL_DOMAIN RoleSource_Kind = 3
+	// It comes with signing in by a single sign-on connection.
+	RoleSource_KIND_SSO_CONNECTION RoleSource_Kind = 4
+	// It comes with a group at the identity provider of a single sign-on connection.
+	RoleSource_KIND_SSO_GROUP RoleSource_Kind = 5
+	// It comes with a group that the identity provider manages by SCIM.
+	RoleSource_KIND_SCIM_GROUP RoleSource_Kind = 6
+)
+
+// Enum value maps for RoleSource_Kind.
+var (
+	RoleSource_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_IMPLICIT",
+		2: "KIND_DIRECT",
+		3: "KIND_EMAIL_DOMAIN",
+		4: "KIND_SSO_CONNECTION",
+		5: "KIND_SSO_GROUP",
+		6: "KIND_SCIM_GROUP",
+	}
+	RoleSource_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED":    0,
+		"KIND_IMPLICIT":       1,
+		"KIND_DIRECT":         2,
+		"KIND_EMAIL_DOMAIN":   3,
+		"KIND_SSO_CONNECTION": 4,
+		"KIND_SSO_GROUP":      5,
+		"KIND_SCIM_GROUP":     6,
+	}
+)
+
+func (x RoleSource_Kind) Enum() *RoleSource_Kind {
+	p := new(RoleSource_Kind)
+	*p = x
+	return p
+}
+
+func (x RoleSource_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RoleSource_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_authz_v1_organization_service_proto_enumTypes[1].Descriptor()
+}
+
+func (RoleSource_Kind) Type() protoreflect.EnumType {
+	return &file_authz_v1_organization_service_proto_enumTypes[1]
+}
+
+func (x RoleSource_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RoleSource_Kind.Descriptor instead.
+func (RoleSource_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{14, 0}
+}
+
 // An organization: a tenant.
 type Organization struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -93,7 +165,9 @@ type Organization struct {
 	// Its name.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Its short name in addresses.
-	Slug          string `protobuf:"bytes,3,opt,name=slug,proto3" json:"slug,omitempty"`
+	Slug string `protobuf:"bytes,3,opt,name=slug,proto3" json:"slug,omitempty"`
+	// Changes whenever another field does.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -145,6 +219,13 @@ func (x *Organization) GetDisplayName() string {
 func (x *Organization) GetSlug() string {
 	if x != nil {
 		return x.Slug
+	}
+	return ""
+}
+
+func (x *Organization) GetEtag() string {
+	if x != nil {
+		return x.Etag
 	}
 	return ""
 }
@@ -250,6 +331,61 @@ func (*GetOrganizationRequest) Descriptor() ([]byte, []int) {
 	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{2}
 }
 
+// Request of UpdateOrganization.
+type UpdateOrganizationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new values. If it has an etag, that etag must be the current one.
+	Organization *Organization `protobuf:"bytes,1,opt,name=organization,proto3" json:"organization,omitempty"`
+	// The fields to change; output-only fields in it are ignored. Absent: every field that is set. "*": every field.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateOrganizationRequest) Reset() {
+	*x = UpdateOrganizationRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateOrganizationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateOrganizationRequest) ProtoMessage() {}
+
+func (x *UpdateOrganizationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateOrganizationRequest.ProtoReflect.Descriptor instead.
+func (*UpdateOrganizationRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *UpdateOrganizationRequest) GetOrganization() *Organization {
+	if x != nil {
+		return x.Organization
+	}
+	return nil
+}
+
+func (x *UpdateOrganizationRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
 // Request of ListMembers.
 type ListMembersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -263,7 +399,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_authz_v1_organization_service_proto_msgTypes[3]
+	mi := &file_authz_v1_organization_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +411,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_organization_service_proto_msgTypes[3]
+	mi := &file_authz_v1_organization_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +424,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{3}
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListMembersRequest) GetPageSize() int32 {
@@ -318,7 +454,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_authz_v1_organization_service_proto_msgTypes[4]
+	mi := &file_authz_v1_organization_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -330,7 +466,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_organization_service_proto_msgTypes[4]
+	mi := &file_authz_v1_organization_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -343,7 +479,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{4}
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListMembersResponse) GetMembers() []*MemberName {
@@ -360,37 +496,1141 @@ func (x *ListMembersResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Request of GetAdministrationAccess.
+type GetAdministrationAccessRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAdministrationAccessRequest) Reset() {
+	*x = GetAdministrationAccessRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAdministrationAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAdministrationAccessRequest) ProtoMessage() {}
+
+func (x *GetAdministrationAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAdministrationAccessRequest.ProtoReflect.Descriptor instead.
+func (*GetAdministrationAccessRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{6}
+}
+
+// What the caller may do to the organization, its members and its connections.
+type AdministrationAccess struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Every permission that a method of this service needs.
+	Permissions   []*AdministrationPermission `protobuf:"bytes,1,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdministrationAccess) Reset() {
+	*x = AdministrationAccess{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdministrationAccess) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdministrationAccess) ProtoMessage() {}
+
+func (x *AdministrationAccess) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdministrationAccess.ProtoReflect.Descriptor instead.
+func (*AdministrationAccess) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AdministrationAccess) GetPermissions() []*AdministrationPermission {
+	if x != nil {
+		return x.Permissions
+	}
+	return nil
+}
+
+// A permission on one of Stytch's own resources.
+type AdministrationPermission struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource and the action in the access policy, such as "stytch.member:create".
+	Permission string `protobuf:"bytes,1,opt,name=permission,proto3" json:"permission,omitempty"`
+	// Whether one of the caller's roles has it.
+	Granted bool `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
+	// The roles that have it.
+	Roles         []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdministrationPermission) Reset() {
+	*x = AdministrationPermission{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdministrationPermission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdministrationPermission) ProtoMessage() {}
+
+func (x *AdministrationPermission) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdministrationPermission.ProtoReflect.Descriptor instead.
+func (*AdministrationPermission) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AdministrationPermission) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
+}
+
+func (x *AdministrationPermission) GetGranted() bool {
+	if x != nil {
+		return x.Granted
+	}
+	return false
+}
+
+func (x *AdministrationPermission) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+// Request of ListRoles.
+type ListRolesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRolesRequest) Reset() {
+	*x = ListRolesRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRolesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRolesRequest) ProtoMessage() {}
+
+func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
+func (*ListRolesRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{9}
+}
+
+// Answer of ListRoles.
+type ListRolesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The roles in the order of the policy, the one that every member has first.
+	Roles         []*Role `protobuf:"bytes,1,rep,name=roles,proto3" json:"roles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRolesResponse) Reset() {
+	*x = ListRolesResponse{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRolesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRolesResponse) ProtoMessage() {}
+
+func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
+func (*ListRolesResponse) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListRolesResponse) GetRoles() []*Role {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+// A role of the access policy.
+type Role struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role's id.
+	RoleId string `protobuf:"bytes,1,opt,name=role_id,json=roleId,proto3" json:"role_id,omitempty"`
+	// What people call it; the id where the policy has a role of its own.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// What the policy says about it; may be empty.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Every member has it; it cannot be given or taken.
+	Implicit bool `protobuf:"varint,4,opt,name=implicit,proto3" json:"implicit,omitempty"`
+	// Whoever has it administers the organization: it always keeps one such member.
+	Administrator bool `protobuf:"varint,5,opt,name=administrator,proto3" json:"administrator,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Role) Reset() {
+	*x = Role{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Role) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Role) ProtoMessage() {}
+
+func (x *Role) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Role.ProtoReflect.Descriptor instead.
+func (*Role) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Role) GetRoleId() string {
+	if x != nil {
+		return x.RoleId
+	}
+	return ""
+}
+
+func (x *Role) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Role) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Role) GetImplicit() bool {
+	if x != nil {
+		return x.Implicit
+	}
+	return false
+}
+
+func (x *Role) GetAdministrator() bool {
+	if x != nil {
+		return x.Administrator
+	}
+	return false
+}
+
+// A member as those may see it who administer members.
+type MemberAccount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Stytch member id.
+	MemberId string `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// The address that invitations and codes are sent to.
+	EmailAddress string `protobuf:"bytes,2,opt,name=email_address,json=emailAddress,proto3" json:"email_address,omitempty"`
+	// The member's name; may be empty in an answer, but not be emptied.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Whether the member can sign in.
+	Status MemberStatus `protobuf:"varint,4,opt,name=status,proto3,enum=authz.v1.MemberStatus" json:"status,omitempty"`
+	// The roles that were given to the member directly, sorted: what an update replaces. The role that every member has is
+	// not among them, and ignored in an update.
+	Roles []string `protobuf:"bytes,5,rep,name=roles,proto3" json:"roles,omitempty"`
+	// All roles of the member, and why the member has each.
+	EffectiveRoles []*MemberRole `protobuf:"bytes,6,rep,name=effective_roles,json=effectiveRoles,proto3" json:"effective_roles,omitempty"`
+	// When the member was added.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the member was changed last.
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Changes whenever name, address, status or roles do.
+	Etag          string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberAccount) Reset() {
+	*x = MemberAccount{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberAccount) ProtoMessage() {}
+
+func (x *MemberAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberAccount.ProtoReflect.Descriptor instead.
+func (*MemberAccount) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MemberAccount) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *MemberAccount) GetEmailAddress() string {
+	if x != nil {
+		return x.EmailAddress
+	}
+	return ""
+}
+
+func (x *MemberAccount) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *MemberAccount) GetStatus() MemberStatus {
+	if x != nil {
+		return x.Status
+	}
+	return MemberStatus_MEMBER_STATUS_UNSPECIFIED
+}
+
+func (x *MemberAccount) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *MemberAccount) GetEffectiveRoles() []*MemberRole {
+	if x != nil {
+		return x.EffectiveRoles
+	}
+	return nil
+}
+
+func (x *MemberAccount) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *MemberAccount) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
+func (x *MemberAccount) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// A role of a member, and where it comes from.
+type MemberRole struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role's id.
+	RoleId string `protobuf:"bytes,1,opt,name=role_id,json=roleId,proto3" json:"role_id,omitempty"`
+	// Every source of the role; taking it away from one leaves those of the others.
+	Sources       []*RoleSource `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberRole) Reset() {
+	*x = MemberRole{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberRole) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberRole) ProtoMessage() {}
+
+func (x *MemberRole) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberRole.ProtoReflect.Descriptor instead.
+func (*MemberRole) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *MemberRole) GetRoleId() string {
+	if x != nil {
+		return x.RoleId
+	}
+	return ""
+}
+
+func (x *MemberRole) GetSources() []*RoleSource {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+// Why a member has a role.
+type RoleSource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What kind of source it is.
+	Kind RoleSource_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=authz.v1.RoleSource_Kind" json:"kind,omitempty"`
+	// The domain, the connection id, or the connection id and the group; empty for the other kinds.
+	Detail        string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoleSource) Reset() {
+	*x = RoleSource{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoleSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoleSource) ProtoMessage() {}
+
+func (x *RoleSource) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoleSource.ProtoReflect.Descriptor instead.
+func (*RoleSource) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RoleSource) GetKind() RoleSource_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return RoleSource_KIND_UNSPECIFIED
+}
+
+func (x *RoleSource) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+// Request of SearchMembers.
+type SearchMembersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most this many members; 0 means 50, more than 200 means 200.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before, which had the same filters.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Part of the e-mail address, at least three characters, in any case; empty for every address. Stytch cannot search
+	// names.
+	EmailContains string `protobuf:"bytes,3,opt,name=email_contains,json=emailContains,proto3" json:"email_contains,omitempty"`
+	// Only members with one of these statuses; none means all but DELETED.
+	Statuses      []MemberStatus `protobuf:"varint,4,rep,packed,name=statuses,proto3,enum=authz.v1.MemberStatus" json:"statuses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchMembersRequest) Reset() {
+	*x = SearchMembersRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchMembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchMembersRequest) ProtoMessage() {}
+
+func (x *SearchMembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchMembersRequest.ProtoReflect.Descriptor instead.
+func (*SearchMembersRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SearchMembersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *SearchMembersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *SearchMembersRequest) GetEmailContains() string {
+	if x != nil {
+		return x.EmailContains
+	}
+	return ""
+}
+
+func (x *SearchMembersRequest) GetStatuses() []MemberStatus {
+	if x != nil {
+		return x.Statuses
+	}
+	return nil
+}
+
+// Answer of SearchMembers.
+type SearchMembersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The members.
+	Members []*MemberAccount `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
+	// Asks for the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many members match, on all pages.
+	TotalSize     int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchMembersResponse) Reset() {
+	*x = SearchMembersResponse{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchMembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchMembersResponse) ProtoMessage() {}
+
+func (x *SearchMembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchMembersResponse.ProtoReflect.Descriptor instead.
+func (*SearchMembersResponse) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SearchMembersResponse) GetMembers() []*MemberAccount {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *SearchMembersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *SearchMembersResponse) GetTotalSize() int32 {
+	if x != nil {
+		return x.TotalSize
+	}
+	return 0
+}
+
+// Request of GetMember.
+type GetMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Stytch member id.
+	MemberId      string `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMemberRequest) Reset() {
+	*x = GetMemberRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMemberRequest) ProtoMessage() {}
+
+func (x *GetMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMemberRequest.ProtoReflect.Descriptor instead.
+func (*GetMemberRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetMemberRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+// Request of InviteMember.
+type InviteMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where to send the invitation.
+	EmailAddress string `protobuf:"bytes,1,opt,name=email_address,json=emailAddress,proto3" json:"email_address,omitempty"`
+	// The member's name; may be empty, and the member can change it.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Roles to give beside the one that every member has.
+	Roles         []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InviteMemberRequest) Reset() {
+	*x = InviteMemberRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InviteMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InviteMemberRequest) ProtoMessage() {}
+
+func (x *InviteMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InviteMemberRequest.ProtoReflect.Descriptor instead.
+func (*InviteMemberRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *InviteMemberRequest) GetEmailAddress() string {
+	if x != nil {
+		return x.EmailAddress
+	}
+	return ""
+}
+
+func (x *InviteMemberRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *InviteMemberRequest) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+// Request of ResendInvitation.
+type ResendInvitationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Stytch member id.
+	MemberId      string `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResendInvitationRequest) Reset() {
+	*x = ResendInvitationRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResendInvitationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResendInvitationRequest) ProtoMessage() {}
+
+func (x *ResendInvitationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResendInvitationRequest.ProtoReflect.Descriptor instead.
+func (*ResendInvitationRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ResendInvitationRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+// Request of UpdateMember.
+type UpdateMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The member with the id and the new values. If it has an etag, that etag must be the current one.
+	Member *MemberAccount `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// The fields to change; output-only fields in it are ignored. Absent: every field that is set. "*": every field.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateMemberRequest) Reset() {
+	*x = UpdateMemberRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateMemberRequest) ProtoMessage() {}
+
+func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
+func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *UpdateMemberRequest) GetMember() *MemberAccount {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *UpdateMemberRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+// Request of DeactivateMember.
+type DeactivateMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Stytch member id.
+	MemberId string `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// If set, must be the member's current etag.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeactivateMemberRequest) Reset() {
+	*x = DeactivateMemberRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeactivateMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeactivateMemberRequest) ProtoMessage() {}
+
+func (x *DeactivateMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeactivateMemberRequest.ProtoReflect.Descriptor instead.
+func (*DeactivateMemberRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *DeactivateMemberRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *DeactivateMemberRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// Request of ReactivateMember.
+type ReactivateMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Stytch member id.
+	MemberId string `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// If set, must be the member's current etag.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactivateMemberRequest) Reset() {
+	*x = ReactivateMemberRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactivateMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactivateMemberRequest) ProtoMessage() {}
+
+func (x *ReactivateMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactivateMemberRequest.ProtoReflect.Descriptor instead.
+func (*ReactivateMemberRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ReactivateMemberRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *ReactivateMemberRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
 var File_authz_v1_organization_service_proto protoreflect.FileDescriptor
 
 const file_authz_v1_organization_service_proto_rawDesc = "" +
 	"\n" +
-	"#authz/v1/organization_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"U\n" +
-	"\fOrganization\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
-	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x12\n" +
-	"\x04slug\x18\x03 \x01(\tR\x04slug\"|\n" +
+	"#authz/v1/organization_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x1fauthz/v1/sign_in_settings.proto\x1a\x1dauthz/v1/sso_connection.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x03\n" +
+	"\fOrganization\x12\x13\n" +
+	"\x02id\x18\x01 \x01(\tB\x03\xe0A\x03R\x02id\x12\xc9\x02\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\xa5\x02\xbaH\xa1\x02\xba\x01V\n" +
+	"\x12display_name.blank\x12\"must contain more than white space\x1a\x1cthis.matches('[^\\\\s\\\\p{Z}]')\xba\x01\xbd\x01\n" +
+	"\x1fdisplay_name.control_characters\x12>must not contain control characters or bidirectional overrides\x1aZthis.matches('^[^\\\\x{00}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x05\x10\x01\x18\x80\x01R\vdisplayName\x125\n" +
+	"\x04slug\x18\x03 \x01(\tB!\xbaH\x1er\x1c\x18\x80\x012\x17^[a-z0-9][a-z0-9._~-]+$R\x04slug\x12\x12\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\"|\n" +
 	"\n" +
 	"MemberName\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12.\n" +
 	"\x06status\x18\x03 \x01(\x0e2\x16.authz.v1.MemberStatusR\x06status\"\x18\n" +
-	"\x16GetOrganizationRequest\"c\n" +
+	"\x16GetOrganizationRequest\"\x9f\x01\n" +
+	"\x19UpdateOrganizationRequest\x12E\n" +
+	"\forganization\x18\x01 \x01(\v2\x16.authz.v1.OrganizationB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\forganization\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"c\n" +
 	"\x12ListMembersRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"m\n" +
 	"\x13ListMembersResponse\x12.\n" +
 	"\amembers\x18\x01 \x03(\v2\x14.authz.v1.MemberNameR\amembers\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x98\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\" \n" +
+	"\x1eGetAdministrationAccessRequest\"\\\n" +
+	"\x14AdministrationAccess\x12D\n" +
+	"\vpermissions\x18\x01 \x03(\v2\".authz.v1.AdministrationPermissionR\vpermissions\"j\n" +
+	"\x18AdministrationPermission\x12\x1e\n" +
+	"\n" +
+	"permission\x18\x01 \x01(\tR\n" +
+	"permission\x12\x18\n" +
+	"\agranted\x18\x02 \x01(\bR\agranted\x12\x14\n" +
+	"\x05roles\x18\x03 \x03(\tR\x05roles\"\x12\n" +
+	"\x10ListRolesRequest\"9\n" +
+	"\x11ListRolesResponse\x12$\n" +
+	"\x05roles\x18\x01 \x03(\v2\x0e.authz.v1.RoleR\x05roles\"\xa6\x01\n" +
+	"\x04Role\x12\x17\n" +
+	"\arole_id\x18\x01 \x01(\tR\x06roleId\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x1a\n" +
+	"\bimplicit\x18\x04 \x01(\bR\bimplicit\x12$\n" +
+	"\radministrator\x18\x05 \x01(\bR\radministrator\"\xe6\x05\n" +
+	"\rMemberAccount\x12#\n" +
+	"\tmember_id\x18\x01 \x01(\tB\x06\xe0A\x03\xe0A\bR\bmemberId\x12(\n" +
+	"\remail_address\x18\x02 \x01(\tB\x03\xe0A\x03R\femailAddress\x12\xc9\x02\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\xa5\x02\xbaH\xa1\x02\xba\x01V\n" +
+	"\x12display_name.blank\x12\"must contain more than white space\x1a\x1cthis.matches('[^\\\\s\\\\p{Z}]')\xba\x01\xbd\x01\n" +
+	"\x1fdisplay_name.control_characters\x12>must not contain control characters or bidirectional overrides\x1aZthis.matches('^[^\\\\x{00}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x05\x10\x01\x18\x80\x01R\vdisplayName\x123\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x16.authz.v1.MemberStatusB\x03\xe0A\x03R\x06status\x12)\n" +
+	"\x05roles\x18\x05 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x14\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\x05roles\x12B\n" +
+	"\x0feffective_roles\x18\x06 \x03(\v2\x14.authz.v1.MemberRoleB\x03\xe0A\x03R\x0eeffectiveRoles\x12@\n" +
+	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"createTime\x12@\n" +
+	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"updateTime\x12\x12\n" +
+	"\x04etag\x18\t \x01(\tR\x04etag\"U\n" +
+	"\n" +
+	"MemberRole\x12\x17\n" +
+	"\arole_id\x18\x01 \x01(\tR\x06roleId\x12.\n" +
+	"\asources\x18\x02 \x03(\v2\x14.authz.v1.RoleSourceR\asources\"\xef\x01\n" +
+	"\n" +
+	"RoleSource\x12-\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x19.authz.v1.RoleSource.KindR\x04kind\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\x99\x01\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rKIND_IMPLICIT\x10\x01\x12\x0f\n" +
+	"\vKIND_DIRECT\x10\x02\x12\x15\n" +
+	"\x11KIND_EMAIL_DOMAIN\x10\x03\x12\x17\n" +
+	"\x13KIND_SSO_CONNECTION\x10\x04\x12\x12\n" +
+	"\x0eKIND_SSO_GROUP\x10\x05\x12\x13\n" +
+	"\x0fKIND_SCIM_GROUP\x10\x06\"\xc2\x02\n" +
+	"\x14SearchMembersRequest\x12$\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\x12\x91\x01\n" +
+	"\x0eemail_contains\x18\x03 \x01(\tBj\xbaHg\xba\x01_\n" +
+	"\x18email_contains.too_short\x12#must have at least three characters\x1a\x1ethis == '' || this.size() >= 3r\x03\x18\xfe\x01R\remailContains\x12G\n" +
+	"\bstatuses\x18\x04 \x03(\x0e2\x16.authz.v1.MemberStatusB\x13\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\bstatuses\"\x91\x01\n" +
+	"\x15SearchMembersResponse\x121\n" +
+	"\amembers\x18\x01 \x03(\v2\x17.authz.v1.MemberAccountR\amembers\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
+	"\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\">\n" +
+	"\x10GetMemberRequest\x12*\n" +
+	"\tmember_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\"\xe5\x02\n" +
+	"\x13InviteMemberRequest\x122\n" +
+	"\remail_address\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x18\xfe\x01`\x01R\femailAddress\x12\xee\x01\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\xca\x01\xbaH\xc6\x01\xba\x01\xbd\x01\n" +
+	"\x1fdisplay_name.control_characters\x12>must not contain control characters or bidirectional overrides\x1aZthis.matches('^[^\\\\x{00}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x03\x18\x80\x01R\vdisplayName\x12)\n" +
+	"\x05roles\x18\x03 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x14\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\x05roles\"E\n" +
+	"\x17ResendInvitationRequest\x12*\n" +
+	"\tmember_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\"\xa7\x02\n" +
+	"\x13UpdateMemberRequest\x12:\n" +
+	"\x06member\x18\x01 \x01(\v2\x17.authz.v1.MemberAccountB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x06member\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask:\x96\x01\xbaH\x92\x01\x1a\x8f\x01\n" +
+	"\x10member.member_id\x12#member.member_id: value is required\x1aVhas(this.member) && this.member.member_id != '' && this.member.member_id.size() <= 128\"b\n" +
+	"\x17DeactivateMemberRequest\x12*\n" +
+	"\tmember_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"b\n" +
+	"\x17ReactivateMemberRequest\x12*\n" +
+	"\tmember_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag*\x98\x01\n" +
 	"\fMemberStatus\x12\x1d\n" +
 	"\x19MEMBER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14MEMBER_STATUS_ACTIVE\x10\x01\x12\x19\n" +
 	"\x15MEMBER_STATUS_INVITED\x10\x02\x12\x19\n" +
 	"\x15MEMBER_STATUS_PENDING\x10\x03\x12\x19\n" +
-	"\x15MEMBER_STATUS_DELETED\x10\x042\xf1\x01\n" +
+	"\x15MEMBER_STATUS_DELETED\x10\x042\xde\x13\n" +
 	"\x13OrganizationService\x12o\n" +
-	"\x0fGetOrganization\x12 .authz.v1.GetOrganizationRequest\x1a\x16.authz.v1.Organization\"\"\x8a\xb5\x18\x02 \x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/organization\x12i\n" +
-	"\vListMembers\x12\x1c.authz.v1.ListMembersRequest\x1a\x1d.authz.v1.ListMembersResponse\"\x1d\x8a\xb5\x18\x02 \x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/membersB<Z:github.com/df0f9dda/okr-manager/proto/gen/authz/v1;authzv1b\x06proto3"
+	"\x0fGetOrganization\x12 .authz.v1.GetOrganizationRequest\x1a\x16.authz.v1.Organization\"\"\x8a\xb5\x18\x02 \x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/organization\x12\x83\x01\n" +
+	"\x12UpdateOrganization\x12#.authz.v1.UpdateOrganizationRequest\x1a\x16.authz.v1.Organization\"0\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02$:\forganization2\x14/api/v1/organization\x12\x84\x01\n" +
+	"\x11GetSignInSettings\x12\".authz.v1.GetSignInSettingsRequest\x1a\x18.authz.v1.SignInSettings\"1\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02%\x12#/api/v1/organization/signInSettings\x12\x9c\x01\n" +
+	"\x14UpdateSignInSettings\x12%.authz.v1.UpdateSignInSettingsRequest\x1a\x18.authz.v1.SignInSettings\"C\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x027:\x10sign_in_settings2#/api/v1/organization/signInSettings\x12\x9c\x01\n" +
+	"\x17GetAdministrationAccess\x12(.authz.v1.GetAdministrationAccessRequest\x1a\x1e.authz.v1.AdministrationAccess\"7\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02+\x12)/api/v1/organization/administrationAccess\x12a\n" +
+	"\tListRoles\x12\x1a.authz.v1.ListRolesRequest\x1a\x1b.authz.v1.ListRolesResponse\"\x1b\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/roles\x12i\n" +
+	"\vListMembers\x12\x1c.authz.v1.ListMembersRequest\x1a\x1d.authz.v1.ListMembersResponse\"\x1d\x8a\xb5\x18\x02 \x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/members\x12v\n" +
+	"\rSearchMembers\x12\x1e.authz.v1.SearchMembersRequest\x1a\x1f.authz.v1.SearchMembersResponse\"$\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/members:search\x12k\n" +
+	"\tGetMember\x12\x1a.authz.v1.GetMemberRequest\x1a\x17.authz.v1.MemberAccount\")\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/members/{member_id}\x12o\n" +
+	"\fInviteMember\x12\x1d.authz.v1.InviteMemberRequest\x1a\x17.authz.v1.MemberAccount\"'\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/api/v1/members:invite\x12\x8c\x01\n" +
+	"\x10ResendInvitation\x12!.authz.v1.ResendInvitationRequest\x1a\x16.google.protobuf.Empty\"=\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x021:\x01*\",/api/v1/members/{member_id}:resendInvitation\x12\x80\x01\n" +
+	"\fUpdateMember\x12\x1d.authz.v1.UpdateMemberRequest\x1a\x17.authz.v1.MemberAccount\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,:\x06member2\"/api/v1/members/{member.member_id}\x12\x87\x01\n" +
+	"\x10DeactivateMember\x12!.authz.v1.DeactivateMemberRequest\x1a\x17.authz.v1.MemberAccount\"7\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/api/v1/members/{member_id}:deactivate\x12\x87\x01\n" +
+	"\x10ReactivateMember\x12!.authz.v1.ReactivateMemberRequest\x1a\x17.authz.v1.MemberAccount\"7\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/api/v1/members/{member_id}:reactivate\x12\x85\x01\n" +
+	"\x12ListSsoConnections\x12#.authz.v1.ListSsoConnectionsRequest\x1a$.authz.v1.ListSsoConnectionsResponse\"$\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/ssoConnections\x12\x88\x01\n" +
+	"\x10GetSsoConnection\x12!.authz.v1.GetSsoConnectionRequest\x1a\x17.authz.v1.SsoConnection\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,\x12*/api/v1/ssoConnections/{sso_connection_id}\x12}\n" +
+	"\x13CreateSsoConnection\x12$.authz.v1.CreateSsoConnectionRequest\x1a\x17.authz.v1.SsoConnection\"'\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/api/v1/ssoConnections\x12\x9e\x01\n" +
+	"\x13UpdateSsoConnection\x12$.authz.v1.UpdateSsoConnectionRequest\x1a\x17.authz.v1.SsoConnection\"H\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02<:\x0esso_connection2*/api/v1/ssoConnections/{sso_connection.id}\x12\x8d\x01\n" +
+	"\x13DeleteSsoConnection\x12$.authz.v1.DeleteSsoConnectionRequest\x1a\x16.google.protobuf.Empty\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,**/api/v1/ssoConnections/{sso_connection_id}B<Z:github.com/df0f9dda/okr-manager/proto/gen/authz/v1;authzv1b\x06proto3"
 
 var (
 	file_authz_v1_organization_service_proto_rawDescOnce sync.Once
@@ -404,28 +1644,108 @@ func file_authz_v1_organization_service_proto_rawDescGZIP() []byte {
 	return file_authz_v1_organization_service_proto_rawDescData
 }
 
-var file_authz_v1_organization_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_authz_v1_organization_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_authz_v1_organization_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_authz_v1_organization_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_authz_v1_organization_service_proto_goTypes = []any{
-	(MemberStatus)(0),              // 0: authz.v1.MemberStatus
-	(*Organization)(nil),           // 1: authz.v1.Organization
-	(*MemberName)(nil),             // 2: authz.v1.MemberName
-	(*GetOrganizationRequest)(nil), // 3: authz.v1.GetOrganizationRequest
-	(*ListMembersRequest)(nil),     // 4: authz.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),    // 5: authz.v1.ListMembersResponse
+	(MemberStatus)(0),                      // 0: authz.v1.MemberStatus
+	(RoleSource_Kind)(0),                   // 1: authz.v1.RoleSource.Kind
+	(*Organization)(nil),                   // 2: authz.v1.Organization
+	(*MemberName)(nil),                     // 3: authz.v1.MemberName
+	(*GetOrganizationRequest)(nil),         // 4: authz.v1.GetOrganizationRequest
+	(*UpdateOrganizationRequest)(nil),      // 5: authz.v1.UpdateOrganizationRequest
+	(*ListMembersRequest)(nil),             // 6: authz.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),            // 7: authz.v1.ListMembersResponse
+	(*GetAdministrationAccessRequest)(nil), // 8: authz.v1.GetAdministrationAccessRequest
+	(*AdministrationAccess)(nil),           // 9: authz.v1.AdministrationAccess
+	(*AdministrationPermission)(nil),       // 10: authz.v1.AdministrationPermission
+	(*ListRolesRequest)(nil),               // 11: authz.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),              // 12: authz.v1.ListRolesResponse
+	(*Role)(nil),                           // 13: authz.v1.Role
+	(*MemberAccount)(nil),                  // 14: authz.v1.MemberAccount
+	(*MemberRole)(nil),                     // 15: authz.v1.MemberRole
+	(*RoleSource)(nil),                     // 16: authz.v1.RoleSource
+	(*SearchMembersRequest)(nil),           // 17: authz.v1.SearchMembersRequest
+	(*SearchMembersResponse)(nil),          // 18: authz.v1.SearchMembersResponse
+	(*GetMemberRequest)(nil),               // 19: authz.v1.GetMemberRequest
+	(*InviteMemberRequest)(nil),            // 20: authz.v1.InviteMemberRequest
+	(*ResendInvitationRequest)(nil),        // 21: authz.v1.ResendInvitationRequest
+	(*UpdateMemberRequest)(nil),            // 22: authz.v1.UpdateMemberRequest
+	(*DeactivateMemberRequest)(nil),        // 23: authz.v1.DeactivateMemberRequest
+	(*ReactivateMemberRequest)(nil),        // 24: authz.v1.ReactivateMemberRequest
+	(*fieldmaskpb.FieldMask)(nil),          // 25: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),          // 26: google.protobuf.Timestamp
+	(*GetSignInSettingsRequest)(nil),       // 27: authz.v1.GetSignInSettingsRequest
+	(*UpdateSignInSettingsRequest)(nil),    // 28: authz.v1.UpdateSignInSettingsRequest
+	(*ListSsoConnectionsRequest)(nil),      // 29: authz.v1.ListSsoConnectionsRequest
+	(*GetSsoConnectionRequest)(nil),        // 30: authz.v1.GetSsoConnectionRequest
+	(*CreateSsoConnectionRequest)(nil),     // 31: authz.v1.CreateSsoConnectionRequest
+	(*UpdateSsoConnectionRequest)(nil),     // 32: authz.v1.UpdateSsoConnectionRequest
+	(*DeleteSsoConnectionRequest)(nil),     // 33: authz.v1.DeleteSsoConnectionRequest
+	(*SignInSettings)(nil),                 // 34: authz.v1.SignInSettings
+	(*emptypb.Empty)(nil),                  // 35: google.protobuf.Empty
+	(*ListSsoConnectionsResponse)(nil),     // 36: authz.v1.ListSsoConnectionsResponse
+	(*SsoConnection)(nil),                  // 37: authz.v1.SsoConnection
 }
 var file_authz_v1_organization_service_proto_depIdxs = []int32{
-	0, // 0: authz.v1.MemberName.status:type_name -> authz.v1.MemberStatus
-	2, // 1: authz.v1.ListMembersResponse.members:type_name -> authz.v1.MemberName
-	3, // 2: authz.v1.OrganizationService.GetOrganization:input_type -> authz.v1.GetOrganizationRequest
-	4, // 3: authz.v1.OrganizationService.ListMembers:input_type -> authz.v1.ListMembersRequest
-	1, // 4: authz.v1.OrganizationService.GetOrganization:output_type -> authz.v1.Organization
-	5, // 5: authz.v1.OrganizationService.ListMembers:output_type -> authz.v1.ListMembersResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0,  // 0: authz.v1.MemberName.status:type_name -> authz.v1.MemberStatus
+	2,  // 1: authz.v1.UpdateOrganizationRequest.organization:type_name -> authz.v1.Organization
+	25, // 2: authz.v1.UpdateOrganizationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 3: authz.v1.ListMembersResponse.members:type_name -> authz.v1.MemberName
+	10, // 4: authz.v1.AdministrationAccess.permissions:type_name -> authz.v1.AdministrationPermission
+	13, // 5: authz.v1.ListRolesResponse.roles:type_name -> authz.v1.Role
+	0,  // 6: authz.v1.MemberAccount.status:type_name -> authz.v1.MemberStatus
+	15, // 7: authz.v1.MemberAccount.effective_roles:type_name -> authz.v1.MemberRole
+	26, // 8: authz.v1.MemberAccount.create_time:type_name -> google.protobuf.Timestamp
+	26, // 9: authz.v1.MemberAccount.update_time:type_name -> google.protobuf.Timestamp
+	16, // 10: authz.v1.MemberRole.sources:type_name -> authz.v1.RoleSource
+	1,  // 11: authz.v1.RoleSource.kind:type_name -> authz.v1.RoleSource.Kind
+	0,  // 12: authz.v1.SearchMembersRequest.statuses:type_name -> authz.v1.MemberStatus
+	14, // 13: authz.v1.SearchMembersResponse.members:type_name -> authz.v1.MemberAccount
+	14, // 14: authz.v1.UpdateMemberRequest.member:type_name -> authz.v1.MemberAccount
+	25, // 15: authz.v1.UpdateMemberRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 16: authz.v1.OrganizationService.GetOrganization:input_type -> authz.v1.GetOrganizationRequest
+	5,  // 17: authz.v1.OrganizationService.UpdateOrganization:input_type -> authz.v1.UpdateOrganizationRequest
+	27, // 18: authz.v1.OrganizationService.GetSignInSettings:input_type -> authz.v1.GetSignInSettingsRequest
+	28, // 19: authz.v1.OrganizationService.UpdateSignInSettings:input_type -> authz.v1.UpdateSignInSettingsRequest
+	8,  // 20: authz.v1.OrganizationService.GetAdministrationAccess:input_type -> authz.v1.GetAdministrationAccessRequest
+	11, // 21: authz.v1.OrganizationService.ListRoles:input_type -> authz.v1.ListRolesRequest
+	6,  // 22: authz.v1.OrganizationService.ListMembers:input_type -> authz.v1.ListMembersRequest
+	17, // 23: authz.v1.OrganizationService.SearchMembers:input_type -> authz.v1.SearchMembersRequest
+	19, // 24: authz.v1.OrganizationService.GetMember:input_type -> authz.v1.GetMemberRequest
+	20, // 25: authz.v1.OrganizationService.InviteMember:input_type -> authz.v1.InviteMemberRequest
+	21, // 26: authz.v1.OrganizationService.ResendInvitation:input_type -> authz.v1.ResendInvitationRequest
+	22, // 27: authz.v1.OrganizationService.UpdateMember:input_type -> authz.v1.UpdateMemberRequest
+	23, // 28: authz.v1.OrganizationService.DeactivateMember:input_type -> authz.v1.DeactivateMemberRequest
+	24, // 29: authz.v1.OrganizationService.ReactivateMember:input_type -> authz.v1.ReactivateMemberRequest
+	29, // 30: authz.v1.OrganizationService.ListSsoConnections:input_type -> authz.v1.ListSsoConnectionsRequest
+	30, // 31: authz.v1.OrganizationService.GetSsoConnection:input_type -> authz.v1.GetSsoConnectionRequest
+	31, // 32: authz.v1.OrganizationService.CreateSsoConnection:input_type -> authz.v1.CreateSsoConnectionRequest
+	32, // 33: authz.v1.OrganizationService.UpdateSsoConnection:input_type -> authz.v1.UpdateSsoConnectionRequest
+	33, // 34: authz.v1.OrganizationService.DeleteSsoConnection:input_type -> authz.v1.DeleteSsoConnectionRequest
+	2,  // 35: authz.v1.OrganizationService.GetOrganization:output_type -> authz.v1.Organization
+	2,  // 36: authz.v1.OrganizationService.UpdateOrganization:output_type -> authz.v1.Organization
+	34, // 37: authz.v1.OrganizationService.GetSignInSettings:output_type -> authz.v1.SignInSettings
+	34, // 38: authz.v1.OrganizationService.UpdateSignInSettings:output_type -> authz.v1.SignInSettings
+	9,  // 39: authz.v1.OrganizationService.GetAdministrationAccess:output_type -> authz.v1.AdministrationAccess
+	12, // 40: authz.v1.OrganizationService.ListRoles:output_type -> authz.v1.ListRolesResponse
+	7,  // 41: authz.v1.OrganizationService.ListMembers:output_type -> authz.v1.ListMembersResponse
+	18, // 42: authz.v1.OrganizationService.SearchMembers:output_type -> authz.v1.SearchMembersResponse
+	14, // 43: authz.v1.OrganizationService.GetMember:output_type -> authz.v1.MemberAccount
+	14, // 44: authz.v1.OrganizationService.InviteMember:output_type -> authz.v1.MemberAccount
+	35, // 45: authz.v1.OrganizationService.ResendInvitation:output_type -> google.protobuf.Empty
+	14, // 46: authz.v1.OrganizationService.UpdateMember:output_type -> authz.v1.MemberAccount
+	14, // 47: authz.v1.OrganizationService.DeactivateMember:output_type -> authz.v1.MemberAccount
+	14, // 48: authz.v1.OrganizationService.ReactivateMember:output_type -> authz.v1.MemberAccount
+	36, // 49: authz.v1.OrganizationService.ListSsoConnections:output_type -> authz.v1.ListSsoConnectionsResponse
+	37, // 50: authz.v1.OrganizationService.GetSsoConnection:output_type -> authz.v1.SsoConnection
+	37, // 51: authz.v1.OrganizationService.CreateSsoConnection:output_type -> authz.v1.SsoConnection
+	37, // 52: authz.v1.OrganizationService.UpdateSsoConnection:output_type -> authz.v1.SsoConnection
+	35, // 53: authz.v1.OrganizationService.DeleteSsoConnection:output_type -> google.protobuf.Empty
+	35, // [35:54] is the sub-list for method output_type
+	16, // [16:35] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_authz_v1_organization_service_proto_init() }
@@ -433,13 +1753,15 @@ func file_authz_v1_organization_service_proto_init() {
 	if File_authz_v1_organization_service_proto != nil {
 		return
 	}
+	file_authz_v1_sign_in_settings_proto_init()
+	file_authz_v1_sso_connection_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authz_v1_organization_service_proto_rawDesc), len(file_authz_v1_organization_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   5,
+			NumEnums:      2,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

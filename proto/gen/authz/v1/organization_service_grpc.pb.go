@@ -11,6 +11,7 @@ import (
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
 // This is a compile-time assertion to ensure that this generated file
@@ -19,20 +20,95 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OrganizationService_GetOrganization_FullMethodName = "/authz.v1.OrganizationService/GetOrganization"
-	OrganizationService_ListMembers_FullMethodName     = "/authz.v1.OrganizationService/ListMembers"
+	OrganizationService_GetOrganization_FullMethodName         = "/authz.v1.OrganizationService/GetOrganization"
+	OrganizationService_UpdateOrganization_FullMethodName      = "/authz.v1.OrganizationService/UpdateOrganization"
+	OrganizationService_GetSignInSettings_FullMethodName       = "/authz.v1.OrganizationService/GetSignInSettings"
+	OrganizationService_UpdateSignInSettings_FullMethodName    = "/authz.v1.OrganizationService/UpdateSignInSettings"
+	OrganizationService_GetAdministrationAccess_FullMethodName = "/authz.v1.OrganizationService/GetAdministrationAccess"
+	OrganizationService_ListRoles_FullMethodName               = "/authz.v1.OrganizationService/ListRoles"
+	OrganizationService_ListMembers_FullMethodName             = "/authz.v1.OrganizationService/ListMembers"
+	OrganizationService_SearchMembers_FullMethodName           = "/authz.v1.OrganizationService/SearchMembers"
+	OrganizationService_GetMember_FullMethodName               = "/authz.v1.OrganizationService/GetMember"
+	OrganizationService_InviteMember_FullMethodName            = "/authz.v1.OrganizationService/InviteMember"
+	OrganizationService_ResendInvitation_FullMethodName        = "/authz.v1.OrganizationService/ResendInvitation"
+	OrganizationService_UpdateMember_FullMethodName            = "/authz.v1.OrganizationService/UpdateMember"
+	OrganizationService_DeactivateMember_FullMethodName        = "/authz.v1.OrganizationService/DeactivateMember"
+	OrganizationService_ReactivateMember_FullMethodName        = "/authz.v1.OrganizationService/ReactivateMember"
+	OrganizationService_ListSsoConnections_FullMethodName      = "/authz.v1.OrganizationService/ListSsoConnections"
+	OrganizationService_GetSsoConnection_FullMethodName        = "/authz.v1.OrganizationService/GetSsoConnection"
+	OrganizationService_CreateSsoConnection_FullMethodName     = "/authz.v1.OrganizationService/CreateSsoConnection"
+	OrganizationService_UpdateSsoConnection_FullMethodName     = "/authz.v1.OrganizationService/UpdateSsoConnection"
+	OrganizationService_DeleteSsoConnection_FullMethodName     = "/authz.v1.OrganizationService/DeleteSsoConnection"
 )
 
 // OrganizationServiceClient is the client API for OrganizationService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// The caller's organization and the people in it.
+// The caller's organization, the people in it, and how they sign in.
+//
+// Whatever is for members in person runs in Stytch with the member's own session, so that Stytch's access rules decide;
+// each such method names the permission on Stytch's own resources that it needs. Without it the call is STYTCH_DENIED,
+// and the error's metadata says which permission is missing and which roles have it. A change of roles and the removal of
+// a member take effect within 60 seconds, as everything that changes at Stytch; at the authz that made the change, with
+// the next question.
+//
+// Nothing here takes a request id: authz keeps no data that could remember one. Updates, deactivation and deletion can be
+// repeated without another effect; inviting again is MEMBER_EXISTS; creating a connection again makes another one, which
+// has no effect until it is configured and can be deleted. An etag is compared with what Stytch has just answered. Stytch
+// itself has no conditional writes, so the comparison makes a lost update unlikely, not impossible.
 type OrganizationServiceClient interface {
 	// Gets the caller's organization.
 	GetOrganization(ctx context.Context, in *GetOrganizationRequest, opts ...grpc.CallOption) (*Organization, error)
+	// Changes the organization's name ("stytch.organization:update.info.name") or short name
+	// ("stytch.organization:update.info.slug"). ETAG_MISMATCH, ORGANIZATION_SLUG_TAKEN.
+	UpdateOrganization(ctx context.Context, in *UpdateOrganizationRequest, opts ...grpc.CallOption) (*Organization, error)
+	// Gets the rules by which people enter the organization. For members who may change at least one of them.
+	GetSignInSettings(ctx context.Context, in *GetSignInSettingsRequest, opts ...grpc.CallOption) (*SignInSettings, error)
+	// Changes the rules by which people enter the organization; each field of SignInSettings names the permission that it
+	// needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
+	UpdateSignInSettings(ctx context.Context, in *UpdateSignInSettingsRequest, opts ...grpc.CallOption) (*SignInSettings, error)
+	// Says which permissions the methods of this service need, and which of them the caller has. A hint, for showing what
+	// cannot be done and why; Stytch decides again on every call.
+	GetAdministrationAccess(ctx context.Context, in *GetAdministrationAccessRequest, opts ...grpc.CallOption) (*AdministrationAccess, error)
+	// Lists the roles that the access policy has.
+	ListRoles(ctx context.Context, in *ListRolesRequest, opts ...grpc.CallOption) (*ListRolesResponse, error)
 	// Lists the members by name, so that ids in the change log and owners can be shown as people. No e-mail addresses.
 	ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (*ListMembersResponse, error)
+	// Finds members, with their e-mail addresses and roles. Needs "stytch.member:search".
+	SearchMembers(ctx context.Context, in *SearchMembersRequest, opts ...grpc.CallOption) (*SearchMembersResponse, error)
+	// Gets one member, with e-mail address and roles. Needs "stytch.member:search". MEMBER_NOT_FOUND.
+	GetMember(ctx context.Context, in *GetMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
+	// Adds a member and sends an invitation to the address; its link signs the person in. Needs "stytch.member:create", and
+	// to give roles "stytch.member:update.settings.roles" as well. MEMBER_EXISTS, INVITATION_NOT_ALLOWED.
+	InviteMember(ctx context.Context, in *InviteMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
+	// Sends another invitation to a member who has not signed in yet; earlier links stay good until they expire. Needs
+	// "stytch.member:create". MEMBER_NOT_FOUND, MEMBER_ACTIVE, MEMBER_DEACTIVATED, INVITATION_NOT_ALLOWED.
+	ResendInvitation(ctx context.Context, in *ResendInvitationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Changes a member's name ("stytch.member:update.info.name"; for one's own "stytch.self:update.info.name" does, too) or
+	// roles ("stytch.member:update.settings.roles"). Nobody changes their own roles: OWN_ACCOUNT. LAST_ADMINISTRATOR,
+	// MEMBER_NOT_FOUND, MEMBER_DEACTIVATED, ETAG_MISMATCH.
+	UpdateMember(ctx context.Context, in *UpdateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
+	// Removes a member from the organization: sessions end, agents lose their access. What the member wrote stays, and
+	// ReactivateMember brings the member back. Needs "stytch.member:delete". Nobody removes themselves: OWN_ACCOUNT.
+	// LAST_ADMINISTRATOR, MEMBER_NOT_FOUND, MEMBER_DEACTIVATED, ETAG_MISMATCH.
+	DeactivateMember(ctx context.Context, in *DeactivateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
+	// Brings a removed member back, with the roles that Stytch kept; sessions and agents stay gone. Needs
+	// "stytch.member:create", and for a member with roles "stytch.member:update.settings.roles" as well. MEMBER_NOT_FOUND,
+	// MEMBER_ACTIVE, MEMBER_UNVERIFIED, MEMBER_EXISTS, ETAG_MISMATCH.
+	ReactivateMember(ctx context.Context, in *ReactivateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
+	// Lists the organization's single sign-on connections, by display name. Needs "stytch.sso:get".
+	ListSsoConnections(ctx context.Context, in *ListSsoConnectionsRequest, opts ...grpc.CallOption) (*ListSsoConnectionsResponse, error)
+	// Gets a single sign-on connection. Needs "stytch.sso:get". SSO_CONNECTION_NOT_FOUND.
+	GetSsoConnection(ctx context.Context, in *GetSsoConnectionRequest, opts ...grpc.CallOption) (*SsoConnection, error)
+	// Creates a connection that is not configured yet. The answer has what the identity provider has to be told; what it
+	// tells in return goes into UpdateSsoConnection. Needs "stytch.sso:create".
+	CreateSsoConnection(ctx context.Context, in *CreateSsoConnectionRequest, opts ...grpc.CallOption) (*SsoConnection, error)
+	// Changes a connection. Needs "stytch.sso:update" and "stytch.sso:get". SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH.
+	UpdateSsoConnection(ctx context.Context, in *UpdateSsoConnectionRequest, opts ...grpc.CallOption) (*SsoConnection, error)
+	// Deletes a connection: nobody signs in through it any more. Needs "stytch.sso:delete" and "stytch.sso:get".
+	// SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH, NO_WAY_TO_SIGN_IN.
+	DeleteSsoConnection(ctx context.Context, in *DeleteSsoConnectionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
 type organizationServiceClient struct {
@@ -53,6 +129,56 @@ func (c *organizationServiceClient) GetOrganization(ctx context.Context, in *Get
 	return out, nil
 }
 
+func (c *organizationServiceClient) UpdateOrganization(ctx context.Context, in *UpdateOrganizationRequest, opts ...grpc.CallOption) (*Organization, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Organization)
+	err := c.cc.Invoke(ctx, OrganizationService_UpdateOrganization_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) GetSignInSettings(ctx context.Context, in *GetSignInSettingsRequest, opts ...grpc.CallOption) (*SignInSettings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignInSettings)
+	err := c.cc.Invoke(ctx, OrganizationService_GetSignInSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) UpdateSignInSettings(ctx context.Context, in *UpdateSignInSettingsRequest, opts ...grpc.CallOption) (*SignInSettings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignInSettings)
+	err := c.cc.Invoke(ctx, OrganizationService_UpdateSignInSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) GetAdministrationAccess(ctx context.Context, in *GetAdministrationAccessRequest, opts ...grpc.CallOption) (*AdministrationAccess, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AdministrationAccess)
+	err := c.cc.Invoke(ctx, OrganizationService_GetAdministrationAccess_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) ListRoles(ctx context.Context, in *ListRolesRequest, opts ...grpc.CallOption) (*ListRolesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRolesResponse)
+	err := c.cc.Invoke(ctx, OrganizationService_ListRoles_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *organizationServiceClient) ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (*ListMembersResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListMembersResponse)
@@ -63,16 +189,194 @@ func (c *organizationServiceClient) ListMembers(ctx context.Context, in *ListMem
 	return out, nil
 }
 
+func (c *organizationServiceClient) SearchMembers(ctx context.Context, in *SearchMembersRequest, opts ...grpc.CallOption) (*SearchMembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchMembersResponse)
+	err := c.cc.Invoke(ctx, OrganizationService_SearchMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) GetMember(ctx context.Context, in *GetMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MemberAccount)
+	err := c.cc.Invoke(ctx, OrganizationService_GetMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) InviteMember(ctx context.Context, in *InviteMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MemberAccount)
+	err := c.cc.Invoke(ctx, OrganizationService_InviteMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) ResendInvitation(ctx context.Context, in *ResendInvitationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, OrganizationService_ResendInvitation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) UpdateMember(ctx context.Context, in *UpdateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MemberAccount)
+	err := c.cc.Invoke(ctx, OrganizationService_UpdateMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) DeactivateMember(ctx context.Context, in *DeactivateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MemberAccount)
+	err := c.cc.Invoke(ctx, OrganizationService_DeactivateMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) ReactivateMember(ctx context.Context, in *ReactivateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MemberAccount)
+	err := c.cc.Invoke(ctx, OrganizationService_ReactivateMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) ListSsoConnections(ctx context.Context, in *ListSsoConnectionsRequest, opts ...grpc.CallOption) (*ListSsoConnectionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSsoConnectionsResponse)
+	err := c.cc.Invoke(ctx, OrganizationService_ListSsoConnections_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) GetSsoConnection(ctx context.Context, in *GetSsoConnectionRequest, opts ...grpc.CallOption) (*SsoConnection, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SsoConnection)
+	err := c.cc.Invoke(ctx, OrganizationService_GetSsoConnection_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) CreateSsoConnection(ctx context.Context, in *CreateSsoConnectionRequest, opts ...grpc.CallOption) (*SsoConnection, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SsoConnection)
+	err := c.cc.Invoke(ctx, OrganizationService_CreateSsoConnection_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) UpdateSsoConnection(ctx context.Context, in *UpdateSsoConnectionRequest, opts ...grpc.CallOption) (*SsoConnection, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SsoConnection)
+	err := c.cc.Invoke(ctx, OrganizationService_UpdateSsoConnection_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) DeleteSsoConnection(ctx context.Context, in *DeleteSsoConnectionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, OrganizationService_DeleteSsoConnection_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OrganizationServiceServer is the server API for OrganizationService service.
 // All implementations must embed UnimplementedOrganizationServiceServer
 // for forward compatibility.
 //
-// The caller's organization and the people in it.
+// The caller's organization, the people in it, and how they sign in.
+//
+// Whatever is for members in person runs in Stytch with the member's own session, so that Stytch's access rules decide;
+// each such method names the permission on Stytch's own resources that it needs. Without it the call is STYTCH_DENIED,
+// and the error's metadata says which permission is missing and which roles have it. A change of roles and the removal of
+// a member take effect within 60 seconds, as everything that changes at Stytch; at the authz that made the change, with
+// the next question.
+//
+// Nothing here takes a request id: authz keeps no data that could remember one. Updates, deactivation and deletion can be
+// repeated without another effect; inviting again is MEMBER_EXISTS; creating a connection again makes another one, which
+// has no effect until it is configured and can be deleted. An etag is compared with what Stytch has just answered. Stytch
+// itself has no conditional writes, so the comparison makes a lost update unlikely, not impossible.
 type OrganizationServiceServer interface {
 	// Gets the caller's organization.
 	GetOrganization(context.Context, *GetOrganizationRequest) (*Organization, error)
+	// Changes the organization's name ("stytch.organization:update.info.name") or short name
+	// ("stytch.organization:update.info.slug"). ETAG_MISMATCH, ORGANIZATION_SLUG_TAKEN.
+	UpdateOrganization(context.Context, *UpdateOrganizationRequest) (*Organization, error)
+	// Gets the rules by which people enter the organization. For members who may change at least one of them.
+	GetSignInSettings(context.Context, *GetSignInSettingsRequest) (*SignInSettings, error)
+	// Changes the rules by which people enter the organization; each field of SignInSettings names the permission that it
+	// needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
+	UpdateSignInSettings(context.Context, *UpdateSignInSettingsRequest) (*SignInSettings, error)
+	// Says which permissions the methods of this service need, and which of them the caller has. A hint, for showing what
+	// cannot be done and why; Stytch decides again on every call.
+	GetAdministrationAccess(context.Context, *GetAdministrationAccessRequest) (*AdministrationAccess, error)
+	// Lists the roles that the access policy has.
+	ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error)
 	// Lists the members by name, so that ids in the change log and owners can be shown as people. No e-mail addresses.
 	ListMembers(context.Context, *ListMembersRequest) (*ListMembersResponse, error)
+	// Finds members, with their e-mail addresses and roles. Needs "stytch.member:search".
+	SearchMembers(context.Context, *SearchMembersRequest) (*SearchMembersResponse, error)
+	// Gets one member, with e-mail address and roles. Needs "stytch.member:search". MEMBER_NOT_FOUND.
+	GetMember(context.Context, *GetMemberRequest) (*MemberAccount, error)
+	// Adds a member and sends an invitation to the address; its link signs the person in. Needs "stytch.member:create", and
+	// to give roles "stytch.member:update.settings.roles" as well. MEMBER_EXISTS, INVITATION_NOT_ALLOWED.
+	InviteMember(context.Context, *InviteMemberRequest) (*MemberAccount, error)
+	// Sends another invitation to a member who has not signed in yet; earlier links stay good until they expire. Needs
+	// "stytch.member:create". MEMBER_NOT_FOUND, MEMBER_ACTIVE, MEMBER_DEACTIVATED, INVITATION_NOT_ALLOWED.
+	ResendInvitation(context.Context, *ResendInvitationRequest) (*emptypb.Empty, error)
+	// Changes a member's name ("stytch.member:update.info.name"; for one's own "stytch.self:update.info.name" does, too) or
+	// roles ("stytch.member:update.settings.roles"). Nobody changes their own roles: OWN_ACCOUNT. LAST_ADMINISTRATOR,
+	// MEMBER_NOT_FOUND, MEMBER_DEACTIVATED, ETAG_MISMATCH.
+	UpdateMember(context.Context, *UpdateMemberRequest) (*MemberAccount, error)
+	// Removes a member from the organization: sessions end, agents lose their access. What the member wrote stays, and
+	// ReactivateMember brings the member back. Needs "stytch.member:delete". Nobody removes themselves: OWN_ACCOUNT.
+	// LAST_ADMINISTRATOR, MEMBER_NOT_FOUND, MEMBER_DEACTIVATED, ETAG_MISMATCH.
+	DeactivateMember(context.Context, *DeactivateMemberRequest) (*MemberAccount, error)
+	// Brings a removed member back, with the roles that Stytch kept; sessions and agents stay gone. Needs
+	// "stytch.member:create", and for a member with roles "stytch.member:update.settings.roles" as well. MEMBER_NOT_FOUND,
+	// MEMBER_ACTIVE, MEMBER_UNVERIFIED, MEMBER_EXISTS, ETAG_MISMATCH.
+	ReactivateMember(context.Context, *ReactivateMemberRequest) (*MemberAccount, error)
+	// Lists the organization's single sign-on connections, by display name. Needs "stytch.sso:get".
+	ListSsoConnections(context.Context, *ListSsoConnectionsRequest) (*ListSsoConnectionsResponse, error)
+	// Gets a single sign-on connection. Needs "stytch.sso:get". SSO_CONNECTION_NOT_FOUND.
+	GetSsoConnection(context.Context, *GetSsoConnectionRequest) (*SsoConnection, error)
+	// Creates a connection that is not configured yet. The answer has what the identity provider has to be told; what it
+	// tells in return goes into UpdateSsoConnection. Needs "stytch.sso:create".
+	CreateSsoConnection(context.Context, *CreateSsoConnectionRequest) (*SsoConnection, error)
+	// Changes a connection. Needs "stytch.sso:update" and "stytch.sso:get". SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH.
+	UpdateSsoConnection(context.Context, *UpdateSsoConnectionRequest) (*SsoConnection, error)
+	// Deletes a connection: nobody signs in through it any more. Needs "stytch.sso:delete" and "stytch.sso:get".
+	// SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH, NO_WAY_TO_SIGN_IN.
+	DeleteSsoConnection(context.Context, *DeleteSsoConnectionRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedOrganizationServiceServer()
 }
 
@@ -86,8 +390,59 @@ type UnimplementedOrganizationServiceServer struct{}
 func (UnimplementedOrganizationServiceServer) GetOrganization(context.Context, *GetOrganizationRequest) (*Organization, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOrganization not implemented")
 }
+func (UnimplementedOrganizationServiceServer) UpdateOrganization(context.Context, *UpdateOrganizationRequest) (*Organization, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateOrganization not implemented")
+}
+func (UnimplementedOrganizationServiceServer) GetSignInSettings(context.Context, *GetSignInSettingsRequest) (*SignInSettings, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSignInSettings not implemented")
+}
+func (UnimplementedOrganizationServiceServer) UpdateSignInSettings(context.Context, *UpdateSignInSettingsRequest) (*SignInSettings, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateSignInSettings not implemented")
+}
+func (UnimplementedOrganizationServiceServer) GetAdministrationAccess(context.Context, *GetAdministrationAccessRequest) (*AdministrationAccess, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAdministrationAccess not implemented")
+}
+func (UnimplementedOrganizationServiceServer) ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRoles not implemented")
+}
 func (UnimplementedOrganizationServiceServer) ListMembers(context.Context, *ListMembersRequest) (*ListMembersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListMembers not implemented")
+}
+func (UnimplementedOrganizationServiceServer) SearchMembers(context.Context, *SearchMembersRequest) (*SearchMembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchMembers not implemented")
+}
+func (UnimplementedOrganizationServiceServer) GetMember(context.Context, *GetMemberRequest) (*MemberAccount, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetMember not implemented")
+}
+func (UnimplementedOrganizationServiceServer) InviteMember(context.Context, *InviteMemberRequest) (*MemberAccount, error) {
+	return nil, status.Error(codes.Unimplemented, "method InviteMember not implemented")
+}
+func (UnimplementedOrganizationServiceServer) ResendInvitation(context.Context, *ResendInvitationRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResendInvitation not implemented")
+}
+func (UnimplementedOrganizationServiceServer) UpdateMember(context.Context, *UpdateMemberRequest) (*MemberAccount, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateMember not implemented")
+}
+func (UnimplementedOrganizationServiceServer) DeactivateMember(context.Context, *DeactivateMemberRequest) (*MemberAccount, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeactivateMember not implemented")
+}
+func (UnimplementedOrganizationServiceServer) ReactivateMember(context.Context, *ReactivateMemberRequest) (*MemberAccount, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReactivateMember not implemented")
+}
+func (UnimplementedOrganizationServiceServer) ListSsoConnections(context.Context, *ListSsoConnectionsRequest) (*ListSsoConnectionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSsoConnections not implemented")
+}
+func (UnimplementedOrganizationServiceServer) GetSsoConnection(context.Context, *GetSsoConnectionRequest) (*SsoConnection, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSsoConnection not implemented")
+}
+func (UnimplementedOrganizationServiceServer) CreateSsoConnection(context.Context, *CreateSsoConnectionRequest) (*SsoConnection, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateSsoConnection not implemented")
+}
+func (UnimplementedOrganizationServiceServer) UpdateSsoConnection(context.Context, *UpdateSsoConnectionRequest) (*SsoConnection, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateSsoConnection not implemented")
+}
+func (UnimplementedOrganizationServiceServer) DeleteSsoConnection(context.Context, *DeleteSsoConnectionRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteSsoConnection not implemented")
 }
 func (UnimplementedOrganizationServiceServer) mustEmbedUnimplementedOrganizationServiceServer() {}
 func (UnimplementedOrganizationServiceServer) testEmbeddedByValue()                             {}
@@ -128,6 +483,96 @@ func _OrganizationService_GetOrganization_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrganizationService_UpdateOrganization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateOrganizationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).UpdateOrganization(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_UpdateOrganization_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).UpdateOrganization(ctx, req.(*UpdateOrganizationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_GetSignInSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSignInSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).GetSignInSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_GetSignInSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).GetSignInSettings(ctx, req.(*GetSignInSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_UpdateSignInSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateSignInSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).UpdateSignInSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_UpdateSignInSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).UpdateSignInSettings(ctx, req.(*UpdateSignInSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_GetAdministrationAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAdministrationAccessRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).GetAdministrationAccess(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_GetAdministrationAccess_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).GetAdministrationAccess(ctx, req.(*GetAdministrationAccessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_ListRoles_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRolesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).ListRoles(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_ListRoles_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).ListRoles(ctx, req.(*ListRolesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrganizationService_ListMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListMembersRequest)
 	if err := dec(in); err != nil {
@@ -146,6 +591,222 @@ func _OrganizationService_ListMembers_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrganizationService_SearchMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).SearchMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_SearchMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).SearchMembers(ctx, req.(*SearchMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_GetMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).GetMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_GetMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).GetMember(ctx, req.(*GetMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_InviteMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(InviteMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).InviteMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_InviteMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).InviteMember(ctx, req.(*InviteMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_ResendInvitation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResendInvitationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).ResendInvitation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_ResendInvitation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).ResendInvitation(ctx, req.(*ResendInvitationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_UpdateMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).UpdateMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_UpdateMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).UpdateMember(ctx, req.(*UpdateMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_DeactivateMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeactivateMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).DeactivateMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_DeactivateMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).DeactivateMember(ctx, req.(*DeactivateMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_ReactivateMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReactivateMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).ReactivateMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_ReactivateMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).ReactivateMember(ctx, req.(*ReactivateMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_ListSsoConnections_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSsoConnectionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).ListSsoConnections(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_ListSsoConnections_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).ListSsoConnections(ctx, req.(*ListSsoConnectionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_GetSsoConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSsoConnectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).GetSsoConnection(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_GetSsoConnection_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).GetSsoConnection(ctx, req.(*GetSsoConnectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_CreateSsoConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateSsoConnectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).CreateSsoConnection(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_CreateSsoConnection_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).CreateSsoConnection(ctx, req.(*CreateSsoConnectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_UpdateSsoConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateSsoConnectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).UpdateSsoConnection(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_UpdateSsoConnection_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).UpdateSsoConnection(ctx, req.(*UpdateSsoConnectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_DeleteSsoConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteSsoConnectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).DeleteSsoConnection(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_DeleteSsoConnection_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).DeleteSsoConnection(ctx, req.(*DeleteSsoConnectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OrganizationService_ServiceDesc is the grpc.ServiceDesc for OrganizationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -158,8 +819,76 @@ var OrganizationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _OrganizationService_GetOrganization_Handler,
 		},
 		{
+			MethodName: "UpdateOrganization",
+			Handler:    _OrganizationService_UpdateOrganization_Handler,
+		},
+		{
+			MethodName: "GetSignInSettings",
+			Handler:    _OrganizationService_GetSignInSettings_Handler,
+		},
+		{
+			MethodName: "UpdateSignInSettings",
+			Handler:    _OrganizationService_UpdateSignInSettings_Handler,
+		},
+		{
+			MethodName: "GetAdministrationAccess",
+			Handler:    _OrganizationService_GetAdministrationAccess_Handler,
+		},
+		{
+			MethodName: "ListRoles",
+			Handler:    _OrganizationService_ListRoles_Handler,
+		},
+		{
 			MethodName: "ListMembers",
 			Handler:    _OrganizationService_ListMembers_Handler,
+		},
+		{
+			MethodName: "SearchMembers",
+			Handler:    _OrganizationService_SearchMembers_Handler,
+		},
+		{
+			MethodName: "GetMember",
+			Handler:    _OrganizationService_GetMember_Handler,
+		},
+		{
+			MethodName: "InviteMember",
+			Handler:    _OrganizationService_InviteMember_Handler,
+		},
+		{
+			MethodName: "ResendInvitation",
+			Handler:    _OrganizationService_ResendInvitation_Handler,
+		},
+		{
+			MethodName: "UpdateMember",
+			Handler:    _OrganizationService_UpdateMember_Handler,
+		},
+		{
+			MethodName: "DeactivateMember",
+			Handler:    _OrganizationService_DeactivateMember_Handler,
+		},
+		{
+			MethodName: "ReactivateMember",
+			Handler:    _OrganizationService_ReactivateMember_Handler,
+		},
+		{
+			MethodName: "ListSsoConnections",
+			Handler:    _OrganizationService_ListSsoConnections_Handler,
+		},
+		{
+			MethodName: "GetSsoConnection",
+			Handler:    _OrganizationService_GetSsoConnection_Handler,
+		},
+		{
+			MethodName: "CreateSsoConnection",
+			Handler:    _OrganizationService_CreateSsoConnection_Handler,
+		},
+		{
+			MethodName: "UpdateSsoConnection",
+			Handler:    _OrganizationService_UpdateSsoConnection_Handler,
+		},
+		{
+			MethodName: "DeleteSsoConnection",
+			Handler:    _OrganizationService_DeleteSsoConnection_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

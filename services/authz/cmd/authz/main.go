@@ -4,9 +4,11 @@ package main
 
 import (
 	"github.com/df0f9dda/okr-manager/services/authz"
+	"github.com/df0f9dda/okr-manager/services/kit/healthcheck"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
 func main() {
-	run.Main("authz", authz.Run, authz.PolicyCommand())
+	run.Main("authz", authz.Run, authz.PolicyCommand(),
+		healthcheck.GRPC(func(c authz.Config) string { return c.Addr }))
 }

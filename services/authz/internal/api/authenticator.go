@@ -55,6 +55,7 @@ type API struct {
 	signer   *txntoken.Signer
 	jwks     string
 	edges    []edge
+	consent  *consentService
 }
 
 // edge is an edge's identity key, hashed so that comparing takes the same time for every length.
@@ -70,6 +71,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	publicURL := strings.TrimRight(cfg.PublicURL, "/")
+	resources := []string{publicURL, publicURL + "/mcp"}
 	a := &API{
 		cfg:    cfg,
 		signer: txntoken.NewSigner(cfg.Keys, cfg.Now),
@@ -78,7 +80,7 @@ func New(cfg Config) (*API, error) {
 			client:     cfg.Stytch,
 			interval:   cfg.CheckInterval,
 			staleLimit: cfg.StaleLimit,
-			resources:  []string{publicURL, publicURL + "/mcp"},
+			resources:  resources,
 			now:        cfg.Now,
 			logger:     cfg.Logger,
 		}),
@@ -90,6 +92,9 @@ func New(cfg Config) (*API, error) {
 			a.edges = append(a.edges, edge{sha256.Sum256([]byte(key)), surface})
 		}
 	}
+	if a.consent, err = newConsentService(a); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -98,6 +103,7 @@ func (a *API) Register(registrar grpc.ServiceRegistrar) {
 	authzv1.RegisterAuthzServiceServer(registrar, &authzService{API: a})
 	authzv1.RegisterSessionServiceServer(registrar, &sessionService{API: a})
 	authzv1.RegisterOrganizationServiceServer(registrar, newOrganizationService(a))
+	authzv1.RegisterConsentServiceServer(registrar, a.consent)
 }
 
 // surface is the door that a call came through, by the key of the edge that lets it in. TOKEN_INVALID for a wrong key.

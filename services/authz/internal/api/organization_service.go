@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"hash/maphash"
 	"strconv"
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -35,6 +37,11 @@ type organizationService struct {
 	*API
 	pages  *lru.Cache[memberPageKey, memberPage]
 	flight singleflight.Group
+	// pageEpochs ends pages whose organization was changed here.
+	pageEpochs *epochs
+	locks      locks
+	// invitationURL is where the links in invitations lead.
+	invitationURL string
 }
 
 type memberPageKey struct {
@@ -46,6 +53,7 @@ type memberPage struct {
 	members []stytch.Member
 	next    string
 	until   time.Time
+	epoch   uint64
 }
 
 func newOrganizationService(a *API) *organizationService {
@@ -53,7 +61,10 @@ func newOrganizationService(a *API) *organizationService {
 	if err != nil { // only for a size below 1
 		panic(err)
 	}
-	return &organizationService{API: a, pages: pages}
+	return &organizationService{
+		API: a, pages: pages, pageEpochs: newEpochs(), locks: locks{seed: maphash.MakeSeed()},
+		invitationURL: strings.TrimRight(a.cfg.PublicURL, "/") + "/authenticate",
+	}
 }
 
 // GetOrganization implements authzv1.OrganizationServiceServer.
@@ -63,8 +74,7 @@ func (s *organizationService) GetOrganization(ctx context.Context, _ *authzv1.Ge
 	if err != nil {
 		return nil, err
 	}
-	o := found.organization
-	return &authzv1.Organization{Id: o.ID, DisplayName: o.Name, Slug: o.Slug}, nil
+	return organizationMessage(&found.organization)
 }
 
 // ListMembers implements authzv1.OrganizationServiceServer.
@@ -73,11 +83,7 @@ func (s *organizationService) ListMembers(ctx context.Context, req *authzv1.List
 	if err != nil {
 		return nil, err
 	}
-	key := memberPageKey{organization: caller.GetOrganizationId(), limit: int(req.GetPageSize())}
-	if key.limit == 0 {
-		key.limit = defaultPageSize
-	}
-	key.limit = min(key.limit, maxPageSize)
+	key := memberPageKey{organization: caller.GetOrganizationId(), limit: pageSize(req.GetPageSize())}
 	if key.cursor, err = s.cursor(key.organization, req.GetPageToken()); err != nil {
 		return nil, err
 	}
@@ -92,6 +98,14 @@ func (s *organizationService) ListMembers(ctx context.Context, req *authzv1.List
 		})
 	}
 	return out, nil
+}
+
+// pageSize is how many members a page has at most.
+func pageSize(asked int32) int {
+	if asked == 0 {
+		return defaultPageSize
+	}
+	return min(int(asked), maxPageSize)
 }
 
 func memberStatus(s stytch.MemberStatus) authzv1.MemberStatus {
@@ -113,7 +127,8 @@ func (s *organizationService) page(ctx context.Context, key memberPageKey) (memb
 	if page, ok := s.remembered(key); ok {
 		return page, nil
 	}
-	name := key.organization + "\x00" + strconv.Itoa(key.limit) + "\x00" + key.cursor
+	epoch := s.pageEpochs.current()
+	name := strconv.FormatUint(epoch, 10) + key.organization + "\x00" + strconv.Itoa(key.limit) + "\x00" + key.cursor
 	done := s.flight.DoChan(name, func() (any, error) {
 		if page, ok := s.remembered(key); ok {
 			return page, nil
@@ -125,7 +140,7 @@ func (s *organizationService) page(ctx context.Context, key memberPageKey) (memb
 		if err != nil {
 			return memberPage{}, err
 		}
-		page := memberPage{members: members, next: next, until: asked.Add(membersLifetime)}
+		page := memberPage{members: members, next: next, until: asked.Add(membersLifetime), epoch: epoch}
 		s.pages.Add(key, page)
 		return page, nil
 	})
@@ -140,20 +155,21 @@ func (s *organizationService) page(ctx context.Context, key memberPageKey) (memb
 
 func (s *organizationService) remembered(key memberPageKey) (memberPage, bool) {
 	page, ok := s.pages.Get(key)
-	return page, ok && s.cfg.Now().Before(page.until)
+	return page, ok && s.cfg.Now().Before(page.until) && !s.pageEpochs.ended(page.epoch, key.organization)
 }
 
-// pageToken wraps Stytch's cursor so that it works in the organization that it was given out in and nowhere else. The page
+// pageToken wraps Stytch's cursor so that it works in the list that it was given out for and nowhere else: in one
+// organization, and for one search. The page
 // size may change from page to page (AIP-158).
-func (s *organizationService) pageToken(organization, cursor string) string {
+func (s *organizationService) pageToken(list, cursor string) string {
 	if cursor == "" {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(append(s.cursorMAC(organization, cursor), cursor...))
+	return base64.RawURLEncoding.EncodeToString(append(s.cursorMAC(list, cursor), cursor...))
 }
 
 // cursor is what pageToken wrapped. PAGE_TOKEN_INVALID.
-func (s *organizationService) cursor(organization, token string) (string, error) {
+func (s *organizationService) cursor(list, token string) (string, error) {
 	if token == "" {
 		return "", nil
 	}
@@ -162,7 +178,7 @@ func (s *organizationService) cursor(organization, token string) (string, error)
 		return "", pageTokenInvalid(errors.New("it is too short or not base64"))
 	}
 	mac, cursor := raw[:sha256.Size], string(raw[sha256.Size:])
-	if !hmac.Equal(mac, s.cursorMAC(organization, cursor)) {
+	if !hmac.Equal(mac, s.cursorMAC(list, cursor)) {
 		return "", pageTokenInvalid(errors.New("its authentication code is wrong"))
 	}
 	return cursor, nil
@@ -173,8 +189,8 @@ func pageTokenInvalid(cause error) error {
 		"the page token was not given out for this list").Wrap(cause)
 }
 
-func (s *organizationService) cursorMAC(organization, cursor string) []byte {
+func (s *organizationService) cursorMAC(list, cursor string) []byte {
 	mac := hmac.New(sha256.New, s.cfg.PageTokenKey)
-	mac.Write([]byte(organization + "\x00" + cursor))
+	mac.Write([]byte(list + "\x00" + cursor))
 	return mac.Sum(nil)
 }

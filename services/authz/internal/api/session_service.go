@@ -49,7 +49,7 @@ func session(v *verdict, p *authzv1.Principal) *authzv1.Session {
 
 // RefreshSession implements authzv1.SessionServiceServer.
 func (s *sessionService) RefreshSession(ctx context.Context, _ *authzv1.RefreshSessionRequest) (*authzv1.SignIn, error) {
-	credential, err := s.ownSession(ctx)
+	credential, err := ownSession(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *sessionService) RefreshSession(ctx context.Context, _ *authzv1.RefreshS
 // SwitchOrganization implements authzv1.SessionServiceServer. Whether the old session lives on is Stytch's affair: the next
 // use of it asks.
 func (s *sessionService) SwitchOrganization(ctx context.Context, req *authzv1.SwitchOrganizationRequest) (*authzv1.SignIn, error) {
-	credential, err := s.ownSession(ctx)
+	credential, err := ownSession(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (s *sessionService) RevokeSession(ctx context.Context, _ *authzv1.RevokeSes
 }
 
 // ownSession is the session that a call was made with. The method's rule has seen to it that there is one.
-func (s *sessionService) ownSession(ctx context.Context) (stytch.Credential, error) {
+func ownSession(ctx context.Context) (stytch.Credential, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	c, err := carried(md)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -42,9 +41,17 @@ type verdict struct {
 	expire time.Time
 	// asked is when Stytch was asked, and again when it may be asked next.
 	asked, again time.Time
-	// epoch is the number of sessions that had been forgotten by then.
+	// epoch is the one of asking.
 	epoch uint64
 }
+
+// subjects are the ids that a verdict is about; of an agent's, one stands for the member's consent to it.
+func (v *verdict) subjects() []string {
+	return []string{v.sessionID, v.member.ID, v.organization.ID, consentID(v.member.ID, v.clientID)}
+}
+
+// consentID names a member's consent to an application. No id of Stytch's has a NUL.
+func consentID(memberID, clientID string) string { return memberID + "\x00" + clientID }
 
 // verdictsConfig says how long verdicts last.
 type verdictsConfig struct {
@@ -67,10 +74,7 @@ type verdicts struct {
 	known    *lru.Cache[digest, *verdict]
 	refusals refusals
 	flight   singleflight.Group
-	// forgotten holds, for each session that was ended here, the epoch from which verdicts on it count again: one that was
-	// being asked for in the meantime does not.
-	forgotten *lru.Cache[string, uint64]
-	epoch     atomic.Uint64
+	epochs   *epochs
 }
 
 func newVerdicts(cfg verdictsConfig) *verdicts {
@@ -79,7 +83,7 @@ func newVerdicts(cfg verdictsConfig) *verdicts {
 		local:          newLocal(cfg.client, cfg.now),
 		known:          newCache[digest, *verdict](),
 		refusals:       newRefusals(cfg.now),
-		forgotten:      newCache[string, uint64](),
+		epochs:         newEpochs(),
 	}
 }
 
@@ -178,17 +182,16 @@ func (v *verdicts) current(key digest) *verdict {
 	return found
 }
 
-// holds says whether a verdict may be served at all: the credential has not expired, its session was not ended here, and
-// what Stytch said is not too long ago.
+// holds says whether a verdict may be served at all: the credential has not expired, nothing that it is about was changed
+// here, and what Stytch said is not too long ago.
 func (v *verdicts) holds(found *verdict) bool {
 	now := v.now()
-	return now.Before(found.expire) && now.Sub(found.asked) <= v.staleLimit && !v.isForgotten(found.sessionID, found.epoch)
+	return now.Before(found.expire) && now.Sub(found.asked) <= v.staleLimit && !v.isForgotten(found)
 }
 
-// isForgotten says whether a session was ended here after the epoch.
-func (v *verdicts) isForgotten(sessionID string, epoch uint64) bool {
-	from, ok := v.forgotten.Get(sessionID)
-	return ok && epoch < from
+// isForgotten says whether something that the verdict is about was changed here after it was asked for.
+func (v *verdicts) isForgotten(found *verdict) bool {
+	return v.epochs.ended(found.epoch, found.subjects()...)
 }
 
 // renew asks Stytch. Where it does not answer, the last verdict serves on.
@@ -202,7 +205,7 @@ func (v *verdicts) renew(ctx context.Context, key digest, c credential, p proof)
 	defer cancel()
 
 	fresh, err := v.ask(ctx, c, p)
-	if err == nil && v.isForgotten(fresh.sessionID, fresh.epoch) { // while the question was on its way
+	if err == nil && v.isForgotten(fresh) { // while the question was on its way
 		fresh, err = v.ask(ctx, c, p)
 	}
 	switch {
@@ -232,7 +235,7 @@ func (v *verdicts) renew(ctx context.Context, key digest, c credential, p proof)
 
 // ask asks Stytch about a credential. ErrTokenInvalid when Stytch says that it is over.
 func (v *verdicts) ask(ctx context.Context, c credential, p proof) (*verdict, error) {
-	asked, epoch := v.now(), v.epoch.Load()
+	asked, epoch := v.now(), v.epochs.current()
 	var found *verdict
 	var err error
 	if c.isSession() {
@@ -321,9 +324,6 @@ func (v *verdicts) askAgent(ctx context.Context, token *stytch.AccessToken) (*ve
 	}, nil
 }
 
-// forget drops every verdict on a session, those that are being asked for too. The next use asks Stytch.
-func (v *verdicts) forget(sessionID string) {
-	if sessionID != "" {
-		v.forgotten.Add(sessionID, v.epoch.Add(1))
-	}
-}
+// forget drops every verdict on a session, a member, an organization or a consent, those that are being asked for too. The next use
+// asks Stytch.
+func (v *verdicts) forget(id string) { v.epochs.end(id) }

@@ -13,16 +13,19 @@ import (
 // Source is an access policy that can be asked, slowly, what it grants.
 type Source interface {
 	Roles() []string
+	RoleDescription(role string) string
 	Scopes() []string
 	RoleGrants(role, resource, action string) bool
 	ScopeGrants(scope, resource, action string) bool
 }
 
-// Table is what a policy says about the product's permissions, compiled for quick lookups. It does not change.
+// Table is what a policy says about the product's permissions and about administering an organization, compiled for quick lookups. It does not change.
 type Table struct {
 	permissions []*accessv1.Permission
 	roles       map[string]set
 	scopes      map[string]set
+
+	administration administration
 }
 
 // set has bit i for permission i of the table.
@@ -30,7 +33,10 @@ type set uint64
 
 // Compile asks the policy everything that will ever be asked of the table.
 func Compile(source Source) *Table {
-	t := &Table{permissions: access.AllPermissions(), roles: map[string]set{}, scopes: map[string]set{}}
+	t := &Table{
+		permissions: access.AllPermissions(), roles: map[string]set{}, scopes: map[string]set{},
+		administration: compileAdministration(source),
+	}
 	for _, role := range source.Roles() {
 		t.roles[role] = t.compile(role, source.RoleGrants)
 	}
@@ -48,6 +54,12 @@ func (t *Table) compile(name string, grants func(name, resource, action string) 
 		}
 	}
 	return granted
+}
+
+// HasScope says whether the policy has a scope of this name. Those that are Stytch's own, such as "openid", are not in it.
+func (t *Table) HasScope(name string) bool {
+	_, ok := t.scopes[name]
+	return ok
 }
 
 // RolePermissions is what any of the roles allows. The permissions are shared: never change them.

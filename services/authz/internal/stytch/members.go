@@ -76,6 +76,10 @@ func (c *Client) Member(ctx context.Context, organizationID, memberID string) (*
 
 // ConnectedApps lists the applications that a member has let in. ErrTokenInvalid when there is no such member.
 func (c *Client) ConnectedApps(ctx context.Context, organizationID, memberID string) ([]ConnectedApp, error) {
+	return c.connectedApps(ctx, organizationID, memberID)
+}
+
+func (c *Client) connectedApps(ctx context.Context, organizationID, memberID string, as ...*members.GetConnectedAppsRequestOptions) ([]ConnectedApp, error) {
 	const doing = "listing a member's connected apps"
 	api, err := c.connected(ctx)
 	if err != nil {
@@ -83,7 +87,7 @@ func (c *Client) ConnectedApps(ctx context.Context, organizationID, memberID str
 	}
 	answer, err := api.Organizations.Members.GetConnectedApps(ctx, &members.GetConnectedAppsParams{
 		OrganizationID: organizationID, MemberID: memberID,
-	})
+	}, as...)
 	if err != nil {
 		return nil, dead(translate(doing, err))
 	}

@@ -52,6 +52,16 @@ func (p *Policy) Roles() []string {
 	return roles
 }
 
+// RoleDescription is what the policy says about a role; "" for nothing.
+func (p *Policy) RoleDescription(role string) string {
+	for _, r := range p.policy.Roles {
+		if r.RoleID == role {
+			return r.Description
+		}
+	}
+	return ""
+}
+
 // Scopes lists the scopes of the policy.
 func (p *Policy) Scopes() []string {
 	scopes := make([]string, len(p.policy.Scopes))

@@ -5,7 +5,9 @@ package txntoken
 import (
 	"crypto"
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -129,6 +131,23 @@ func parseKeys(text []byte) (*Keys, error) {
 		key.Algorithm, key.Use = string(jose.EdDSA), "sig"
 	}
 	return &Keys{set}, nil
+}
+
+// Derive makes a secret of each key (RFC 5869), in the same order, for purposes beside signing. Replicas that share the
+// key file share these secrets as well, and changing keys changes them by the same steps.
+func (k *Keys) Derive(purpose string, size int) ([][]byte, error) {
+	secrets := make([][]byte, len(k.set.Keys))
+	for i, key := range k.set.Keys {
+		private, ok := key.Key.(ed25519.PrivateKey)
+		if !ok {
+			return nil, fmt.Errorf("key %d is not an Ed25519 private key", i+1)
+		}
+		var err error
+		if secrets[i], err = hkdf.Key(sha256.New, private.Seed(), nil, purpose, size); err != nil {
+			return nil, fmt.Errorf("deriving a secret: %w", err)
+		}
+	}
+	return secrets, nil
 }
 
 // thumbprint is a key id that the key determines (RFC 7638).

@@ -1,7 +1,9 @@
 package txntoken_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -180,6 +182,34 @@ func readKeys(t *testing.T, path string) any {
 		t.Fatal(err)
 	}
 	return set.Keys[0]
+}
+
+// Secrets follow the keys: replicas with the same file have the same ones, each purpose has its own, and a secret is no key.
+func TestDerivedSecretsAreThoseOfTheKeysAndOfOnePurpose(t *testing.T) {
+	t.Parallel()
+	path := makeFile(t)
+	derive := func(path, purpose string) []byte {
+		keys, err := txntoken.LoadKeys(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets, err := keys.Derive(purpose, 32)
+		if err != nil || len(secrets) != 1 || len(secrets[0]) != 32 {
+			t.Fatalf("got %d secrets, %v", len(secrets), err)
+		}
+		return secrets[0]
+	}
+	one := derive(path, "a")
+	if !bytes.Equal(one, derive(path, "a")) {
+		t.Error("the same file gives two secrets")
+	}
+	if bytes.Equal(one, derive(path, "b")) || bytes.Equal(one, derive(makeFile(t), "a")) {
+		t.Error("another purpose or another key gives the same secret")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(text), base64.RawURLEncoding.EncodeToString(one)) {
+		t.Errorf("the secret is in the key file: %v", err)
+	}
 }
 
 func TestThePublishedKeysAreNotThePrivateOnes(t *testing.T) {

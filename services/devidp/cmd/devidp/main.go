@@ -3,7 +3,10 @@ package main
 
 import (
 	"github.com/df0f9dda/okr-manager/services/devidp"
+	"github.com/df0f9dda/okr-manager/services/kit/healthcheck"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
-func main() { run.Main("devidp", devidp.Run) }
+func main() {
+	run.Main("devidp", devidp.Run, healthcheck.HTTP(func(c devidp.Config) string { return c.Addr }))
+}

@@ -167,6 +167,9 @@ func (c *call) connection(connectionID, organizationID string) (state.Connection
 	if !found {
 		return state.Connection{}, state.Organization{}, notFound("sso_connection_not_found", "There is no such connection.")
 	}
+	if conn.Status() != state.ConnectionActive {
+		return state.Connection{}, state.Organization{}, badRequest("inactive_sso_connection", "Something is missing in the connection's configuration.")
+	}
 	org, err := c.organization(conn.OrganizationID)
 	return conn, org, err
 }

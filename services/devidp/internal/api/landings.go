@@ -79,38 +79,3 @@ func (c *call) authenticateSSO(req authenticateSSORequest) (any, error) {
 	}
 	return c.signIn(m, org, proof{email: landing.Email, name: landing.Name, factors: []state.Factor{factor}}, req.sessionRequest)
 }
-
-type connectionsAnswer struct {
-	SAMLConnections     []connectionView `json:"saml_connections"`
-	OIDCConnections     []connectionView `json:"oidc_connections"`
-	ExternalConnections []connectionView `json:"external_connections"`
-}
-
-type connectionView struct {
-	OrganizationID   string `json:"organization_id"`
-	ConnectionID     string `json:"connection_id"`
-	Status           string `json:"status"`
-	DisplayName      string `json:"display_name"`
-	IdentityProvider string `json:"identity_provider"`
-}
-
-// listConnections lists an organization's SSO connections.
-func (c *call) listConnections(struct{}) (any, error) {
-	org, err := c.organization(c.r.PathValue("organization_id"))
-	if err != nil {
-		return nil, err
-	}
-	if err := c.allow(org.OrganizationID, resourceSSO, "get"); err != nil {
-		return nil, err
-	}
-	answer := connectionsAnswer{SAMLConnections: []connectionView{}, OIDCConnections: []connectionView{}, ExternalConnections: []connectionView{}}
-	for _, conn := range c.tx.OrganizationConnections(org.OrganizationID) {
-		view := connectionView{conn.OrganizationID, conn.ConnectionID, "active", conn.DisplayName, conn.IdentityProvider}
-		if conn.Kind == state.ConnectionOIDC {
-			answer.OIDCConnections = append(answer.OIDCConnections, view)
-		} else {
-			answer.SAMLConnections = append(answer.SAMLConnections, view)
-		}
-	}
-	return answer, nil
-}

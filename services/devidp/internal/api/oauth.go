@@ -227,12 +227,13 @@ func (s *Server) authorizationServerMetadata(w http.ResponseWriter, r *http.Requ
 		"introspection_endpoint": base + "/introspect", "revocation_endpoint": base + "/revoke",
 		"jwks_uri": s.PublicURL + "/.well-known/jwks.json", "scopes_supported": scopes,
 		"response_types_supported": []string{"code"}, "response_modes_supported": []string{"query"},
-		"grant_types_supported":                         []string{"authorization_code", "refresh_token"},
-		"code_challenge_methods_supported":              []string{"S256"},
-		"token_endpoint_auth_methods_supported":         methods,
-		"introspection_endpoint_auth_methods_supported": methods,
-		"revocation_endpoint_auth_methods_supported":    methods,
-		"client_id_metadata_document_supported":         false,
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token"},
+		"code_challenge_methods_supported":               []string{"S256"},
+		"token_endpoint_auth_methods_supported":          methods,
+		"introspection_endpoint_auth_methods_supported":  methods,
+		"revocation_endpoint_auth_methods_supported":     methods,
+		"client_id_metadata_document_supported":          false,
+		"authorization_response_iss_parameter_supported": true, // RFC 9207
 	}
 	if strings.HasPrefix(r.URL.Path, "/.well-known/openid-configuration") {
 		metadata["subject_types_supported"] = []string{"public"}

@@ -175,7 +175,8 @@ func (c *call) authorize(req authorizeRequest) (any, error) {
 	return answer, err
 }
 
-// redirect adds the result and the state to the client's address, keeping the query that it registered.
+// redirect adds the result and the state to the client's address, keeping the query that it registered. The issuer is in
+// it (RFC 9207), so that a client of several providers notices an answer that came from another one than it asked.
 func (c *call) redirect(req authorizeRequest, result url.Values) (authorizeAnswer, error) {
 	u, err := url.Parse(req.RedirectURI)
 	if err != nil {
@@ -184,6 +185,7 @@ func (c *call) redirect(req authorizeRequest, result url.Values) (authorizeAnswe
 	if req.State != "" {
 		result.Set("state", req.State)
 	}
+	result.Set("iss", c.PublicURL)
 	if u.RawQuery != "" {
 		u.RawQuery += "&"
 	}

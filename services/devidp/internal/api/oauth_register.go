@@ -122,6 +122,9 @@ func (r *registration) check() error {
 			}
 		}
 	}
+	if len(r.ClientURI) > maxRedirectURI || len(r.LogoURI) > maxRedirectURI {
+		return invalidMetadata("invalid_client_metadata", "client_uri or logo_uri is too long")
+	}
 	if len(r.ClientName) > maxClientName {
 		return invalidMetadata("invalid_client_metadata", "the client name is too long")
 	}

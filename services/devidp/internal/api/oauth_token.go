@@ -111,11 +111,12 @@ func (c *call) refresh(app state.App, p parameters) (any, error) {
 	return answer, err
 }
 
-// usable narrows a grant to what the request asks for and to what the member's roles of now still cover: whether Stytch
-// looks again at a refresh is not documented, and looking is the safe side.
+// usable narrows a grant to what the request asks for, to what the member consents to by now, and to what the member's roles
+// still cover: whether Stytch looks again at a refresh is not documented, and looking is the safe side.
 func (c *call) usable(g state.Grant, p parameters) (state.Grant, error) {
 	m, found := c.tx.FindMember(g.OrganizationID, g.MemberID)
-	if !found || !c.tx.Consented(g) {
+	consent, consented := c.tx.ConsentTo(g)
+	if !found || !consented {
 		return g, invalidGrant("the member's consent was revoked")
 	}
 	org, err := c.organization(g.OrganizationID)
@@ -133,10 +134,10 @@ func (c *call) usable(g state.Grant, p parameters) (state.Grant, error) {
 	roles := m.EffectiveRoles(org, c.tx.Policy())
 	g.Scopes = slices.DeleteFunc(slices.Clone(g.Scopes), func(scope string) bool {
 		_, ok := c.grantable(roles, scope)
-		return !ok
+		return !ok || !slices.Contains(consent.Scopes, scope)
 	})
 	if len(g.Scopes) == 0 {
-		return g, invalidGrant("the member's roles cover none of the scopes any more")
+		return g, invalidGrant("the member's consent and roles cover none of the scopes any more")
 	}
 	if asked := p.form["resource"]; len(asked) > 0 {
 		for _, resource := range asked {

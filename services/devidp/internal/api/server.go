@@ -93,6 +93,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	s.routeSignIn(mux)
 	s.routeDirectory(mux)
+	s.routeConnections(mux)
 	s.routeApps(mux)
 	s.routeOAuth(mux)
 	s.routeBrowser(mux)
@@ -132,13 +133,25 @@ func (s *Server) routeDirectory(mux *http.ServeMux) {
 	mux.Handle("POST /v1/b2b/organizations/members/search", s.secret(read(s, (*call).searchMembers)))
 	mux.Handle("POST /v1/b2b/organizations/{organization_id}/members", s.secret(write(s, (*call).createMember)))
 	mux.Handle("GET /v1/b2b/organizations/{organization_id}/member", s.secret(read(s, (*call).getMember)))
+	mux.Handle("GET /v1/b2b/organizations/members/dangerously_get/{member_id}", s.secret(read(s, (*call).dangerouslyGetMember)))
 	mux.Handle("PUT /v1/b2b/organizations/{organization_id}/members/{member_id}", s.secret(write(s, (*call).updateMember)))
 	mux.Handle("DELETE /v1/b2b/organizations/{organization_id}/members/{member_id}", s.secret(write(s, (*call).deleteMember)))
-	mux.Handle("GET /v1/b2b/sso/{organization_id}", s.secret(read(s, (*call).listConnections)))
+	mux.Handle("PUT /v1/b2b/organizations/{organization_id}/members/{member_id}/reactivate", s.secret(write(s, (*call).reactivateMember)))
 
 	mux.Handle("GET /v1/b2b/rbac/policy", s.secret(read(s, (*call).runtimePolicy)))
 	mux.Handle("GET /v1/projects/{project_id}/rbac_policy", s.workspace(read(s, (*call).managedPolicy)))
 	mux.Handle("PUT /v1/projects/{project_id}/rbac_policy", s.workspace(write(s, (*call).replacePolicy)))
+}
+
+// routeConnections serves what connects organizations to identity providers of their own.
+func (s *Server) routeConnections(mux *http.ServeMux) {
+	mux.Handle("GET /v1/b2b/sso/{organization_id}", s.secret(read(s, (*call).listConnections)))
+	mux.Handle("DELETE /v1/b2b/sso/{organization_id}/connections/{connection_id}", s.secret(write(s, (*call).deleteConnection)))
+	mux.Handle("POST /v1/b2b/sso/oidc/{organization_id}", s.secret(write(s, (*call).createOIDC)))
+	mux.Handle("PUT /v1/b2b/sso/oidc/{organization_id}/connections/{connection_id}", s.secret(write(s, (*call).updateOIDC)))
+	mux.Handle("POST /v1/b2b/sso/saml/{organization_id}", s.secret(write(s, (*call).createSAML)))
+	mux.Handle("PUT /v1/b2b/sso/saml/{organization_id}/connections/{connection_id}", s.secret(write(s, (*call).updateSAML)))
+	mux.Handle("PUT /v1/b2b/sso/saml/{organization_id}/connections/{connection_id}/url", s.secret(write(s, (*call).updateSAMLByURL)))
 }
 
 // routeApps serves the Connected Apps that members and organizations have let in.

@@ -15,9 +15,7 @@ func unsupported() []string {
 		"POST /v1/b2b/organizations/search",
 		"DELETE /v1/b2b/organizations/{organization_id}",
 		"GET /v1/b2b/organizations/{organization_id}/metrics",
-		"PUT /v1/b2b/organizations/{organization_id}/members/{member_id}/reactivate",
 		"DELETE /v1/b2b/organizations/{organization_id}/members/{kind}/{id}", // Phone number, password, TOTP.
-		"GET /v1/b2b/organizations/members/dangerously_get/{member_id}",
 		"GET /v1/b2b/organizations/{organization_id}/members/{member_id}/oidc_providers",
 		"GET /v1/b2b/organizations/{organization_id}/members/{member_id}/oauth_providers/{provider}",
 		"POST /v1/b2b/organizations/{organization_id}/members/{member_id}/unlink_retired_email",

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/policy"
@@ -55,19 +57,25 @@ func (c *call) viewMember(m state.Member, org state.Organization) memberView {
 		TrustedMetadata: m.TrustedMetadata, UntrustedMetadata: m.UntrustedMetadata,
 		CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
 	}
-	direct := map[string]bool{policy.RoleMember: true}
-	for _, id := range m.Roles {
-		direct[id] = true
-	}
 	for _, id := range m.EffectiveRoles(org, c.tx.Policy()) {
-		source := roleSource{Type: "direct_assignment", Details: map[string]any{}}
-		if !direct[id] {
-			source = roleSource{Type: "email_assignment", Details: map[string]any{"email_domain": state.Domain(m.Email)}}
-		}
-		view.Roles = append(view.Roles, memberRole{RoleID: id, Sources: []roleSource{source}})
+		view.Roles = append(view.Roles, memberRole{RoleID: id, Sources: sources(id, m, org)})
 		view.IsAdmin = view.IsAdmin || id == policy.RoleAdmin
 	}
 	return view
+}
+
+// sources lists every reason why a member has a role; there can be two.
+func sources(role string, m state.Member, org state.Organization) []roleSource {
+	list := []roleSource{}
+	if role == policy.RoleMember || slices.Contains(m.Roles, role) {
+		list = append(list, roleSource{Type: "direct_assignment", Details: map[string]any{}})
+	}
+	for _, assignment := range org.ImplicitRoles {
+		if assignment.RoleID == role && strings.EqualFold(assignment.Domain, state.Domain(m.Email)) {
+			list = append(list, roleSource{Type: "email_assignment", Details: map[string]any{"email_domain": state.Domain(m.Email)}})
+		}
+	}
+	return list
 }
 
 // organizationView is an organization with what is derived.
@@ -87,6 +95,9 @@ type activeConnection struct {
 func (c *call) viewOrganization(org state.Organization) organizationView {
 	view := organizationView{Organization: org, SSOActiveConnections: []activeConnection{}, AllowedOAuthTenants: map[string]any{}}
 	for _, conn := range c.tx.OrganizationConnections(org.OrganizationID) {
+		if conn.Status() != state.ConnectionActive {
+			continue
+		}
 		view.SSOActiveConnections = append(view.SSOActiveConnections, activeConnection{conn.ConnectionID, conn.DisplayName, conn.IdentityProvider})
 	}
 	return view

@@ -121,10 +121,16 @@ func (tx *Tx) GrantConsent(member Member, clientID string, scopes []string, now 
 	return consent
 }
 
+// ConsentTo returns the consent that the grant rests on, if there still is one.
+func (tx *Tx) ConsentTo(g Grant) (Consent, bool) {
+	consent, found := tx.Consents().Get(ConsentKey(g.MemberID, g.ClientID))
+	return consent, found && consent.ConsentID == g.ConsentID
+}
+
 // Consented reports whether the grant still rests on a consent.
 func (tx *Tx) Consented(g Grant) bool {
-	consent, found := tx.Consents().Get(ConsentKey(g.MemberID, g.ClientID))
-	return found && consent.ConsentID == g.ConsentID
+	_, consented := tx.ConsentTo(g)
+	return consented
 }
 
 // RevokeConsent takes back a consent and everything issued under it. It reports whether there was one.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -219,13 +220,78 @@ const (
 	ConnectionSAML = "saml"
 )
 
-// Connection is an organization's own identity provider, played by a persona page here.
+// Values of Connection.Status.
+const (
+	ConnectionPending = "pending"
+	ConnectionActive  = "active"
+)
+
+// Connection is an organization's own identity provider, played by a persona page here. Nothing of it is ever fetched or
+// verified: what is set only decides whether the connection is active.
 type Connection struct {
 	ConnectionID     string `json:"connection_id"`
 	OrganizationID   string `json:"organization_id"`
 	Kind             string `json:"kind"`
 	DisplayName      string `json:"display_name"`
 	IdentityProvider string `json:"identity_provider"`
+
+	// With OIDC.
+	ClientID         string `json:"client_id,omitempty"`
+	ClientSecret     string `json:"client_secret,omitempty"`
+	Issuer           string `json:"issuer,omitempty"`
+	AuthorizationURL string `json:"authorization_url,omitempty"`
+	TokenURL         string `json:"token_url,omitempty"`
+	UserinfoURL      string `json:"userinfo_url,omitempty"`
+	JWKSURL          string `json:"jwks_url,omitempty"`
+	CustomScopes     string `json:"custom_scopes,omitempty"`
+	// With SAML.
+	IDPEntityID  string        `json:"idp_entity_id,omitempty"`
+	IDPSSOURL    string        `json:"idp_sso_url,omitempty"`
+	Certificates []Certificate `json:"certificates,omitempty"`
+	// With both.
+	AttributeMapping map[string]any `json:"attribute_mapping,omitempty"`
+}
+
+// Certificate is one that a SAML identity provider signs with.
+type Certificate struct {
+	CertificateID string    `json:"certificate_id"`
+	Certificate   string    `json:"certificate"`
+	Issuer        string    `json:"issuer"`
+	CreatedAt     time.Time `json:"created_at"`
+	UpdatedAt     time.Time `json:"updated_at"`
+}
+
+// Status is active as soon as nothing is missing to sign people in.
+func (c Connection) Status() string {
+	var needed []string
+	if c.Kind == ConnectionOIDC {
+		needed = []string{c.ClientID, c.ClientSecret, c.Issuer, c.AuthorizationURL, c.TokenURL, c.UserinfoURL, c.JWKSURL}
+	} else {
+		email, _ := c.AttributeMapping["email"].(string)
+		name, _ := c.AttributeMapping["full_name"].(string)
+		needed = []string{c.IDPEntityID, c.IDPSSOURL, email, name}
+		if len(c.Certificates) == 0 {
+			return ConnectionPending
+		}
+	}
+	if slices.Contains(needed, "") {
+		return ConnectionPending
+	}
+	return ConnectionActive
+}
+
+// Discover sets the endpoints of an OIDC connection as if the issuer had been asked for them (OpenID Connect Discovery).
+// It reports whether it could: hosts in .invalid exist nowhere (RFC 6761), which is how an issuer is played that does not
+// answer.
+func (c *Connection) Discover() bool {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil || strings.HasSuffix(issuer.Hostname(), ".invalid") {
+		return false
+	}
+	base := strings.TrimRight(c.Issuer, "/")
+	c.AuthorizationURL, c.TokenURL = base+"/authorize", base+"/token"
+	c.UserinfoURL, c.JWKSURL = base+"/userinfo", base+"/keys"
+	return true
 }
 
 // Message is something that a real provider would have mailed.

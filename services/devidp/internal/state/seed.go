@@ -179,10 +179,7 @@ func (tx *Tx) Reset(seed Seed, now time.Time) {
 			if i == 0 {
 				org.SSODefaultConnectionID = sc.ConnectionID
 			}
-			tx.Connections().Put(sc.ConnectionID, Connection{
-				ConnectionID: sc.ConnectionID, OrganizationID: org.OrganizationID, Kind: sc.Kind,
-				DisplayName: sc.DisplayName, IdentityProvider: sc.IdentityProvider,
-			})
+			tx.Connections().Put(sc.ConnectionID, seededConnection(sc, org.OrganizationID, now))
 		}
 		tx.Organizations().Put(org.OrganizationID, org)
 		for _, sm := range so.Members {
@@ -192,6 +189,24 @@ func (tx *Tx) Reset(seed Seed, now time.Time) {
 			})
 		}
 	}
+}
+
+// seededConnection is configured as an administrator would have done it.
+func seededConnection(sc SeedConnection, organizationID string, now time.Time) Connection {
+	conn := Connection{
+		ConnectionID: sc.ConnectionID, OrganizationID: organizationID, Kind: sc.Kind,
+		DisplayName: sc.DisplayName, IdentityProvider: sc.IdentityProvider,
+	}
+	const provider = "https://idp.example"
+	if sc.Kind == ConnectionOIDC {
+		conn.Issuer, conn.ClientID, conn.ClientSecret = provider, "okr-manager", "not-a-secret"
+		conn.Discover()
+		return conn
+	}
+	conn.IDPEntityID, conn.IDPSSOURL = provider+"/saml", provider+"/saml/sso"
+	conn.AttributeMapping = map[string]any{"email": "NameID", "full_name": "displayName"}
+	conn.Certificates = []Certificate{{CertificateID: sc.ConnectionID + "-certificate", Issuer: conn.IDPEntityID, CreatedAt: now, UpdatedAt: now}}
+	return conn
 }
 
 // seededEmailID is stable across resets, as the ids in the seed are.

@@ -108,6 +108,18 @@ func (tx *Tx) OrganizationConnections(organizationID string) []Connection {
 	return connections
 }
 
+// RemoveConnection deletes an SSO connection and what refers to it.
+func (tx *Tx) RemoveConnection(org Organization, connectionID string, now time.Time) {
+	tx.Connections().Delete(connectionID)
+	tx.Landings().DeleteFunc(func(l Landing) bool { return l.ConnectionID == connectionID })
+	if org.SSODefaultConnectionID == connectionID {
+		org.SSODefaultConnectionID = ""
+	}
+	org.SSOJITAllowedConnections = slices.DeleteFunc(org.SSOJITAllowedConnections, func(id string) bool { return id == connectionID })
+	org.UpdatedAt = now
+	tx.Organizations().Put(org.OrganizationID, org)
+}
+
 // EndSessions ends every session of the member.
 func (tx *Tx) EndSessions(memberID string) {
 	tx.Sessions().DeleteFunc(func(s Session) bool { return s.MemberID == memberID })

@@ -2,10 +2,12 @@
 package main
 
 import (
+	"github.com/df0f9dda/okr-manager/services/kit/healthcheck"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 	"github.com/df0f9dda/okr-manager/services/okrstore"
 )
 
 func main() {
-	run.Main("okr-store", okrstore.Run)
+	run.Main("okr-store", okrstore.Run,
+		healthcheck.GRPC(func(c okrstore.Config) string { return c.Addr }))
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"google.golang.org/protobuf/proto"
+
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
@@ -51,7 +53,7 @@ func (s *Server) ListChanges(
 			}
 			if c := visible.Change(stored); c != nil {
 				c.Cursor = s.cursor(organization, c.GetSeq())
-				if !list.take(c) {
+				if !list.take(proto.Size(c)) {
 					return nil
 				}
 				answer.Changes = append(answer.Changes, c)

@@ -113,7 +113,21 @@ func newServer(t testing.TB, engine storage.Engine, heartbeat time.Duration) (*S
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { checkDocuments(t, &server.documents) })
 	return server, clock
+}
+
+// checkDocuments checks after each test that nothing changed a document that calls share.
+func checkDocuments(t testing.TB, shared *documents) {
+	t.Helper()
+	for _, generation := range []map[string]*document{shared.recent, shared.older} {
+		for value, d := range generation {
+			fresh := must(new(documents).decode([]byte(value)))(t)
+			if !proto.Equal(d.stored, fresh.stored) || !proto.Equal(d.whole, fresh.whole) || d.size != fresh.size {
+				t.Errorf("a shared document was changed: it is %v, and %v is stored", d, fresh)
+			}
+		}
+	}
 }
 
 // as is the context of a call by one of the callers.
@@ -179,7 +193,7 @@ func (f *fixture) plant(organization string, objectives ...*okrv1.Objective) {
 	f.t.Helper()
 	for _, o := range objectives {
 		err := f.engine.Update(f.t.Context(), organization, func(tx storage.Tx) error {
-			return records{tx}.putObjective(o)
+			return records{tx: tx}.putObjective(o)
 		})
 		if err != nil {
 			f.t.Fatal(err)

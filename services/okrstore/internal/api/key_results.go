@@ -118,15 +118,16 @@ func (s *Server) ListKeyResults(
 			if !list.mayRead(kv) {
 				return nil
 			}
-			o, err := decode(kv.Value, new(okrv1.Objective))
+			d, err := r.documents.decode(kv.Value)
 			if err != nil {
 				return err
 			}
+			o := d.stored
 			for _, k := range o.GetKeyResults() {
 				if o.GetId() == objectiveID && k.GetId() <= lastID {
 					continue
 				}
-				if !list.take(k) {
+				if !list.take(proto.Size(k)) {
 					return nil
 				}
 				answer.KeyResults = append(answer.KeyResults, k)

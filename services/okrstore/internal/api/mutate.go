@@ -64,7 +64,7 @@ func mutate[A proto.Message](
 	}
 	err = s.engine.Update(ctx, caller.GetOrganizationId(), func(tx storage.Tx) error {
 		now := s.now()
-		r := records{tx}
+		r := records{tx, &s.documents}
 		known, err := r.replay(id, now)
 		if err != nil {
 			return err

@@ -43,16 +43,17 @@ func (s *Server) GetObjective(ctx context.Context, req *okrv1.GetObjectiveReques
 	if err != nil {
 		return nil, err
 	}
-	var o *okrv1.Objective
+	var d *document
 	err = s.view(ctx, caller, func(r records) error {
 		var err error
-		o, err = r.objective(req.GetObjectiveId())
+		d, err = r.document(req.GetObjectiveId())
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return readable(caller).Objective(o), nil
+	o, _ := d.visible(readable(caller))
+	return o, nil
 }
 
 // ListObjectives implements okrv1.OkrServiceServer. The position of a page is the id of the last objective before it.
@@ -86,12 +87,12 @@ func (s *Server) ListObjectives(
 			if !list.mayRead(kv) {
 				return nil
 			}
-			o, err := decode(kv.Value, new(okrv1.Objective))
+			d, err := r.documents.decode(kv.Value)
 			if err != nil {
 				return err
 			}
-			o = visible.Objective(o)
-			if !list.take(o) {
+			o, size := d.visible(visible)
+			if !list.take(size) {
 				return nil
 			}
 			answer.Objectives = append(answer.Objectives, o)

@@ -102,10 +102,9 @@ func (l *listing) mayRead(kv storage.KV) bool {
 	return !l.more
 }
 
-// take reports whether there is room for one more resource, and takes it. If not, the page ends here and is not the
-// last one.
-func (l *listing) take(resource proto.Message) bool {
-	size := proto.Size(resource)
+// take reports whether there is room for one more resource of an encoded size, and takes it. If not, the page ends here
+// and is not the last one.
+func (l *listing) take(size int) bool {
 	l.more = l.items == 0 || size > l.bytes && l.bytes < maxPageBytes
 	l.items--
 	l.bytes -= size

@@ -29,10 +29,22 @@ const (
 const maxObjectiveBytes = 384 << 10
 
 // records reads and writes what the keys of an organization hold.
-type records struct{ tx storage.Tx }
+type records struct {
+	tx        storage.Tx
+	documents *documents
+}
 
 // objective reads an objective with its key results. OBJECTIVE_NOT_FOUND.
 func (r records) objective(id string) (*okrv1.Objective, error) {
+	d, err := r.document(id)
+	if err != nil {
+		return nil, err
+	}
+	return d.stored, nil
+}
+
+// document is objective for those who answer with it.
+func (r records) document(id string) (*document, error) {
 	value, err := r.tx.Get(objectiveKey(id))
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, objectiveNotFound()
@@ -40,7 +52,7 @@ func (r records) objective(id string) (*okrv1.Objective, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading an objective: %w", err)
 	}
-	return decode(value, new(okrv1.Objective))
+	return r.documents.decode(value)
 }
 
 // putObjective writes an objective with its key results. TRANSACTION_TOO_LARGE.

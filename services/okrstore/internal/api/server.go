@@ -59,6 +59,7 @@ type Server struct {
 	epoch       string
 	// epochPrint stands for the epoch in cursors and page tokens.
 	epochPrint [sha256.Size]byte
+	documents  documents
 }
 
 // New makes a server. It fails when the contract has a method without a usable access rule, or constraints that do not
@@ -121,7 +122,7 @@ func readable(caller access.Caller) okr.Readable {
 // view runs fn on a snapshot of the caller's organization.
 func (s *Server) view(ctx context.Context, caller access.Caller, fn func(records) error) error {
 	return s.failed(ctx, s.engine.View(ctx, caller.GetOrganizationId(), func(tx storage.Tx) error {
-		return fn(records{tx})
+		return fn(records{tx, &s.documents})
 	}))
 }
 

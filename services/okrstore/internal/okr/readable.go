@@ -11,6 +11,11 @@ type Readable struct {
 	KeyResults bool
 }
 
+// Everything is what a caller with both permissions may read.
+func Everything() Readable {
+	return Readable{Objectives: true, KeyResults: true}
+}
+
 // Objective returns what the caller may see of an objective that it may have: all of it with the progress, or, for a
 // caller who may not read key results, the objective's own fields alone.
 func (r Readable) Objective(o *okrv1.Objective) *okrv1.Objective {

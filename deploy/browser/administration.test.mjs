@@ -1,0 +1,134 @@
+// Members, settings and single sign-on: what administrators do, and what others see of it.
+
+import assert from "node:assert/strict";
+import { acme, ada, emma, max } from "./people.mjs";
+import { desk, phone } from "./visitor.mjs";
+import { visit } from "./main.mjs";
+
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  visit(`the CEO invites, gives roles, deactivates and brings back (${width})`, async (open, { system }) => {
+    const v = await open({ person: ada, size });
+    const { page } = v;
+    await v.go("/members");
+    const row = (name) => page.getByRole("listitem").filter({ hasText: name });
+    await row("Max Moreau").getByText("Manager").waitFor();
+    await v.button("Invite somebody").click();
+    const invite = page.getByRole("dialog", { name: "Invite somebody" });
+    await invite.getByRole("button", { name: "Send invitation" }).click();
+    await invite.getByText("Write a whole e-mail address").waitFor();
+    await invite.getByLabel("E-mail address").fill("nia@acme.test");
+    await invite.getByLabel("Name (optional)").fill("Nia Novak");
+    await invite.getByLabel(/^Manager/).check();
+    await invite.getByRole("button", { name: "Send invitation" }).click();
+    await row("Nia Novak").getByText("Invited").waitFor();
+    await row("Nia Novak").getByText("Manager").waitFor();
+    await v.button("Invite again: Nia Novak").click();
+    await v.hears(/Another invitation is on its way to Nia Novak/);
+    const { messages } = await system.provider("GET", "/_dev/outbox?format=json&to=nia@acme.test");
+    assert.equal(messages.length, 2);
+
+    await v.button("Edit Emma Eriksen").click();
+    const edit = page.getByRole("dialog", { name: "Edit Emma Eriksen" });
+    await edit.getByLabel("Name").fill("Emma Eriksson");
+    await edit.getByLabel(/^Manager/).check();
+    await edit.getByRole("button", { name: "Save" }).click();
+    await row("Emma Eriksson").getByText("Manager").waitFor();
+    assert.equal(await v.button("Deactivate Ada Albright").getAttribute("data-tip"), "Nobody deactivates themselves. Another administrator can.");
+    await v.button("Deactivate Emma Eriksson").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Deactivate" }).click();
+    await row("Emma Eriksson").waitFor({ state: "detached" });
+    await page.getByLabel("Deactivated", { exact: true }).check();
+    await v.button("Bring back: Emma Eriksson").click();
+    await v.hears(/Emma Eriksson is back/);
+    await page.getByText("Nobody was deactivated").waitFor();
+    await page.getByLabel("Current", { exact: true }).check();
+    await row("Emma Eriksson").waitFor();
+    await v.fits("members");
+  });
+
+  visit(`the manager invites and sees why nothing else; the employee sees names (${width})`, async (open) => {
+    const v = await open({ person: max, size });
+    await v.go("/members");
+    await v.page.getByText("emma@acme.test").waitFor();
+    const reason = /^Your role \(Manager\) does not allow this\. It takes the role CEO\.$/;
+    assert.match(await v.button("Edit Emma Eriksen").getAttribute("data-tip"), reason);
+    assert.match(await v.button("Deactivate Emma Eriksen").getAttribute("data-tip"), reason);
+    await v.button("Invite somebody").click();
+    const invite = v.page.getByRole("dialog");
+    await invite.getByText("Your role (Manager) does not allow this").waitFor();
+    await invite.getByLabel("E-mail address").fill("kim@acme.test");
+    await v.page.keyboard.press("Enter");
+    await v.page.getByRole("heading", { name: "kim@acme.test" }).waitFor();
+    const w = await open({ person: emma, size });
+    await w.go("/members");
+    await w.page.getByRole("heading", { name: /Ada Albright/ }).waitFor();
+    assert.equal(await w.page.getByText("ada@acme.test").count(), 0, "no addresses for employees");
+    assert.match(await w.button("Invite somebody").getAttribute("data-tip"), /Your role \(Employee\) does not allow this/);
+    await w.accessible("members, as employee");
+  });
+
+  visit(`the CEO changes the organization and how people sign in (${width})`, async (open, { system }) => {
+    const v = await open({ person: ada, size });
+    const { page } = v;
+    await v.go("/settings");
+    const name = page.getByRole("region", { name: "Organization" });
+    await name.getByLabel("Name", { exact: true }).fill("Acme & Daughters");
+    await name.getByRole("button", { name: "Save" }).click();
+    await page.locator(".kicker", { hasText: "Acme & Daughters" }).waitFor();
+    const rules = page.getByRole("region", { name: "Signing in" });
+    await rules.getByLabel("Only these").check();
+    await rules.getByRole("button", { name: "Save" }).click();
+    v.tolerate(/400/);
+    await rules.getByRole("alert").waitFor();
+    await rules.getByLabel("a code by e-mail").check();
+    await rules.getByLabel("Google").check();
+    await rules.getByLabel("E-mail domains of the organization").fill("acme.test, acme.example");
+    await rules.getByLabel("Nobody: members are invited").check();
+    await rules.getByRole("button", { name: "Save" }).click();
+    await v.hears(/Saved/);
+    const { organization } = await system.provider("GET", `/v1/b2b/organizations/${acme}`);
+    assert.deepEqual(
+      [organization.organization_name, organization.auth_methods, organization.allowed_auth_methods.toSorted(), organization.email_allowed_domains.toSorted(), organization.email_jit_provisioning],
+      ["Acme & Daughters", "RESTRICTED", ["email_otp", "google_oauth"], ["acme.example", "acme.test"], "NOT_ALLOWED"]);
+  });
+
+  visit(`the CEO adds, configures and deletes a single sign-on connection (${width})`, async (open) => {
+    const v = await open({ person: ada, size });
+    const { page } = v;
+    await v.go("/settings");
+    const sso = page.getByRole("region", { name: "Single sign-on" });
+    await sso.getByText("Acme Workforce").waitFor();
+    await v.button("Add connection").click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name").fill("Okta of Acme");
+    await dialog.getByLabel("OpenID Connect").check();
+    await dialog.getByRole("button", { name: "Create" }).click();
+    const form = sso.locator("form.configure");
+    await form.getByText("Redirect URL").waitFor();
+    await form.getByLabel("Issuer").fill("https://idp.example.com");
+    await form.getByLabel("Client id").fill("okr");
+    await form.getByLabel("Client secret").fill("a secret");
+    await form.getByRole("button", { name: "Save" }).click();
+    await v.hears(/Saved/);
+    await form.getByText("There is one. Write a new one to replace it.").waitFor();
+    assert.equal(await form.getByLabel("Client secret").inputValue(), "");
+    await v.accessible("a configured connection");
+    await v.fits("settings");
+    await v.button("Delete Okta of Acme").click();
+    await dialog.getByRole("button", { name: "Delete connection" }).click();
+    await sso.getByRole("heading", { name: "Okta of Acme", exact: true }).waitFor({ state: "detached" });
+    await v.focuses(/^Settings$/);
+  });
+}
+
+visit("employees see what the settings are for, and why they cannot change them", async (open) => {
+  const v = await open({ person: emma });
+  await v.go("/settings");
+  const name = v.page.getByRole("region", { name: "Organization" });
+  assert.equal(await name.getByLabel("Name", { exact: true }).isEditable(), false);
+  await name.getByText("Your role (Employee) does not allow this. It takes the role CEO.").first().waitFor();
+  await v.page.getByRole("region", { name: "Signing in" }).locator("p", { hasText: "does not allow this" }).waitFor();
+  await v.page.getByRole("region", { name: "Single sign-on" }).locator("p", { hasText: "does not allow this" }).waitFor();
+  await v.accessible("settings, as employee");
+  await v.picture("settings-employee", { fullPage: true });
+});

@@ -1,0 +1,218 @@
+// What goes wrong is said where it happened, and what was typed is kept.
+
+import assert from "node:assert/strict";
+import { acme, ada, Client, emma, max, reset } from "./people.mjs";
+import { System } from "./system.mjs";
+import { visit } from "./main.mjs";
+
+const offline = /Failed to load resource|ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED/;
+
+visit("the server is stopped in the middle of an edit, and comes back", async (open, { binary }) => {
+  const system = await System.start(binary);
+  try {
+    const client = await reset(system);
+    await client.objective("Stay up", { "Four nines": 10 });
+    const v = await open({ system, person: ada });
+    v.tolerate(offline);
+    await v.go("/");
+    const card = v.card("Stay up");
+    await card.getByRole("button", { name: "Edit “Stay up”" }).click();
+    await v.page.keyboard.type(" all year");
+    await card.getByLabel("Percent achieved of “Four nines”").fill("45");
+    await system.down();
+    await card.getByRole("button", { name: "Save" }).click();
+    await card.getByText("The server did not answer. What you typed is kept.").waitFor();
+    await v.page.getByText("Not live: connecting again").waitFor();
+    await v.accessible("the server is gone");
+    assert.equal(await card.getByLabel("Text of the objective").inputValue(), "Stay up all year");
+    await system.up();
+    await v.page.getByText("Not live: connecting again").waitFor({ state: "detached", timeout: 20_000 });
+    await card.getByRole("button", { name: "Save" }).click();
+    const renamed = v.card("Stay up all year");
+    await renamed.waitFor();
+    assert.equal(await renamed.getByLabel("Percent achieved of “Four nines”").inputValue(), "45");
+    await renamed.getByRole("button", { name: "Set “Four nines”" }).click();
+    await renamed.getByText("55 % to go").waitFor();
+    const { objectives } = await client.call("GET", "objectives");
+    assert.equal(objectives.length, 1);
+  } finally {
+    await system.stop();
+  }
+});
+
+visit("an answer that is lost is asked for again, and nothing is made twice", async (open, world) => {
+  const v = await open({ person: ada });
+  v.tolerate(offline);
+  await v.go("/");
+  await v.page.getByText("No objectives yet").waitFor();
+  let lost = 0;
+  await v.page.route("**/api/v1/objectives?requestId=*", async (route) => {
+    if (lost > 0) return route.continue();
+    lost += 1;
+    await route.fetch();
+    return route.abort("connectionreset");
+  });
+  await v.button("New objective").click();
+  await v.page.keyboard.type("Only once");
+  await v.page.keyboard.press("Enter");
+  await v.page.getByText("The server did not answer. What you typed is kept.").waitFor();
+  await v.button("Add objective").click();
+  await v.page.getByLabel("What do you want to achieve?").waitFor({ state: "detached" });
+  const { objectives } = await world.ada.call("GET", "objectives");
+  assert.deepEqual(objectives.map((o) => o.title), ["Only once"]);
+  assert.equal(await v.card("Only once").count(), 1);
+});
+
+/** Logs somebody out behind the page's back, as another tab would. */
+const endSession = (visitor) => visitor.client.call("DELETE", "session");
+
+visit("the session ends in the middle of an edit: sign in again in place and go on", async (open, { ada: client, system }) => {
+  await client.objective("Keep going", { "Every day": 0 });
+  const v = await open({ person: max });
+  v.tolerate(/401 \(Unauthorized\)/);
+  await v.go("/");
+  const card = v.card("Keep going");
+  await card.getByRole("button", { name: /^Add key result/ }).click();
+  await v.page.keyboard.type("Typed before the end");
+  await endSession(v);
+  await v.page.keyboard.press("Enter");
+  const dialog = v.page.getByRole("dialog", { name: "Your session has ended" });
+  await dialog.waitFor();
+  await dialog.getByText("What you typed is kept").waitFor();
+  await v.accessible("the session has ended");
+  assert.equal(await dialog.getByLabel("E-mail address").inputValue(), max.email);
+  await dialog.getByRole("button", { name: "Not now" }).click();
+  assert.equal(await card.getByLabel("How will you know?").inputValue(), "Typed before the end");
+  await v.page.getByRole("alert").getByRole("button", { name: "Sign in" }).click();
+  await dialog.getByRole("button", { name: "Send me a code" }).click();
+  await dialog.getByLabel("Code").fill(await system.code(max.email));
+  await v.page.keyboard.press("Enter");
+  await dialog.waitFor({ state: "detached" });
+  assert.equal(await card.getByLabel("How will you know?").inputValue(), "Typed before the end");
+  await card.getByRole("button", { name: "Add key result", exact: true }).click();
+  await card.getByRole("heading", { name: "Typed before the end" }).waitFor();
+});
+
+visit("signing in again by way of another page keeps what was typed, too", async (open, { ada: client }) => {
+  await client.objective("Come back");
+  const v = await open({ person: ada });
+  v.tolerate(/401 \(Unauthorized\)/);
+  await v.go("/");
+  await v.button("New objective").click();
+  await v.page.keyboard.type("Still here");
+  await endSession(v);
+  await v.page.keyboard.press("Enter");
+  const dialog = v.page.getByRole("dialog", { name: "Your session has ended" });
+  await dialog.getByRole("link", { name: "Continue with Google" }).click();
+  await v.page.getByRole("button", { name: /Ada Albright/ }).click();
+  await v.card("Come back").waitFor();
+  assert.equal(await v.page.getByLabel("What do you want to achieve?").inputValue(), "Still here");
+});
+
+visit("what somebody typed is not shown to who signs in after them", async (open, { system }) => {
+  const v = await open({ person: ada });
+  v.tolerate(/401 \(Unauthorized\)/);
+  await v.go("/");
+  await v.button("New objective").click();
+  await v.page.keyboard.type("For my eyes");
+  await v.context.clearCookies();
+  await v.page.keyboard.press("Enter");
+  const dialog = v.page.getByRole("dialog", { name: "Your session has ended" });
+  await dialog.getByLabel("E-mail address").fill(emma.email);
+  await v.page.keyboard.press("Enter");
+  await dialog.getByLabel("Code").waitFor();
+  await dialog.getByLabel("Code").fill(await system.code(emma.email));
+  await v.page.keyboard.press("Enter");
+  await v.button("Emma Eriksen Acme account menu").waitFor();
+  await v.page.getByText("No objectives yet").waitFor();
+  assert.equal(await v.page.getByText("For my eyes").count(), 0);
+});
+
+visit("a permission is withdrawn while somebody types", async (open, { ada: client, system }) => {
+  await client.objective("Shared goal");
+  const v = await open({ person: max });
+  v.tolerate(/403 \(Forbidden\)/);
+  await v.go("/");
+  const card = v.card("Shared goal");
+  await card.getByRole("button", { name: /^Add key result/ }).click();
+  await v.page.keyboard.type("Not any more");
+  await system.provider("PUT", `/v1/b2b/organizations/${acme}/members/${max.id}`, { roles: [] });
+  await v.client.call("POST", "session:refresh", {}); // what is remembered of the session is asked anew, not after 30 s
+  await v.page.keyboard.press("Enter");
+  await card.getByText("Your role does not allow this any more. Nothing was changed, and what you typed is kept.").waitFor();
+  assert.equal(await card.getByLabel("How will you know?").inputValue(), "Not any more");
+  const add = card.getByRole("button", { name: "Add key result", exact: true });
+  assert.equal(await add.getAttribute("aria-disabled"), "true");
+  assert.equal(await add.getAttribute("data-tip"), "Your role (Employee) cannot add key results.");
+  await v.accessible("a permission is gone");
+});
+
+visit("two people change the same: both values are shown, and one is chosen", async (open, { ada: client }) => {
+  const { id, keyResults: [kr] } = await client.objective("One goal", { "One number": 10 });
+  const v = await open({ person: ada });
+  v.tolerate(/412 \(Precondition Failed\)/);
+  await v.go("/");
+  const card = v.page.locator(`#${id}`);
+  await card.getByRole("button", { name: "Edit “One goal”" }).click();
+  await v.page.keyboard.type(" of mine");
+  await card.getByLabel("Percent achieved of “One number”").fill("20");
+  const other = await Client.signIn(v.system, ada);
+  await other.call("PATCH", `objectives/${id}`, { title: "Another goal" });
+  await other.call("POST", `keyResults/${kr.id}:setAttainment`, { attainment: 70 });
+  await card.getByText("“Another goal”").waitFor();
+  await card.getByText("“One goal of mine”").waitFor();
+  await card.getByText("70 %").first().waitFor();
+  await v.accessible("two values");
+  const [title, number] = await card.getByRole("button", { name: "Use mine" }).all();
+  await number.click();
+  await card.getByText("80 % to go").waitFor();
+  await title.click();
+  await v.card("One goal of mine").waitFor();
+  const now = await client.call("GET", `objectives/${id}`);
+  assert.equal(now.title, "One goal of mine");
+  assert.equal(now.keyResults[0].attainment, 20);
+});
+
+visit("a change of another field does not stand in the way", async (open, { ada: client }) => {
+  const { keyResults: [kr] } = await client.objective("Two fields", { "One text": 10 });
+  const v = await open({ person: emma });
+  v.tolerate(/412 \(Precondition Failed\)/);
+  await v.go("/");
+  const card = v.card("Two fields");
+  await card.getByLabel("Percent achieved of “One text”").fill("35");
+  await v.page.route("**/changes:watch*", (route) => route.abort());
+  await client.call("PATCH", `keyResults/${kr.id}`, { title: "Another text" });
+  await card.getByRole("button", { name: /^Set/ }).click();
+  await card.getByText("65 % to go").waitFor();
+  await card.getByRole("heading", { name: "Another text" }).waitFor();
+});
+
+visit("what is deleted by others while somebody edits it stays until they have seen it", async (open, { ada: client }) => {
+  const { id } = await client.objective("Doomed", { "A number": 5 });
+  const v = await open({ person: max });
+  await v.go("/");
+  await v.card("Doomed").getByRole("button", { name: "Edit “A number”" }).click();
+  await v.page.keyboard.type(" with care");
+  await client.call("DELETE", `objectives/${id}`);
+  await v.page.getByText("Ada Albright deleted this while you were at it").waitFor();
+  await v.page.getByText("A number with care").waitFor();
+  await v.accessible("deleted while it was edited");
+  await v.button("Dismiss").click();
+  await v.page.getByText("No objectives yet").waitFor();
+});
+
+visit("the service that checks permissions is away", async (open, { ada: client }) => {
+  await client.objective("Behind the scenes");
+  const v = await open({ person: ada });
+  v.tolerate(/503/);
+  await v.go("/");
+  await v.card("Behind the scenes").waitFor();
+  await v.page.route("**/api/v1/objectives?requestId=*", (route) => route.fulfill({
+    status: 503, json: { error: { code: 503, status: "UNAVAILABLE", message: "x", reason: "AUTHZ_UNAVAILABLE", details: [] } },
+  }));
+  await v.button("New objective").click();
+  await v.page.keyboard.type("Later");
+  await v.page.keyboard.press("Enter");
+  await v.page.getByText("The service that checks permissions does not answer. Nothing was changed").waitFor();
+  assert.equal(await v.page.getByLabel("What do you want to achieve?").inputValue(), "Later");
+});

@@ -1,0 +1,58 @@
+// What others do appears on the open page by itself.
+
+import assert from "node:assert/strict";
+import { ada, Client, emma, max } from "./people.mjs";
+import { visit } from "./main.mjs";
+
+visit("another session's and an agent's writes appear without a reload, and are announced", async (open, { ada: client, system }) => {
+  const v = await open({ person: emma, calm: false });
+  await v.go("/");
+  await v.page.getByText("No objectives yet").waitFor();
+  await v.page.evaluate(() => { globalThis.sameDocument = true; });
+
+  const objective = await client.objective("Grow calmly");
+  const card = v.card("Grow calmly");
+  await card.waitFor();
+  await v.hears(/Ada Albright added the objective “Grow calmly”/);
+
+  const agent = await Client.agent(system, max, "Planner", ["read:okrs", "manage:krs"]);
+  const kr = await agent.call("POST", `objectives/${objective.id}/keyResults`, { title: "Ten new teams" });
+  await card.getByRole("heading", { name: "Ten new teams" }).waitFor();
+  await v.hears(/Max Moreau through Planner added the key result “Ten new teams”/);
+  await card.getByText("Max Moreau through Planner, just now").waitFor();
+  await agent.call("POST", `keyResults/${kr.id}:setAttainment`, { attainment: 30 });
+  await card.locator(".figure", { hasText: "30" }).waitFor();
+  await v.page.getByText("1 objective · 1 key result · 30 % on average").waitFor();
+  await client.call("PATCH", `objectives/${objective.id}`, { title: "Grow very calmly" });
+  const renamed = v.card("Grow very calmly");
+  await renamed.getByRole("heading", { name: "Ten new teams" }).waitFor();
+  await client.call("DELETE", `keyResults/${kr.id}`);
+  await renamed.getByText("nothing says how far this is").waitFor();
+  await client.call("DELETE", `objectives/${objective.id}`);
+  await v.page.getByText("No objectives yet").waitFor();
+  assert.equal(await v.page.evaluate(() => globalThis.sameDocument), true, "the page was not loaded again");
+});
+
+visit("many changes at once are announced as one", async (open, { ada: client }) => {
+  const v = await open({ person: max });
+  await v.go("/");
+  await v.page.getByText("No objectives yet").waitFor();
+  await Promise.all(Array.from({ length: 8 }, (_, i) => client.call("POST", "objectives", { title: `Goal ${i}` })));
+  await v.hears(/^\d+ changes by others\./);
+  assert.equal(await v.page.getByRole("article").count(), 8);
+});
+
+visit("one's own changes are no news", async (open) => {
+  const v = await open({ person: ada });
+  const other = await open({ person: ada });
+  await v.go("/");
+  await other.go("/");
+  await other.page.getByText("No objectives yet").waitFor();
+  await v.button("New objective").click();
+  await v.page.keyboard.type("Mine");
+  await v.page.keyboard.press("Enter");
+  await other.card("Mine").getByText("Ada Albright, just now").waitFor();
+  await v.card("Mine").waitFor();
+  assert.equal(await v.card("Mine").getByText("Ada Albright, just now", { exact: true }).count(), 0);
+  assert.equal(await v.card("Mine").count(), 1);
+});

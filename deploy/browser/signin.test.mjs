@@ -1,0 +1,129 @@
+// Ways in, between organizations, and out.
+
+import assert from "node:assert/strict";
+import { acme, emma, max } from "./people.mjs";
+import { phone } from "./visitor.mjs";
+import { visit } from "./main.mjs";
+
+visit("a code by e-mail leads to the objectives", async (open, { system }) => {
+  const v = await open();
+  const { page } = v;
+  await v.go("/");
+  await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+  await v.button("Send me a code").click();
+  await page.getByText("Write a whole e-mail address").waitFor();
+  await page.getByLabel("E-mail address").fill("ada@acme.test");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Enter the code" }).waitFor();
+  v.tolerate(/400 \(Bad Request\)/);
+  await page.getByLabel("Code").fill("000000");
+  await page.keyboard.press("Enter");
+  await page.getByText("This code is wrong, was used before, or has expired").waitFor();
+  assert.equal(await page.getByLabel("Code").inputValue(), "000000", "what was typed is kept");
+  await page.getByLabel("Code").fill(await system.code("ada@acme.test"));
+  await page.keyboard.press("Enter");
+  await page.getByText("Signed in as ada@acme.test").waitFor();
+  await v.button("Enter Acme").click();
+  await page.getByRole("heading", { name: "Objectives", exact: true }).waitFor();
+  await v.focuses(/^Objectives$/);
+  await page.reload();
+  await page.getByText("No objectives yet").waitFor();
+});
+
+visit("Continue with Google leads back to the address that was opened", async (open) => {
+  const v = await open({ size: phone });
+  await v.go("/organizations");
+  await v.page.getByRole("link", { name: "Continue with Google" }).click();
+  await v.page.getByRole("button", { name: /Max Moreau/ }).click();
+  await v.page.getByRole("heading", { name: "Choose an organization" }).waitFor();
+  await v.button("Enter Globex").click();
+  await v.page.getByRole("heading", { name: "Your organizations" }).waitFor();
+  assert.equal(new URL(v.page.url()).pathname, "/organizations");
+});
+
+visit("single sign-on by the short name of the organization", async (open) => {
+  const v = await open();
+  await v.go("/");
+  await v.page.getByText("Single sign-on of your organization").click();
+  await v.button("Go on").click();
+  await v.page.getByText("Write the short name first").waitFor();
+  await v.page.getByLabel("Short name of your organization").fill("acme");
+  await v.page.keyboard.press("Enter");
+  await v.page.getByRole("button", { name: /Emma Eriksen/ }).click();
+  await v.page.getByRole("heading", { name: "Objectives", exact: true }).waitFor();
+});
+
+visit("somebody new creates an organization and administers it", async (open, { system }) => {
+  const v = await open();
+  const { page } = v;
+  await v.go("/signin");
+  await page.getByLabel("E-mail address").fill("noor@example.test");
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Code").waitFor();
+  await page.getByLabel("Code").fill(await system.code("noor@example.test"));
+  await page.keyboard.press("Enter");
+  await page.getByText("There is none yet that you can enter").waitFor();
+  await v.button("Create").click();
+  await page.getByText("Write something first").waitFor();
+  await page.getByLabel("Create an organization").fill("Ziggurat");
+  await page.keyboard.press("Enter");
+  await page.getByText("No objectives yet").waitFor();
+  assert.equal(new URL(page.url()).pathname, "/");
+  await v.button(/account menu/).click();
+  await page.getByText("CEO at Ziggurat").waitFor();
+});
+
+visit("the menu switches between organizations, and logs out", async (open) => {
+  const v = await open({ person: max });
+  const { page } = v;
+  await v.go("/");
+  await v.button("Max Moreau Acme account menu").click();
+  await page.getByText("Manager at Acme").waitFor();
+  await v.button("Switch to Globex").click();
+  await v.button("Max Moreau Globex account menu").click();
+  await page.getByText("Employee at Globex").waitFor();
+  await page.getByRole("link", { name: "All organizations, or a new one" }).click();
+  await page.getByText("You are here").waitFor();
+  await v.button("Enter Acme").click();
+  await v.button("Max Moreau Acme account menu").click();
+  await v.button("Log out").click();
+  await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+  await page.goBack();
+  await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+  v.tolerate(/401/);
+  await page.reload();
+  await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+});
+
+visit("an organization that takes single sign-on alone says so and leads there", async (open, { system }) => {
+  await system.provider("PUT", `/v1/b2b/organizations/${acme}`, { auth_methods: "RESTRICTED", allowed_auth_methods: ["sso"] });
+  const v = await open();
+  const { page } = v;
+  await v.go("/about");
+  await v.go("/members");
+  await page.getByLabel("E-mail address").fill(emma.email);
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Code").waitFor();
+  await page.getByLabel("Code").fill(await system.code(emma.email));
+  await page.keyboard.press("Enter");
+  await v.button("Enter Acme").click();
+  await page.getByRole("heading", { name: "Acme asks for another way to sign in" }).waitFor();
+  await v.accessible("another way to sign in");
+  await page.getByRole("link", { name: "Sign in with Acme’s single sign-on" }).click();
+  await page.getByRole("button", { name: /Emma Eriksen/ }).click();
+  await page.getByRole("heading", { name: "Members", exact: true }).waitFor();
+});
+
+// The local provider has no second factors, so the answer of the API is made here.
+visit("an organization that asks for a second factor says what can be done", async (open) => {
+  const v = await open({ person: max });
+  await v.page.route("**/session:switchOrganization", (route) => route.fulfill({
+    json: { step: "SIGN_IN_STEP_SECOND_FACTOR", emailAddress: max.email, organizations: [], allowedAuthMethods: [] },
+  }));
+  await v.go("/organizations");
+  await v.button("Enter Globex").click();
+  await v.page.getByRole("heading", { name: "A second factor is needed" }).waitFor();
+  await v.accessible("a second factor");
+  await v.button("Choose another organization").click();
+  await v.page.getByText("You are here").waitFor();
+});

@@ -1,0 +1,177 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"mime"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+)
+
+// assetFiles are the files of the app. What is beside them, types and licences, stays in
+// the repository.
+//
+//go:embed assets/*.js assets/*.svg assets/*/*.js assets/*/*.css assets/*/*.woff2
+var assetFiles embed.FS
+
+// file is something to serve, as it is and compressed.
+type file struct {
+	content, zipped []byte // zipped is nil where compression does not pay
+	kind            string
+	tag             string
+}
+
+func newFile(content []byte, kind string) (file, error) {
+	sum := sha256.Sum256(content)
+	f := file{content: content, kind: kind, tag: hex.EncodeToString(sum[:8])}
+	var zipped bytes.Buffer
+	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	if err != nil {
+		return file{}, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return file{}, err
+	}
+	if err := w.Close(); err != nil {
+		return file{}, err
+	}
+	if zipped.Len() < len(content)*9/10 {
+		f.zipped = zipped.Bytes()
+	}
+	return f, nil
+}
+
+// serve answers with a file and its ETag, compressed for those who take it (RFC 9110 section 12.5.3); net/http takes care
+// of conditions and ranges.
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", f.kind)
+	content, tag := f.content, f.tag
+	if f.zipped != nil {
+		header.Add("Vary", "Accept-Encoding")
+		if takesGzip(r) {
+			header.Set("Content-Encoding", "gzip")
+			content, tag = f.zipped, f.tag+"-gzip"
+		}
+	}
+	header.Set("ETag", `"`+tag+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// takesGzip says whether a client asks for gzip by name. Whoever weighs encodings against each other gets none.
+func takesGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		if name, weight, _ := strings.Cut(strings.TrimSpace(part), ";"); name == "gzip" {
+			return strings.TrimSpace(weight) != "q=0"
+		}
+	}
+	return false
+}
+
+// assets are the files that pages are made of.
+type assets struct {
+	digest string // of all of them: a change of one changes the address of each, because they name each other
+	files  map[string]file
+}
+
+func loadAssets() (assets, error) {
+	a := assets{files: map[string]file{}}
+	sum := sha256.New()
+	err := fs.WalkDir(assetFiles, "assets", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := assetFiles.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
+		name = strings.TrimPrefix(name, "assets/")
+		if path.Ext(name) == ".js" && !strings.HasPrefix(name, "vendor/") {
+			content = withoutComments(content)
+		}
+		a.files[name], err = newFile(content, kindOf(name))
+		return err
+	})
+	if err != nil {
+		return assets{}, fmt.Errorf("reading the assets: %w", err)
+	}
+	a.digest = hex.EncodeToString(sum.Sum(nil)[:8])
+	return a, nil
+}
+
+// comments are what is written in our own modules for those who read the source: JSDoc anywhere, and comments on lines of
+// their own.
+var comments = regexp.MustCompile(`(?s:/\*\*.*?\*/[ \t]*)|(?m:^[ \t]*//.*\n)`)
+
+// withoutComments makes a module smaller by a third on its way to the browser, without a build step.
+func withoutComments(module []byte) []byte { return comments.ReplaceAll(module, nil) }
+
+// kindOf is a file's content type; for those that every browser must get right, whatever the machine's table says.
+func kindOf(name string) string {
+	switch ext := path.Ext(name); ext {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".woff2":
+		return "font/woff2"
+	default:
+		return mime.TypeByExtension(ext)
+	}
+}
+
+func (a assets) address(name string) (string, error) {
+	if _, ok := a.files[name]; !ok {
+		return "", fmt.Errorf("there is no asset %q", name)
+	}
+	return "/assets/" + a.digest + "/" + name, nil
+}
+
+// imports finds the static imports of a module. Those that are made when they are needed have another form.
+var imports = regexp.MustCompile(`\bfrom\s*"(\.[^"]+)"`)
+
+// modules are all the modules that some need. The browser is told of them, so that it asks for them at once and not one
+// after the other.
+func (a assets) modules(entries ...string) ([]string, error) {
+	seen := map[string]bool{}
+	next := slices.Clone(entries)
+	for len(next) > 0 {
+		name := next[0]
+		next = next[1:]
+		if seen[name] {
+			continue
+		}
+		f, ok := a.files[name]
+		if !ok {
+			return nil, fmt.Errorf("there is no module %q", name)
+		}
+		seen[name] = true
+		for _, match := range imports.FindAllSubmatch(f.content, -1) {
+			next = append(next, path.Join(path.Dir(name), string(match[1])))
+		}
+	}
+	return slices.Sorted(maps.Keys(seen)), nil
+}
+
+// asset answers with an asset under an address that changes with the assets, so that browsers need never ask again.
+func (s *Site) asset(w http.ResponseWriter, r *http.Request) {
+	front.SetRoute(r.Context(), "/assets/{digest}/{name}")
+	f, ok := s.assets.files[r.PathValue("name")]
+	if !ok || r.PathValue("digest") != s.assets.digest {
+		s.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	f.serve(w, r)
+}

@@ -1,0 +1,104 @@
+// The page: a frame, and in it the view of the address.
+
+import { useEffect, useRef } from "./vendor/preact-hooks.js";
+import { useSignal } from "./vendor/signals.js";
+import { openDrafts } from "./core/drafts.js";
+import { html } from "./core/html.js";
+import { say, spoken } from "./core/live.js";
+import { address, navigate, navigations, returnPath, route, routes } from "./core/router.js";
+import { adopt, ended, failure, identity, load, session, state } from "./core/session.js";
+import { text } from "./core/strings.js";
+import { Button } from "./ui/button.js";
+import { Dialog } from "./ui/dialog.js";
+import { Lazy } from "./ui/lazy.js";
+import { Problem } from "./ui/problem.js";
+import { Footer, Header } from "./ui/shell.js";
+import { Tip } from "./ui/tip.js";
+
+const signIn = () => import("./signin/signin.js");
+
+export function App() {
+  openDrafts(identity.value);
+  const main = useRef(/** @type {HTMLElement|null} */ (null));
+  return html`
+    <a class="skip" href="#main">${text.skip}</a>
+    <${Header} />
+    ${ended.value && html`<${EndedSession} />`}
+    <main id="main" tabindex="-1" ref=${main}><${Content} /></main>
+    <${Footer} />
+    <p class="visually-hidden" role="status" aria-live="polite" id="live">${spoken.value}</p>
+    <${Tip} />`;
+}
+
+function Content() {
+  const at = route.value;
+  if (state.value === "loading" && !at.open) return html`<p class="visually-hidden" role="status">${text.loading}</p>`;
+  if (state.value === "failed" && !at.open) {
+    return html`<div class="narrow"><h1 tabindex="-1">${text.product}</h1><${Problem} failure=${failure.value} onRetry=${load} /></div>`;
+  }
+  if (state.value === "out" && !at.open) return html`<${SignInView} />`;
+  return html`<${View} key=${`${at.path} ${identity.value}`} />`;
+}
+
+/** The view of the address, which takes the focus unless the page was opened with it. */
+function View() {
+  const at = route.value;
+  const first = useRef(navigations.peek() === 0);
+  const leaving = at.path === "/signin" || new URL(address.value, location.origin).searchParams.has("return");
+  useEffect(() => {
+    if (leaving) follow();
+    else document.title = text.titled(at.title);
+  }, [leaving]);
+  const focus = () => {
+    if (!first.current) document.querySelector("h1")?.focus({ preventScroll: true });
+  };
+  if (leaving) return null;
+  return html`<${Lazy} load=${at.load} title=${at.title} onLoad=${focus} />`;
+}
+
+/** Goes where a sign-in was to end. */
+function follow() {
+  const target = returnPath(location.search) || "/";
+  if (routes.some((r) => r.path === new URL(target, location.origin).pathname)) navigate(target, { replace: true });
+  else location.replace(target);
+}
+
+function SignInView() {
+  const at = address.value;
+  useEffect(() => { document.title = text.titled(text.titles.signIn); }, []);
+  const wanted = returnPath(location.search);
+  const done = (/** @type {import("./core/api.js").Session} */ entered) => {
+    navigations.value += 1; // the view takes the focus
+    adopt(entered);
+  };
+  const back = wanted || (route.value.path === "/signin" ? "/" : at);
+  return html`
+    <div class="narrow">
+      ${back.startsWith("/oauth/authorize") && html`<p class="notice">${text.consentFirst}</p>`}
+      <${Lazy} load=${signIn} title=${text.titles.signIn} back=${back} onDone=${done} />
+    </div>`;
+}
+
+/** Asks somebody whose session has ended to sign in again, and leaves everything else as it is. */
+function EndedSession() {
+  const open = useSignal(true);
+  const current = session.value;
+  const done = (/** @type {import("./core/api.js").Session} */ entered) => {
+    const same = entered.principal.memberId === current?.principal.memberId;
+    adopt(entered);
+    say(same ? text.ended.welcome : text.signIn.done);
+    if (!same) navigate("/");
+  };
+  return html`
+    <div class="banner" role="alert">
+      <p>${text.ended.title}</p>
+      <${Button} kind="primary" onClick=${() => { open.value = true; }}>${text.signIn.short}<//>
+    </div>
+    ${open.value && html`
+      <${Dialog} title=${text.ended.title} onClose=${() => { open.value = false; }}>
+        <p>${text.ended.kept}</p>
+        <${Lazy} load=${signIn} level="h3" back=${address.value} email=${current?.emailAddress ?? ""}
+          organizationId=${current?.principal.organizationId ?? ""} onDone=${done} />
+        <p class="actions"><${Button} kind="quiet" onClick=${() => { open.value = false; }}>${text.ended.later}<//></p>
+      <//>`}`;
+}

@@ -1,0 +1,109 @@
+// What people have typed and not yet sent. It survives whatever fails, a reload, and signing in again by way of another
+// page; it ends with the tab and at logout, and belongs to one person in one organization.
+
+import { signal } from "../vendor/signals.js";
+
+/**
+ * @typedef {{value: string, base?: string, requestId?: string}} Draft
+ * value: what was typed; base: what it replaces, as it was when typing began; requestId: of the request that sends it,
+ * the same until the value changes, so that sending it again is safe.
+ */
+
+/** @typedef {import("../vendor/signals.js").Signal<Draft|undefined>} DraftSignal */
+
+const prefix = "okr-drafts ";
+/** @type {Map<string, DraftSignal>} */
+const open = new Map();
+let owner = "";
+
+/** @returns {Record<string, Draft>} */
+function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(prefix + owner) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+function store() {
+  const kept = Object.fromEntries([...open].flatMap(([key, d]) => (d.peek() ? [[key, d.peek()]] : [])));
+  try {
+    sessionStorage.setItem(prefix + owner, JSON.stringify(kept));
+  } catch {
+    // Without storage drafts live as long as the page.
+  }
+}
+
+/**
+ * Makes the drafts of somebody the current ones.
+ * @param {string} identity
+ */
+export function openDrafts(identity) {
+  if (identity === owner) return;
+  owner = identity;
+  open.clear();
+  for (const [key, draft] of Object.entries(stored())) open.set(key, signal(/** @type {Draft|undefined} */ (draft)));
+}
+
+/**
+ * The draft of a form.
+ * @param {string} key
+ * @returns {DraftSignal}
+ */
+export function draftOf(key) {
+  let found = open.get(key);
+  if (!found) open.set(key, found = signal(/** @type {Draft|undefined} */ (undefined)));
+  return found;
+}
+
+/**
+ * Notes what was typed.
+ * @param {string} key
+ * @param {Draft|undefined} draft undefined forgets it.
+ */
+export function setDraft(key, draft) {
+  draftOf(key).value = draft;
+  store();
+}
+
+let opening = "";
+
+/**
+ * Opens a form, which takes the focus: not so the forms that a reload finds open.
+ * @param {string} key
+ * @param {Draft} draft for a form that is not open yet
+ */
+export function openForm(key, draft) {
+  opening = key;
+  if (!draftOf(key).peek()) setDraft(key, draft);
+}
+
+/** Whether a form was opened just now; once. @param {string} key */
+export function justOpened(key) {
+  const is = opening === key;
+  if (is) opening = "";
+  return is;
+}
+
+/**
+ * The id of the request that sends a draft. It changes with what is typed, because that sets the draft anew.
+ * @param {string} key
+ */
+export function requestIdOf(key) {
+  const draft = draftOf(key).peek();
+  if (draft?.requestId) return draft.requestId;
+  const requestId = crypto.randomUUID();
+  if (draft) setDraft(key, { ...draft, requestId });
+  return requestId;
+}
+
+/** Forgets everything that was typed in this tab. */
+export function forgetDrafts() {
+  open.clear();
+  owner = "";
+  try {
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith(prefix)) sessionStorage.removeItem(key);
+  } catch {
+    // Without storage there is nothing to forget.
+  }
+}

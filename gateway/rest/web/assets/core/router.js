@@ -1,0 +1,74 @@
+// Addresses and views. Each view has an address of its own, which the server answers with the app's page, too.
+
+import { computed, signal } from "../vendor/signals.js";
+import { text } from "./strings.js";
+
+/**
+ * @typedef {{path: string, title: string, nav?: string, open?: boolean, load: () => Promise<{default: any}>}} Route
+ * nav: its name in the navigation; open: can be seen without signing in.
+ */
+
+/** @type {Route[]} */
+export const routes = [
+  { path: "/", title: text.titles.objectives, nav: text.nav.objectives, load: () => import("../okrs/objectives.js") },
+  { path: "/members", title: text.titles.members, nav: text.nav.members, load: () => import("../views/members.js") },
+  { path: "/settings", title: text.titles.settings, nav: text.nav.settings, load: () => import("../views/settings.js") },
+  { path: "/agents", title: text.titles.agents, nav: text.nav.agents, load: () => import("../views/agents.js") },
+  { path: "/about", title: text.titles.about, nav: text.nav.about, open: true, load: () => import("../views/about.js") },
+  { path: "/organizations", title: text.titles.organizations, load: () => import("../views/organizations.js") },
+  { path: "/signin", title: text.titles.signIn, load: () => import("../okrs/objectives.js") },
+  { path: "/oauth/authorize", title: text.titles.consent, load: () => import("../views/consent.js") },
+];
+
+/** Where the browser is: path and query. */
+export const address = signal(location.pathname + location.search);
+
+/** The route of the address. The server serves the app under no other address. */
+export const route = computed(() => {
+  const path = new URL(address.value, location.origin).pathname;
+  return routes.find((r) => r.path === path) ?? routes[0];
+});
+
+/** Counts navigations, so that the new view can take the focus. The page as it was opened does not. */
+export const navigations = signal(0);
+
+/**
+ * Goes to an address of the app.
+ * @param {string} to path and query
+ * @param {{replace?: boolean}} [options]
+ */
+export function navigate(to, { replace = false } = {}) {
+  if (replace) history.replaceState(null, "", to);
+  else history.pushState(null, "", to);
+  arrive();
+  scrollTo(0, 0);
+}
+
+function arrive() {
+  address.value = location.pathname + location.search;
+  navigations.value += 1;
+}
+
+/** Lets links of the app change the view in place, and the browser's buttons go back. */
+export function listen() {
+  addEventListener("popstate", arrive);
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = /** @type {Element} */ (event.target).closest?.("a[href]");
+    if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
+    if (link.origin !== location.origin || link.hash || !routes.some((r) => r.path === link.pathname)) return;
+    event.preventDefault();
+    navigate(link.pathname + link.search);
+  });
+}
+
+/**
+ * The path that the query parameter "return" asks for, if it stays on this host; else "".
+ * @param {string} search
+ */
+export function returnPath(search) {
+  const wanted = new URLSearchParams(search).get("return");
+  if (!wanted?.startsWith("/")) return "";
+  const target = new URL(wanted, location.origin);
+  return target.origin === location.origin ? target.pathname + target.search : "";
+}

@@ -1,0 +1,52 @@
+// The second step: the code that was sent by e-mail.
+
+import { useEffect, useRef } from "../vendor/preact-hooks.js";
+import { useSignal } from "../vendor/signals.js";
+import { useAction } from "../core/action.js";
+import { call } from "../core/api.js";
+import { html } from "../core/html.js";
+import { say } from "../core/live.js";
+import { text } from "../core/strings.js";
+import { Button } from "../ui/button.js";
+import { Field } from "../ui/field.js";
+import { Problem } from "../ui/problem.js";
+
+/**
+ * @param {{level: string, email: string, onAnswer: (answer: import("../core/api.js").SignIn) => Promise<void>,
+ *   onBack: () => void}} props
+ */
+export function Code({ level, email, onAnswer, onBack }) {
+  const code = useSignal("");
+  const error = useSignal("");
+  const box = useRef(/** @type {HTMLFormElement|null} */ (null));
+  const enter = useAction(async () => {
+    await onAnswer(await call("POST", "session:authenticateEmailCode", { body: { emailAddress: email.trim(), code: code.peek() } }));
+  });
+  const resend = useAction(async () => {
+    await call("POST", "session:sendEmailCode", { body: { emailAddress: email.trim() } });
+    say(text.signIn.sent(email));
+  });
+  useEffect(() => {
+    say(text.signIn.sent(email));
+    box.current?.querySelector("input")?.focus();
+  }, []);
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    error.value = /^[0-9]{6}$/.test(code.peek()) ? "" : text.signIn.codeWrong;
+    if (!error.peek()) enter.run();
+  };
+  return html`
+    <${level} tabindex="-1">${text.signIn.codeTitle}<//>
+    <p>${text.signIn.sent(email)} ${text.signIn.codeLife}</p>
+    <form ref=${box} onSubmit=${submit} novalidate>
+      <${Field} label=${text.signIn.code} inputmode="numeric" autocomplete="one-time-code" maxlength="7" class="code"
+        value=${code.value} error=${error.value}
+        onValue=${(/** @type {string} */ typed) => { code.value = typed.replaceAll(/\s/g, ""); error.value = ""; }} />
+      <p class="actions">
+        <${Button} kind="primary" submit busy=${enter.busy.value}>${text.signIn.enterCode}<//>
+        <${Button} kind="quiet" busy=${resend.busy.value} onClick=${resend.run}>${text.signIn.resend}<//>
+      </p>
+      <${Problem} failure=${enter.failure.value ?? resend.failure.value} />
+    </form>
+    <p><${Button} kind="quiet" onClick=${onBack}>${text.signIn.otherAddress}<//></p>`;
+}

@@ -1,0 +1,35 @@
+// Fields with their label, and what is wrong with them beside them.
+
+import { useId } from "../vendor/preact-hooks.js";
+import { classes, html } from "../core/html.js";
+
+/**
+ * @param {{label: string, hideLabel?: boolean, hint?: string, error?: string, long?: boolean, id?: string,
+ *   value: string, onValue: (value: string) => void, [attribute: string]: any}} props
+ * long: grows with its text, which stays one line for the server: Enter sends the form.
+ */
+export function Field({ label, hideLabel, hint, error, long, id, value, onValue, ...rest }) {
+  const own = useId();
+  const name = id ?? own;
+  const described = classes(hint && `${name}-hint`, error && `${name}-error`) || null;
+  const input = (/** @type {Event} */ event) => {
+    const { value: typed } = /** @type {HTMLInputElement} */ (event.currentTarget);
+    onValue(long ? typed.replaceAll(/[\r\n]+/g, " ") : typed);
+  };
+  const enter = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    /** @type {HTMLTextAreaElement} */ (event.currentTarget).form?.requestSubmit();
+  };
+  return html`
+    <div class="field">
+      <label for=${name} class=${hideLabel ? "visually-hidden" : null}>${label}</label>
+      ${hint && html`<p class="hint" id=${`${name}-hint`}>${hint}</p>`}
+      ${long
+        ? html`<textarea id=${name} rows="1" value=${value} aria-invalid=${error ? "true" : null}
+            aria-describedby=${described} autocomplete="off" onInput=${input} onKeyDown=${enter} ...${rest}></textarea>`
+        : html`<input id=${name} value=${value} aria-invalid=${error ? "true" : null} aria-describedby=${described}
+            autocomplete="off" onInput=${input} ...${rest} />`}
+      ${error && html`<p class="error" id=${`${name}-error`} role="alert">${error}</p>`}
+    </div>`;
+}
