@@ -29,15 +29,15 @@ func TestOnlyTheRightKeyAndContextOpenASeal(t *testing.T) {
 		context string
 		opens   bool
 	}{
-		"the same key":                   {[][]byte{key(1)}, sealed, "context", true},
-		"a newer key before it":          {[][]byte{key(2), key(1)}, sealed, "context", true},
-		"after the key was dropped":      {[][]byte{key(2)}, sealed, "context", false},
-		"another context":                {[][]byte{key(1)}, sealed, "another", false},
-		"no context":                     {[][]byte{key(1)}, sealed, "", false},
-		"nothing":                        {[][]byte{key(1)}, "", "context", false},
-		"less than a nonce":              {[][]byte{key(1)}, "AAAA", "context", false},
-		"no base64":                      {[][]byte{key(1)}, "!" + sealed, "context", false},
-		"one character less":             {[][]byte{key(1)}, sealed[:len(sealed)-1], "context", false},
+		"the same key":              {[][]byte{key(1)}, sealed, "context", true},
+		"a newer key before it":     {[][]byte{key(2), key(1)}, sealed, "context", true},
+		"after the key was dropped": {[][]byte{key(2)}, sealed, "context", false},
+		"another context":           {[][]byte{key(1)}, sealed, "another", false},
+		"no context":                {[][]byte{key(1)}, sealed, "", false},
+		"nothing":                   {[][]byte{key(1)}, "", "context", false},
+		"less than a nonce":         {[][]byte{key(1)}, "AAAA", "context", false},
+		"no base64":                 {[][]byte{key(1)}, "!" + sealed, "context", false},
+		"one character less":        {[][]byte{key(1)}, sealed[:len(sealed)-1], "context", false},
 	} {
 		content, err := sealer(t, tc.keys...).Open(tc.sealed, []byte(tc.context))
 		switch {
