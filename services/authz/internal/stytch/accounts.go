@@ -201,7 +201,7 @@ type AccountPage struct {
 // SearchAccounts finds members.
 func (a *Acting) SearchAccounts(ctx context.Context, q AccountQuery) (*AccountPage, error) {
 	const doing = "searching members"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +250,7 @@ type Invitation struct {
 // Invite adds a member, or finds the one who was invited before, and sends an invitation.
 func (a *Acting) Invite(ctx context.Context, i Invitation) (*Account, error) {
 	const doing = "inviting a member"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +275,7 @@ type AccountChange struct {
 // UpdateAccount changes a member.
 func (a *Acting) UpdateAccount(ctx context.Context, memberID string, change AccountChange) (*Account, error) {
 	const doing = "updating a member"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -292,7 +292,7 @@ func (a *Acting) UpdateAccount(ctx context.Context, memberID string, change Acco
 
 // DeactivateAccount removes a member; Stytch ends the sessions.
 func (a *Acting) DeactivateAccount(ctx context.Context, memberID string) error {
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return err
 	}
@@ -304,7 +304,7 @@ func (a *Acting) DeactivateAccount(ctx context.Context, memberID string) error {
 // ReactivateAccount brings a removed member back.
 func (a *Acting) ReactivateAccount(ctx context.Context, memberID string) (*Account, error) {
 	const doing = "reactivating a member"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/stytchauth/stytch-go/v16/stytch"
+	"github.com/stytchauth/stytch-go/v16/stytch/b2b/b2bstytchapi"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations"
 	"github.com/stytchauth/stytch-go/v16/stytch/methodoptions"
 )
@@ -35,6 +36,15 @@ func (c *Client) As(session Credential, organizationID string) *Acting {
 	a := &Acting{client: c, organization: organizationID}
 	a.authorize.SessionToken, a.authorize.SessionJWT = session.only()
 	return a
+}
+
+// connected is the SDK for a call in the member's name. Without a session there is none: a call without the session's
+// headers would run with all the rights of the project.
+func (a *Acting) connected(ctx context.Context) (*b2bstytchapi.API, error) {
+	if a.authorize.SessionToken == "" && a.authorize.SessionJWT == "" {
+		return nil, fmt.Errorf("%w: there is no session to act with", ErrTokenInvalid)
+	}
+	return a.client.connected(ctx)
 }
 
 // Settings are the rules by which people enter an organization, in Stytch's words.
@@ -105,7 +115,7 @@ func newSettings(doing, organizationID string, o organizations.Organization) (*O
 // empty, so that no list could ever be emptied; its transport does not.
 func (a *Acting) UpdateOrganization(ctx context.Context, fields map[string]any) (*Organization, *Settings, error) {
 	const doing = "updating an organization"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -92,7 +92,7 @@ func newExternal(c sso.Connection) Connection {
 // Connections lists the organization's connections by display name.
 func (a *Acting) Connections(ctx context.Context) ([]Connection, error) {
 	const doing = "listing connections"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (a *Acting) Connections(ctx context.Context) ([]Connection, error) {
 // CreateConnection creates a connection, SAML or OIDC, that is not configured yet.
 func (a *Acting) CreateConnection(ctx context.Context, kind ConnectionKind, displayName, identityProvider string) (*Connection, error) {
 	const doing = "creating a connection"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (a *Acting) UpdateConnection(ctx context.Context, current Connection, chang
 		return a.updateOIDC(ctx, current, change)
 	}
 	const doing = "updating an external connection"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ func (a *Acting) UpdateConnection(ctx context.Context, current Connection, chang
 
 func (a *Acting) updateSAML(ctx context.Context, current Connection, change ConnectionChange) (*Connection, error) {
 	const doing = "updating a SAML connection"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ func (a *Acting) updateSAML(ctx context.Context, current Connection, change Conn
 
 func (a *Acting) updateOIDC(ctx context.Context, current Connection, change ConnectionChange) (*Connection, error) {
 	const doing = "updating an OIDC connection"
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (a *Acting) updateOIDC(ctx context.Context, current Connection, change Conn
 
 // DeleteConnection deletes a connection.
 func (a *Acting) DeleteConnection(ctx context.Context, connectionID string) error {
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,45 @@
+package stytch_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/df0f9dda/okr-manager/services/authz/internal/stytch"
+)
+
+// Without the headers of a session, Stytch would do whatever the project may.
+func TestNobodyActsWithoutASession(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	acting := fake.connected(t).As(stytch.Credential{}, organization)
+	for name, call := range map[string]func() error{
+		"searching": func() error {
+			_, err := acting.SearchAccounts(t.Context(), stytch.AccountQuery{Limit: 1})
+			return err
+		},
+		"inviting": func() error {
+			_, err := acting.Invite(t.Context(), stytch.Invitation{EmailAddress: "a@example.com"})
+			return err
+		},
+		"changing a member": func() error {
+			_, err := acting.UpdateAccount(t.Context(), "m", stytch.AccountChange{Roles: []string{}})
+			return err
+		},
+		"removing a member":      func() error { return acting.DeactivateAccount(t.Context(), "m") },
+		"changing the rules":     func() error { _, _, err := acting.UpdateOrganization(t.Context(), map[string]any{}); return err },
+		"deleting a connection":  func() error { return acting.DeleteConnection(t.Context(), "c") },
+		"listing connections":    func() error { _, err := acting.Connections(t.Context()); return err },
+		"bringing a member back": func() error { _, err := acting.ReactivateAccount(t.Context(), "m"); return err },
+	} {
+		if err := call(); !errors.Is(err, stytch.ErrTokenInvalid) {
+			t.Errorf("%s without a session: %v", name, err)
+		}
+	}
+	fake.mu.Lock()
+	defer fake.mu.Unlock()
+	for path, n := range fake.calls {
+		if path != keysPath {
+			t.Errorf("%s was asked for %d times", path, n)
+		}
+	}
+}
