@@ -95,16 +95,15 @@ type call struct {
 	host   string
 }
 
-// send sends a request and leaves the answer open.
-func (s *server) send(ctx context.Context, c call) *http.Response {
-	s.t.Helper()
+// request makes a request.
+func (s *server) request(ctx context.Context, c call) (*http.Request, error) {
 	method := c.method
 	if method == "" {
 		method = http.MethodPost
 	}
 	r, err := http.NewRequestWithContext(ctx, method, s.url+"/mcp", strings.NewReader(c.body))
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json, text/event-stream")
@@ -117,6 +116,16 @@ func (s *server) send(ctx context.Context, c call) *http.Response {
 	}
 	if c.host != "" {
 		r.Host = c.host
+	}
+	return r, nil
+}
+
+// send sends a request and leaves the answer open.
+func (s *server) send(ctx context.Context, c call) *http.Response {
+	s.t.Helper()
+	r, err := s.request(ctx, c)
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	response, err := s.client.Do(r)
 	if err != nil {
