@@ -9,7 +9,7 @@ MODULES := proto services gateway deploy deploy/clients
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench conformance clients browser gen lint breaking compose modules tools ci
+.PHONY: help run test bench conformance clients browser screenshots vendor gen lint breaking compose modules tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -32,16 +32,24 @@ clients: $(NODE)/.package-lock.json ## connect the official MCP client, and hold
 	cd deploy/clients && GOWORK=off go vet ./... && GOWORK=off go test -race -count=1 -v ./...
 
 browser: $(NODE)/.package-lock.json ## use the web app in Chromium as each persona, and check its accessibility
-	PATH="$(CURDIR)/$(NODE)/.bin:$$PATH" node deploy/browser/run.mjs
+	PATH="$(CURDIR)/$(NODE)/.bin:$$PATH" node --test-reporter=spec deploy/browser/run.mjs
+
+screenshots: $(NODE)/.package-lock.json ## take the pictures of the README anew
+	PATH="$(CURDIR)/$(NODE)/.bin:$$PATH" node --test-reporter=spec deploy/browser/run.mjs screenshots
+
+vendor: $(NODE)/.package-lock.json ## copy what the web app is made of from its packages
+	node .tools/node/vendor.mjs
 
 gen: $(BIN)/buf $(BIN)/protoc-gen-go ## generate Go and OpenAPI from the contract
 	buf format -w $(OWN_PROTO)
 	buf generate
 
-lint: $(BIN)/buf $(BIN)/golangci-lint breaking ## check the contract and the code
+lint: $(BIN)/buf $(BIN)/golangci-lint $(NODE)/.package-lock.json breaking ## check the contract and the code
 	buf lint
 	buf format --exit-code $(OWN_PROTO) >/dev/null
 	golangci-lint run $$(go list -m -f '{{.Dir}}/...')
+	$(NODE)/.bin/tsc -p gateway/rest/web
+	node .tools/node/vendor.mjs --check
 
 OWN_PROTO := --path proto/access --path proto/authz --path proto/okr
 

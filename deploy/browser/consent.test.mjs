@@ -1,54 +1,10 @@
 // An application asks at /oauth/authorize, and somebody decides.
 
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
-import { createServer } from "node:http";
+import { Application } from "./application.mjs";
 import { ada, Client, emma, max } from "./people.mjs";
 import { desk, phone } from "./visitor.mjs";
 import { visit } from "./main.mjs";
-
-/** An application that waits for its answer on a port of this machine, as agents do. */
-class Application {
-  static async register(system, name) {
-    const app = new Application();
-    app.answers = [];
-    app.server = createServer((request, response) => {
-      const url = new URL(request.url, "http://127.0.0.1");
-      if (url.pathname === "/callback") app.answers.push(url.searchParams);
-      response.setHeader("content-type", "text/html").end('<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>App</title><h1>Back at the app</h1>');
-    });
-    await new Promise((resolve) => { app.server.listen(0, "127.0.0.1", resolve); });
-    app.redirect = `http://127.0.0.1:${app.server.address().port}/callback`;
-    app.metadata = await (await fetch(`${system.url}/.well-known/oauth-authorization-server`)).json();
-    const response = await fetch(app.metadata.registration_endpoint, {
-      method: "POST", headers: { "content-type": "application/json" },
-      body: JSON.stringify({ client_name: name, redirect_uris: [app.redirect], token_endpoint_auth_method: "none", grant_types: ["authorization_code", "refresh_token"], response_types: ["code"] }),
-    });
-    assert.equal(response.status, 201, await response.clone().text());
-    app.id = (await response.json()).client_id;
-    return app;
-  }
-
-  /** The path of an authorization request. */
-  ask(scope, change = {}) {
-    this.verifier = randomBytes(32).toString("base64url");
-    this.state = randomBytes(8).toString("base64url");
-    const query = new URLSearchParams({
-      response_type: "code", client_id: this.id, redirect_uri: this.redirect, scope, state: this.state,
-      code_challenge: createHash("sha256").update(this.verifier).digest("base64url"), code_challenge_method: "S256", ...change,
-    });
-    return `/oauth/authorize?${query}`;
-  }
-
-  /** Exchanges the code for a token. */
-  async token(code) {
-    const response = await fetch(this.metadata.token_endpoint, {
-      method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" },
-      body: new URLSearchParams({ grant_type: "authorization_code", code, client_id: this.id, redirect_uri: this.redirect, code_verifier: this.verifier }),
-    });
-    return response.json();
-  }
-}
 
 const scopes = "openid email profile read:okrs manage:objectives manage:krs report_kr_status";
 
@@ -87,7 +43,7 @@ visit("sign in, look, allow: the application gets a code for exactly what was sh
     const token = await app.token(answer.get("code"));
     const granted = token.scope.split(" ");
     assert.ok(granted.includes("manage:krs") && !granted.includes("manage:objectives"), token.scope);
-  } finally { app.server.close(); }
+  } finally { app.close(); }
 });
 
 visit("deny: the application is told, and gets nothing", async (open, { system }) => {
@@ -101,7 +57,7 @@ visit("deny: the application is told, and gets nothing", async (open, { system }
     await v.button("Deny").click();
     await waiting(v);
     assert.deepEqual([app.answers[0].get("error"), app.answers[0].get("state"), app.answers[0].get("code")], ["access_denied", app.state, null]);
-  } finally { app.server.close(); }
+  } finally { app.close(); }
 });
 
 visit("by Google, with the whole address kept", async (open, { system }) => {
@@ -120,7 +76,7 @@ visit("by Google, with the whole address kept", async (open, { system }) => {
     await v.button("Allow").click();
     await waiting(v);
     assert.ok(app.answers[0].get("code"));
-  } finally { app.server.close(); }
+  } finally { app.close(); }
 });
 
 visit("for another organization, and as somebody else", async (open, { system }) => {
@@ -138,7 +94,7 @@ visit("for another organization, and as somebody else", async (open, { system })
     await v.button("Sign in as somebody else").click();
     await v.page.getByText("An application asks for access to your objectives. Sign in first").waitFor();
     assert.equal(new URL(v.page.url()).searchParams.get("state"), app.state);
-  } finally { app.server.close(); }
+  } finally { app.close(); }
 });
 
 visit("a request that cannot be answered is shown, and leads nowhere", async (open, { system }) => {
@@ -164,7 +120,7 @@ visit("a request that cannot be answered is shown, and leads nowhere", async (op
     await v.button("Go back to the application").click();
     await waiting(v);
     assert.equal(app.answers[0].get("error"), "invalid_request");
-  } finally { app.server.close(); }
+  } finally { app.close(); }
 });
 
 visit("the browser goes only where an answer may be sent", async (open, { system }) => {
@@ -176,7 +132,7 @@ visit("the browser goes only where an answer may be sent", async (open, { system
     await v.button("Allow").click();
     await v.page.getByText("not safe to open").waitFor();
     assert.notEqual(await v.page.title(), "taken");
-  } finally { app.server.close(); }
+  } finally { app.close(); }
 });
 
 visit("an application that is connected is listed, acts, and is disconnected", async (open, world) => {
@@ -218,5 +174,5 @@ visit("somebody whose session has ended decides after signing in again", async (
     await v.button("Allow").click();
     await waiting(v);
     assert.ok(app.answers[0].get("code"));
-  } finally { app.server.close(); }
+  } finally { app.close(); }
 });

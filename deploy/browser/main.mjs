@@ -32,7 +32,7 @@ after(async () => {
 
 beforeEach(async () => { world.ada = await reset(world.system); });
 
-const limit = 45_000; // milliseconds for one test
+const limit = 120_000; // milliseconds for one test
 
 /**
  * A test with visitors: open as many as it takes. All visits end with it, and each must have gone well.

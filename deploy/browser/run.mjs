@@ -1,7 +1,9 @@
 // Runs all tests, or those in the files whose names are given.
 
+// The pictures of the README are taken only when they are asked for: no two runs make the same bytes.
+const asked = ["screenshots"];
 const files = ["signin", "editor", "live", "failures", "keyboard", "views", "consent", "administration"];
 const wanted = process.argv.slice(2);
-for (const file of files) {
-  if (wanted.length === 0 || wanted.includes(file)) await import(`./${file}.test.mjs`);
+for (const file of wanted.length > 0 ? [...files, ...asked].filter((name) => wanted.includes(name)) : files) {
+  await import(`./${file}.test.mjs`);
 }

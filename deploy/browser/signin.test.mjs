@@ -95,6 +95,18 @@ visit("the menu switches between organizations, and logs out", async (open) => {
   await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
 });
 
+visit("a link that was not started in this browser asks first, and then leads in", async (open, { ada: client, system }) => {
+  await client.call("POST", "members:invite", { emailAddress: "nia@acme.test", displayName: "Nia Novak" });
+  const { messages: [message] } = await system.provider("GET", "/_dev/outbox?format=json&to=nia@acme.test");
+  const v = await open({ size: phone });
+  await v.page.goto(JSON.stringify(message).match(/http:[^"\\ ]+token=[^"\\ ]+/)[0]);
+  await v.page.getByRole("heading", { name: "Sign in with this link?" }).waitFor();
+  await v.accessible("a link from elsewhere");
+  await v.fits("a link from elsewhere");
+  await v.button("Sign in").click();
+  await v.button("Nia Novak Acme account menu").waitFor();
+});
+
 visit("an organization that takes single sign-on alone says so and leads there", async (open, { system }) => {
   await system.provider("PUT", `/v1/b2b/organizations/${acme}`, { auth_methods: "RESTRICTED", allowed_auth_methods: ["sso"] });
   const v = await open();

@@ -36,7 +36,7 @@ async function check(v, where, options) {
   for (const colorScheme of ["light", "dark"]) {
     await v.page.emulateMedia({ colorScheme });
     await v.accessible(`${where}, ${colorScheme}`);
-    await v.picture(`${where}-${colorScheme}`, options);
+    if ((colorScheme === "dark") === where.endsWith("phone")) await v.picture(`${where}-${colorScheme}`, options);
   }
   await v.fits(where);
 }
@@ -84,11 +84,13 @@ for (const [width, size] of looks) {
     await v.button("Enter Acme").waitFor();
     await check(v, `choose-${width}`);
     v.tolerate(/404 \(Not Found\)/);
-    for (const [path, heading] of [["/docs", "REST API"], ["/nope", "There is nothing here"]]) {
-      await v.go(path);
-      await v.page.getByRole("heading", { name: heading, exact: true }).waitFor();
-      await check(v, `${path.slice(1)}-${width}`);
-    }
+    await v.go("/nope");
+    await v.page.getByRole("heading", { name: "There is nothing here" }).waitFor();
+    await check(v, `nope-${width}`);
+    await v.go("/docs");
+    await v.page.getByRole("heading", { name: "REST API", exact: true }).waitFor();
+    await v.accessible(`docs-${width}`); // in one colour: it is long
+    await v.fits(`docs-${width}`);
   });
 }
 

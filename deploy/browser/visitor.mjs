@@ -11,6 +11,8 @@ mkdirSync(pictures, { recursive: true });
 
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
+const patience = 15_000; // milliseconds, for machines that are busy with other things, too
+
 export const phone = { width: 320, height: 740 };
 export const desk = { width: 1280, height: 860 };
 
@@ -30,7 +32,7 @@ export class Visitor {
       viewport: size, colorScheme: dark ? "dark" : "light", reducedMotion: calm ? "reduce" : "no-preference",
       permissions: ["clipboard-read", "clipboard-write"],
     });
-    visitor.context.setDefaultTimeout(8000);
+    visitor.context.setDefaultTimeout(patience);
     if (person) {
       visitor.client = await Client.signIn(system, person);
       await visitor.context.addCookies(visitor.client.cookies);
@@ -100,7 +102,7 @@ export class Visitor {
 
   /** Waits until something that is called so has the focus. */
   async focuses(pattern) {
-    const until = Date.now() + 8000;
+    const until = Date.now() + patience;
     while (!pattern.test(await this.focused())) {
       assert.ok(Date.now() < until, `${await this.focused()} has the focus, not ${pattern}`);
       await this.page.waitForTimeout(30);

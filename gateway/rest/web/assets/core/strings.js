@@ -128,8 +128,8 @@ export const text = {
   live: {
     cut: "Not live: connecting again …",
     back: "Live again.",
-    who: (/** @type {string} */ name, /** @type {string} */ client) => `${name || "Somebody"}${client ? ` through ${client}` : ""}`,
-    by: (/** @type {string} */ who) => `${who}, just now`,
+    who: (/** @type {string} */ name, /** @type {string} */ client) => `${name || "Somebody"}${client ? ` via ${client}` : ""}`,
+    justNow: "just now",
     change: changeSentence,
     many: (/** @type {number} */ n) => `${n} changes by others.`,
   },

@@ -11,6 +11,7 @@ import { Attainment } from "./attainment.js";
 import { Delete } from "./delete.js";
 import { Gone } from "./gone.js";
 import { gone } from "./store.js";
+import { By } from "./by.js";
 import { edit, editButtonId, editing, TitleEditor } from "./title.js";
 import { touched } from "./watch.js";
 
@@ -36,7 +37,7 @@ export function KeyResult({ item }) {
       <${Attainment} item=${item} />
       <div class="measure">
         <${Progress} value=${value} label=${text.attainment.bar(item.title)} />
-        <p class="state">${state(value)}${by && html` <span class="by">${text.live.by(by)}</span>`}</p>
+        <p class="state">${by === undefined ? state(value) : html`<${By} who=${by} />`}</p>
       </div>
     </li>`;
 }

@@ -8,6 +8,7 @@ import { why } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Progress } from "../ui/progress.js";
+import { By } from "./by.js";
 import { Composer } from "./composer.js";
 import { Delete } from "./delete.js";
 import { Gone } from "./gone.js";
@@ -48,8 +49,8 @@ export function Objective({ id }) {
           ${item.keyResults.map((kr) => html`<${KeyResult} key=${kr.id} item=${kr} />`)}
         </ul>`}
       <${AddKeyResult} item=${item} />
-      <footer class="meta">${text.objective.made(item.creator?.displayName ?? "", ago(item.createTime))}
-        ${by && html` <span class="by">${text.live.by(by)}</span>`}</footer>
+      <footer class="meta">${by === undefined
+        ? text.objective.made(item.creator?.displayName ?? "", ago(item.createTime)) : html`<${By} who=${by} />`}</footer>
     </article></li>`;
 }
 

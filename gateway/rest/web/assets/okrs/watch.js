@@ -15,7 +15,7 @@ import { load, ownRequests, problem, takeDeletion, takeKeyResult, takeObjective 
 /** What others changed a moment ago, and who, by id. */
 export const touched = signal(/** @type {ReadonlyMap<string, string>} */ (new Map()));
 
-const touchTime = 6000; // milliseconds that a change by others stays marked
+const touchTime = 10_000; // milliseconds that a change by others stays marked
 const groupTime = 400; // milliseconds in which changes are announced together
 
 let cursor = "";

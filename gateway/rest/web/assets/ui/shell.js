@@ -13,11 +13,13 @@ import { SessionMenu } from "./session-menu.js";
 
 export function Header() {
   const signedIn = session.value !== null;
+  const deciding = route.value.path === "/oauth/authorize"; // nothing else to do there
   return html`
     <header class="site-head">
       <div class="inner">
         <a class="brand" href="/"><${Mark} /><span>${text.product}</span></a>
-        ${signedIn && html`<${Navigation} /><${LiveHint} /><${SessionMenu} />`}
+        ${signedIn && !deciding && html`<${Navigation} />`}
+        ${signedIn && html`<${LiveHint} /><${SessionMenu} />`}
       </div>
     </header>`;
 }

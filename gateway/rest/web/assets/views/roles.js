@@ -28,6 +28,12 @@ export function RoleChoice({ chosen, denied }) {
             if (role.implicit) /** @type {HTMLInputElement} */ (event.currentTarget).checked = true;
             else change(role.roleId, event);
           }} />
-          <span>${role.displayName || role.roleId}<small>${role.implicit ? t.implicit : role.description}</small></span></label>`)}
+          <span>${role.displayName || role.roleId}<small>${role.implicit ? t.implicit : described(role)}</small></span></label>`)}
     </fieldset>`;
+}
+
+/** What the policy says of a role, without the name that stands before it. @param {import("../core/administration.js").Role} role */
+function described({ displayName, description }) {
+  const rest = description.startsWith(`${displayName}: `) ? description.slice(displayName.length + 2) : description;
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
 }

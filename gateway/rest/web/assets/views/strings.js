@@ -36,7 +36,7 @@ export const texts = {
       { name: "VS Code", code: (/** @type {string} */ url) => `code --add-mcp '{"name": "okr-manager", "type": "http", "url": "${url}"}'` },
       { name: "Cursor", note: "In ~/.cursor/mcp.json:", code: (/** @type {string} */ url) => `{"mcpServers": {"okr-manager": {"url": "${url}"}}}` },
       { name: "MCP Inspector", note: "Choose “Streamable HTTP” and paste the address.", code: () => "npx @modelcontextprotocol/inspector" },
-      { name: "Claude, and others with a form", note: "Add a custom connector and paste the address. Leave client id and secret empty.", code: (/** @type {string} */ url) => url },
+      { name: "Claude, and others with a form", note: "Add a custom connector and paste the address; client id and secret stay empty. From the internet it has to be a public address with https.", code: (/** @type {string} */ url) => url },
     ],
     copyFor: (/** @type {string} */ client) => `Copy for ${client}`,
     roles: "Who may do what",
