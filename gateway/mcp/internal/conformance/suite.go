@@ -105,11 +105,15 @@ func listen(ctx context.Context, handler http.Handler) (address string, stop fun
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	return "http://" + listener.Addr().String(), func() { _ = server.Close(); <-served }, nil
+	return "http://" + listener.Addr().String(), func() {
+		_ = server.Close() // nothing is served any more either way
+		_ = <-served
+	}, nil
 }
 
 // run runs one set and counts the scored scenarios that passed.
 func (r requirement) run(ctx context.Context, modules, address string, out io.Writer) (passed int, err error) {
+	//nolint:gosec // a program of tests runs the packages that the repository pins
 	command := exec.CommandContext(ctx, filepath.Join(modules, ".bin", "node"),
 		filepath.Join(modules, "@modelcontextprotocol", "conformance", "dist", "index.js"),
 		"server", "--url", address+"/mcp", "--requirements", r.version)

@@ -19,8 +19,12 @@ func FuzzDo(f *testing.F) {
 		{"tools/call", `{"name":"echo","arguments":{"okrID":"a","attainment":4e1},"_meta":{"progressToken":1}}`},
 		{"tools/call", `{"name":"echo","arguments":{"okrID":"a","weight":1e400}}`},
 		{"tools/call", `{"name":"delete","arguments":{"id":"a"},"inputResponses":{"confirm":{"action":"accept"}},"requestState":"AAAA"}`},
-		{"tools/list", `{"cursor":"ZWNobw"}`}, {"resources/read", `{"uri":"r://%41"}`}, {"resources/list", `{"cursor":"cjovL3tpZH0KMQ"}`},
-		{"prompts/get", `{"name":"p","arguments":{"x":"y"}}`}, {"server/discover", `{}`}, {"initialize", `{"protocolVersion":"2025-11-25"}`},
+		{"tools/list", `{"cursor":"ZWNobw"}`},
+		{"resources/read", `{"uri":"r://%41"}`},
+		{"resources/list", `{"cursor":"cjovL3tpZH0KMQ"}`},
+		{"prompts/get", `{"name":"p","arguments":{"x":"y"}}`},
+		{"server/discover", `{}`},
+		{"initialize", `{"protocolVersion":"2025-11-25"}`},
 		{"completion/complete", `{"ref":{"type":"ref/prompt","name":"p"},"argument":{"name":"x","value":""}}`},
 	} {
 		f.Add(seed[0], seed[1], true)

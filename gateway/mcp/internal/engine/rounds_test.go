@@ -328,21 +328,21 @@ func (p *peer) Ask(_ context.Context, method string, params any) (json.RawMessag
 func TestAnOlderClientIsAskedWhileItsRequestRuns(t *testing.T) {
 	var deleted []string
 	e, _ := start(t, engine.Config{Tools: []engine.Tool{deleting(&deleted)}})
-	call := func(answer string) (json.RawMessage, error, []string) { //nolint:revive // as they are looked at
+	call := func(answer string) (json.RawMessage, []string, error) {
 		p := &peer{asks: true, answer: answer}
 		r := request(t, engine.V20251125, "tools/call", `{"name":"delete","arguments":{"id":"a"}}`)
 		r.Peer = p
 		raw, err := e.Do(t.Context(), r)
-		return raw, err, p.heard
+		return raw, p.heard, err
 	}
-	raw, err, heard := call(`{"action":"accept","content":{}}`)
+	raw, heard, err := call(`{"action":"accept","content":{}}`)
 	if err != nil || !strings.Contains(string(raw), "deleted") || len(deleted) != 1 || len(heard) != 1 || !strings.HasPrefix(heard[0], "elicitation/create ") {
 		t.Errorf("%s, %v, %q", raw, err, heard)
 	}
-	if raw, err, _ := call(`{"action":"nonsense"}`); err == nil || len(deleted) != 1 {
+	if raw, _, err := call(`{"action":"nonsense"}`); err == nil || len(deleted) != 1 {
 		t.Errorf("%s", raw)
 	}
-	if raw, err, _ := call(``); err == nil || len(deleted) != 1 {
+	if raw, _, err := call(``); err == nil || len(deleted) != 1 {
 		t.Errorf("%s", raw)
 	}
 }

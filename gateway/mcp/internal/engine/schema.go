@@ -83,7 +83,7 @@ func (s *schema) check(arguments json.RawMessage) (json.RawMessage, []string, er
 	}
 	value, rewritten, err := tame(value)
 	if err != nil {
-		return nil, []string{err.Error()}, nil
+		return nil, []string{err.Error()}, nil //nolint:nilerr // what is wrong with the arguments is an answer, no failure
 	}
 	if err := s.compiled.Validate(value); err != nil {
 		var failed *jsonschema.ValidationError

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -240,8 +241,8 @@ func (c call) with(pairs ...string) call {
 	for name, value := range c.header {
 		header[name] = value
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		header[pairs[i]] = pairs[i+1]
+	for pair := range slices.Chunk(pairs, 2) {
+		header[pair[0]] = pair[len(pair)-1]
 	}
 	c.header = header
 	return c

@@ -19,7 +19,7 @@ func (f *front) checkHeaders(r *http.Request, m *wire.Message) *wire.Failure {
 	if failure := checkHeader(r, "Mcp-Method", m.Method, false); failure != nil {
 		return failure
 	}
-	named := ""
+	var named string
 	switch m.Method {
 	case "tools/call", "prompts/get":
 		named = "name"
