@@ -103,11 +103,14 @@ func listen(ctx context.Context, handler http.Handler) (address string, stop fun
 		return "", nil, fmt.Errorf("listening: %w", err)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener) // it ends when it is closed
+	}()
 	return "http://" + listener.Addr().String(), func() {
 		_ = server.Close() // nothing is served any more either way
-		_ = <-served
+		<-served
 	}, nil
 }
 
