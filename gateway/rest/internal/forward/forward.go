@@ -101,7 +101,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return nil
 		},
 	}
-	proxy.ServeHTTP(&streamWriter{ResponseWriter: w, control: http.NewResponseController(w)}, r)
+	control := http.NewResponseController(w)
+	// Without it, the first byte of an answer closes the body of the request, and a transport that is still reading its end
+	// gives the connection up: now and then an answer would break off.
+	_ = control.EnableFullDuplex() // HTTP/2 is so by itself, and says that it cannot
+	proxy.ServeHTTP(&streamWriter{ResponseWriter: w, control: control}, r)
 }
 
 // route is a short name for metrics and the log.
