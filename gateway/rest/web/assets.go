@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/front"
@@ -28,29 +29,47 @@ var assetFiles embed.FS
 
 // file is something to serve, as it is and compressed.
 type file struct {
-	content, zipped []byte // zipped is nil where compression does not pay
-	kind            string
-	tag             string
+	content []byte
+	// zipped is nil where compression does not pay. A file is compressed when somebody first takes it so.
+	zipped func() []byte
+	// imports are the modules that a module imports statically; they are looked for once.
+	imports func() []string
+	kind    string
+	tag     string
 }
 
-func newFile(content []byte, kind string) (file, error) {
+func newFile(content []byte, kind string) file { return newAsset("", content, kind) }
+
+// newAsset is newFile for a module under its name, which its imports are relative to.
+func newAsset(name string, content []byte, kind string) file {
 	sum := sha256.Sum256(content)
-	f := file{content: content, kind: kind, tag: hex.EncodeToString(sum[:8])}
+	return file{
+		content: content,
+		zipped:  sync.OnceValue(func() []byte { return zip(content) }),
+		imports: sync.OnceValue(func() []string {
+			var names []string
+			for _, match := range imports.FindAllSubmatch(content, -1) {
+				names = append(names, path.Join(path.Dir(name), string(match[1])))
+			}
+			return names
+		}),
+		kind: kind,
+		tag:  hex.EncodeToString(sum[:8]),
+	}
+}
+
+func zip(content []byte) []byte {
 	var zipped bytes.Buffer
 	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	if err != nil {
-		return file{}, err
+	if err != nil { // only for a level that does not exist
+		panic(err)
 	}
-	if _, err := w.Write(content); err != nil {
-		return file{}, err
+	_, _ = w.Write(content) // a buffer takes everything
+	_ = w.Close()
+	if zipped.Len() >= len(content)*9/10 {
+		return nil
 	}
-	if err := w.Close(); err != nil {
-		return file{}, err
-	}
-	if zipped.Len() < len(content)*9/10 {
-		f.zipped = zipped.Bytes()
-	}
-	return f, nil
+	return zipped.Bytes()
 }
 
 // serve answers with a file and its ETag, compressed for those who take it (RFC 9110 section 12.5.3); net/http takes care
@@ -59,11 +78,11 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", f.kind)
 	content, tag := f.content, f.tag
-	if f.zipped != nil {
-		header.Add("Vary", "Accept-Encoding")
-		if takesGzip(r) {
+	header.Add("Vary", "Accept-Encoding")
+	if takesGzip(r) {
+		if zipped := f.zipped(); zipped != nil {
 			header.Set("Content-Encoding", "gzip")
-			content, tag = f.zipped, f.tag+"-gzip"
+			content, tag = zipped, f.tag+"-gzip"
 		}
 	}
 	header.Set("ETag", `"`+tag+`"`)
@@ -102,8 +121,8 @@ func loadAssets() (assets, error) {
 		if path.Ext(name) == ".js" && !strings.HasPrefix(name, "vendor/") {
 			content = withoutComments(content)
 		}
-		a.files[name], err = newFile(content, kindOf(name))
-		return err
+		a.files[name] = newAsset(name, content, kindOf(name))
+		return nil
 	})
 	if err != nil {
 		return assets{}, fmt.Errorf("reading the assets: %w", err)
@@ -157,9 +176,7 @@ func (a assets) modules(entries ...string) ([]string, error) {
 			return nil, fmt.Errorf("there is no module %q", name)
 		}
 		seen[name] = true
-		for _, match := range imports.FindAllSubmatch(f.content, -1) {
-			next = append(next, path.Join(path.Dir(name), string(match[1])))
-		}
+		next = append(next, f.imports()...)
 	}
 	return slices.Sorted(maps.Keys(seen)), nil
 }

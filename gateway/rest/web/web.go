@@ -89,9 +89,7 @@ func New(spec []byte, logger *slog.Logger) (*Site, error) {
 	if s.docs, err = s.page("docs.html", reference); err != nil {
 		return nil, err
 	}
-	if s.spec, err = newFile(spec, "application/json"); err != nil {
-		return nil, err
-	}
+	s.spec = newFile(spec, "application/json")
 	return s, nil
 }
 
@@ -120,7 +118,7 @@ func (s *Site) page(name string, data any) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	return newFile(content, "text/html; charset=utf-8")
+	return newFile(content, "text/html; charset=utf-8"), nil
 }
 
 func (s *Site) render(page string, data any) ([]byte, error) {
