@@ -74,7 +74,10 @@ export async function reset(system) {
   await system.provider("DELETE", "/_dev/faults");
   await system.provider("POST", "/_dev/reset", {});
   const client = await Client.signIn(system, ada);
-  const { objectives } = await client.call("GET", "objectives?pageSize=200");
-  for (const { id } of objectives) await client.call("DELETE", `objectives/${id}`);
+  for (;;) {
+    const { objectives } = await client.call("GET", "objectives?pageSize=200");
+    if (objectives.length === 0) break;
+    for (const { id } of objectives) await client.call("DELETE", `objectives/${id}`);
+  }
   return client;
 }
