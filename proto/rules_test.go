@@ -61,14 +61,20 @@ func ruleText(rule *accessv1.Rule) string {
 		return "public"
 	case rule.GetMember():
 		return "member"
-	case rule.GetSession():
+	case rule.GetSession() && len(rule.GetAnyOf()) == 0:
 		return "session"
 	case len(rule.GetAnyOf()) > 0:
 		var all []string
 		for _, p := range rule.GetAnyOf() {
 			all = append(all, permission(p.GetResource(), p.GetAction()))
 		}
-		return strings.Join(all, " or ")
+		text := strings.Join(all, " or ")
+		if rule.GetSession() {
+			text = "session and " + text
+		}
+		return text
+	case rule.GetPropose() != 0:
+		return permission(rule.GetResource(), rule.GetAction()) + ", to propose " + permission(rule.GetResource(), rule.GetPropose())
 	default:
 		return permission(rule.GetResource(), rule.GetAction())
 	}
@@ -113,7 +119,11 @@ func TestTheGoldenTableOfMethodsHolds(t *testing.T) {
 }
 
 func TestTheDataIsReachableOverREST(t *testing.T) {
+	files := map[protoreflect.Name]bool{"ExportObjectives": true, "ImportObjectives": true} // the edge has handlers of its own
 	for _, method := range methods(t) {
+		if files[method.Name()] {
+			continue
+		}
 		if method.Parent().FullName() == "okr.v1.OkrService" && len(bindings(method)) == 0 {
 			t.Errorf("%s has no google.api.http rule", method.FullName())
 		}

@@ -79,6 +79,225 @@ func TestTitlesAreOneLineOfVisibleText(t *testing.T) {
 	}
 }
 
+func TestLongTextsMayHaveLinesAndTabsAndNothingThatHidesOrTurnsText(t *testing.T) {
+	const (
+		ok      = ""
+		control = "text.control_characters"
+		tooLong = "string.max_len"
+	)
+	fields := []struct {
+		name string
+		most int
+		in   func(text string) proto.Message
+	}{
+		{"an objective's description", 10_000, func(text string) proto.Message {
+			return &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "Grow", Description: text}}
+		}},
+		{"a closing note", 4000, func(text string) proto.Message {
+			return &okrv1.CloseObjectiveRequest{ObjectiveId: "okr_1", Score: "1", ClosingNote: text}
+		}},
+		{"a check-in's note", 4000, func(text string) proto.Message {
+			return &okrv1.CreateCheckInRequest{KeyResultId: "kr_1", CheckIn: &okrv1.CheckIn{Note: text}}
+		}},
+	}
+	for _, test := range []struct{ name, text, want string }{
+		{"nothing", "", ok},
+		{"paragraphs with tabs", "One:\n\n\ttwo\r\nthree", ok},
+		{"markup, which is text", "<script>alert(1)</script>", ok},
+		{"right-to-left text without overrides", "نمو سريع", ok},
+		{"NUL", "a\x00b", control},
+		{"a vertical tab", "a\vb", control},
+		{"an escape, which terminals obey", "a\x1b[2Jb", control},
+		{"DEL", "a\x7fb", control},
+		{"a C1 control character", "a\u009bb", control},
+		{"a line separator", "a\u2028b", control},
+		{"a bidirectional override", "a\u202eb", control},
+		{"a bidirectional isolate", "a\u2067b", control},
+	} {
+		for _, field := range fields {
+			if got := broken(t, field.in(test.text)); !slices.Equal(got, strings.Fields(test.want)) {
+				t.Errorf("%s with %s breaks %v, want %q", field.name, test.name, got, test.want)
+			}
+		}
+	}
+	for _, field := range fields {
+		if got := broken(t, field.in(strings.Repeat("𝔊", field.most))); len(got) != 0 {
+			t.Errorf("%s of %d characters breaks %v", field.name, field.most, got)
+		}
+		if got := broken(t, field.in(strings.Repeat("a", field.most+1))); !slices.Equal(got, []string{tooLong}) {
+			t.Errorf("%s of %d characters breaks %v", field.name, field.most+1, got)
+		}
+	}
+}
+
+func TestUnitsAndObservedValuesAreOneLine(t *testing.T) {
+	for _, test := range []struct{ name, text, unit, observed string }{
+		{"nothing", "", "", ""},
+		{"words", "new customers", "", ""},
+		{"a sign", "€", "", ""},
+		{"a line feed", "a\nb", "unit.control_characters", "observed_value.control_characters"},
+		{"an override", "a\u202eb", "unit.control_characters", "observed_value.control_characters"},
+		{"33 characters", strings.Repeat("ä", 33), "string.max_len", ""},
+		{"101 characters", strings.Repeat("ä", 101), "string.max_len", "string.max_len"},
+	} {
+		unit := &okrv1.CreateKeyResultRequest{ObjectiveId: "okr_1", KeyResult: &okrv1.KeyResult{Title: "Grow", Unit: test.text}}
+		if got := broken(t, unit); !slices.Equal(got, strings.Fields(test.unit)) {
+			t.Errorf("a unit of %s breaks %v, want %q", test.name, got, test.unit)
+		}
+		evidence := []*okrv1.Evidence{{Url: "https://example.com", ObservedValue: test.text}}
+		observed := &okrv1.CreateCheckInRequest{KeyResultId: "kr_1", CheckIn: &okrv1.CheckIn{Value: "1", Evidence: evidence}}
+		if got := broken(t, observed); !slices.Equal(got, strings.Fields(test.observed)) {
+			t.Errorf("an observed value of %s breaks %v, want %q", test.name, got, test.observed)
+		}
+	}
+}
+
+func TestEvidenceIsAtAWebAddressThatSaysWhereItLeads(t *testing.T) {
+	const notOne = "string.pattern"
+	for url, want := range map[string]string{
+		"https://example.com":                                   "",
+		"http://example.com:8080/a/b?c=d&e=f#g":                 "",
+		"https://[2001:db8::1]/x":                               "",
+		"https://example.com/Umsätze/2026?q=ä":                  "",
+		"https://münchen.example/":                              "",
+		"https://example.com/@team":                             "", // no account: the host has ended
+		"https://example.com?at=a@b":                            "",
+		"":                                                      "required",
+		"example.com":                                           notOne,
+		"//example.com":                                         notOne,
+		"https://":                                              notOne,
+		"https:///example.com":                                  notOne,
+		"ftp://example.com":                                     notOne,
+		"javascript:alert(1)":                                   notOne,
+		"JAVASCRIPT:alert(1)":                                   notOne,
+		"javascript://example.com/%0Aalert(1)":                  notOne,
+		"data:text/html,x":                                      notOne,
+		" https://example.com":                                  notOne,
+		"https://example.com/a b":                               notOne,
+		"https://example.com/\n":                                notOne,
+		"https://bank.example@evil.example":                     notOne,
+		"https://name:password@example.com/":                    notOne,
+		"https://evil.example\\@bank.example/":                  notOne,
+		"https://example.com/\u202efdp.exe":                     notOne,
+		"https://example.com/\u2066x":                           notOne,
+		"https://exam\u00a0ple.com/":                            notOne,
+		"https://example.com/\x00":                              notOne,
+		"https://example.com/" + strings.Repeat("a", 2048-20+1): "string.max_len",
+	} {
+		m := &okrv1.CreateCheckInRequest{KeyResultId: "kr_1", CheckIn: &okrv1.CheckIn{
+			Value: "1", Evidence: []*okrv1.Evidence{{Url: url}},
+		}}
+		if got := broken(t, m); !slices.Equal(got, strings.Fields(want)) {
+			t.Errorf("%q breaks %v, want %q", url, got, want)
+		}
+	}
+	t.Run("of which there are ten at most", func(t *testing.T) {
+		c := &okrv1.CheckIn{Value: "1"}
+		for range 10 {
+			c.Evidence = append(c.Evidence, &okrv1.Evidence{Url: "https://example.com"})
+		}
+		if got := broken(t, c); len(got) != 0 {
+			t.Errorf("ten break %v", got)
+		}
+		c.Evidence = append(c.Evidence, c.Evidence[0])
+		if got := broken(t, c); !slices.Equal(got, []string{"repeated.max_items"}) {
+			t.Errorf("eleven break %v", got)
+		}
+	})
+}
+
+func TestDecimalsAreExactNumbersOf18DigitsAtMost(t *testing.T) {
+	const notOne, tooMany = "string.pattern", "decimal.digits"
+	for text, want := range map[string]string{
+		"":                      "", // says nothing
+		"0":                     "",
+		"-0":                    "",
+		"12.50":                 "",
+		"-12.50":                "",
+		"007":                   "",
+		"123456789012345678":    "",
+		"-12345678901234567.8":  "",
+		"0.12345678901234567":   "",
+		"-0.12345678901234567":  "",
+		"1234567890123456789":   notOne + " " + tooMany,
+		"123456789012345678.9":  tooMany,
+		"-123456789.1234567890": "string.max_len " + tooMany,
+		"12345678901234567.89":  tooMany,
+		".5":                    notOne,
+		"5.":                    notOne,
+		"+5":                    notOne,
+		"--5":                   notOne,
+		"1e3":                   notOne,
+		"1,000":                 notOne,
+		"1_000":                 notOne,
+		"0x1F":                  notOne,
+		"1/3":                   notOne,
+		"NaN":                   notOne,
+		"Infinity":              notOne,
+		" 5":                    notOne,
+		"5\n":                   notOne,
+		"٥":                     notOne, // a digit, but none of ours
+		"5%":                    notOne,
+	} {
+		wanted := strings.Fields(want)
+		slices.Sort(wanted)
+		for field, m := range map[string]proto.Message{
+			"a start":    &okrv1.CreateKeyResultRequest{ObjectiveId: "okr_1", KeyResult: &okrv1.KeyResult{Title: "K", StartValue: text}},
+			"a target":   &okrv1.CreateKeyResultRequest{ObjectiveId: "okr_1", KeyResult: &okrv1.KeyResult{Title: "K", TargetValue: text}},
+			"a check-in": &okrv1.CreateCheckInRequest{KeyResultId: "kr_1", CheckIn: &okrv1.CheckIn{Value: text}},
+		} {
+			if got := broken(t, m); !slices.Equal(got, wanted) {
+				t.Errorf("%s of %q breaks %v, want %v", field, text, got, wanted)
+			}
+		}
+	}
+}
+
+func TestCyclesDatesAndScoresHaveOneForm(t *testing.T) {
+	objective := func(o *okrv1.Objective) proto.Message {
+		o.Title = "Grow"
+		return &okrv1.CreateObjectiveRequest{Objective: o}
+	}
+	for name, test := range map[string]struct {
+		in       func(text string) proto.Message
+		good, no []string
+	}{
+		"a cycle": {
+			func(text string) proto.Message { return objective(&okrv1.Objective{Cycle: text}) },
+			[]string{"", "2026", "2026-H1", "2026-H2", "2026-Q1", "2026-Q4"},
+			[]string{"26", "2026-Q0", "2026-Q5", "2026-H3", "2026-q1", "2026Q1", "2026-01", "2026-", "Q1-2026", "2026-Q1\n", "FY2026"},
+		},
+		"a start date": {
+			func(text string) proto.Message { return objective(&okrv1.Objective{StartDate: text}) },
+			[]string{"", "2026-01-01", "2026-12-31", "2028-02-29"},
+			[]string{"2026-1-1", "2026-13-01", "2026-00-10", "2026-01-32", "2026-01-00", "01.02.2026", "2026-01-01T00:00:00Z", "today"},
+		},
+		"a due date": {
+			func(text string) proto.Message { return objective(&okrv1.Objective{DueDate: text}) },
+			[]string{"", "2026-01-01", "2026-12-31"},
+			[]string{"2026-1-1", "2026-13-01", "2026-01-01 ", "next week"},
+		},
+		"a score": {
+			func(text string) proto.Message {
+				return &okrv1.CloseObjectiveRequest{ObjectiveId: "okr_1", Score: text}
+			},
+			[]string{"0", "0.0", "0.7", "0.75", "1", "1.0", "1.00"},
+			[]string{"0.755", "1.1", "1.01", "2", "-0.5", ".5", "0.", "70%", "00.5", "0,7", "1.000"},
+		},
+	} {
+		for _, text := range test.good {
+			if got := broken(t, test.in(text)); len(got) != 0 {
+				t.Errorf("%s of %q breaks %v", name, text, got)
+			}
+		}
+		for _, text := range test.no {
+			if got := broken(t, test.in(text)); !slices.Equal(got, []string{"string.pattern"}) {
+				t.Errorf("%s of %q breaks %v, want string.pattern", name, text, got)
+			}
+		}
+	}
+}
+
 func TestRequestsBreakTheRulesThatTheyBreak(t *testing.T) {
 	titled := &okrv1.Objective{Id: "okr_1", Title: "Grow"}
 	attainment := func(percent *int32) proto.Message {
@@ -107,6 +326,16 @@ func TestRequestsBreakTheRulesThatTheyBreak(t *testing.T) {
 		{"a page size that is too large is cut, not refused", &okrv1.ListObjectivesRequest{PageSize: 1_000_000}, ""},
 		{"an order that there is not", &okrv1.ListChangesRequest{OrderBy: "title"}, "string.in"},
 		{"newest first", &okrv1.ListChangesRequest{OrderBy: "seq desc"}, ""},
+		{"a weight of 0", &okrv1.CreateKeyResultRequest{ObjectiveId: "okr_1", KeyResult: &okrv1.KeyResult{Title: "K", Weight: new(int32(0))}}, "int32.gte_lte"},
+		{"a weight of 101", &okrv1.CreateKeyResultRequest{ObjectiveId: "okr_1", KeyResult: &okrv1.KeyResult{Title: "K", Weight: new(int32(101))}}, "int32.gte_lte"},
+		{"a kind that there is not", &okrv1.CreateKeyResultRequest{ObjectiveId: "okr_1", KeyResult: &okrv1.KeyResult{Title: "K", Kind: 9}}, "enum.defined_only"},
+		{"a confidence that there is not", &okrv1.CreateCheckInRequest{KeyResultId: "kr_1", CheckIn: &okrv1.CheckIn{Confidence: 9}}, "enum.defined_only"},
+		{"no check-in", &okrv1.CreateCheckInRequest{KeyResultId: "kr_1"}, "required"},
+		{"no score", &okrv1.CloseObjectiveRequest{ObjectiveId: "okr_1"}, "required"},
+		{"an owner with a slash", &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "K", OwnerId: "a/b"}}, "string.pattern"},
+		{"a parent with a slash", &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "K", ParentId: "a/b"}}, "string.pattern"},
+		{"oldest check-ins first", &okrv1.ListCheckInsRequest{KeyResultId: "kr_1", OrderBy: "create_time"}, ""},
+		{"check-ins by value", &okrv1.ListCheckInsRequest{KeyResultId: "kr_1", OrderBy: "value"}, "string.in"},
 		{"no credential at all", &authzv1.AuthenticateRequest{}, "required"},
 		{"a code of six digits", &authzv1.AuthenticateEmailCodeRequest{EmailAddress: "a@example.com", Code: "012345"}, ""},
 		{"a code with a line feed at its end", &authzv1.AuthenticateEmailCodeRequest{EmailAddress: "a@example.com", Code: "012345\n"}, "string.pattern"},

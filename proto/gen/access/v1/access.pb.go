@@ -144,10 +144,68 @@ func (Surface) EnumDescriptor() ([]byte, []int) {
 	return file_access_v1_access_proto_rawDescGZIP(), []int{1}
 }
 
+// What to do with a write.
+type WriteMode int32
+
+const (
+	// As APPLY.
+	WriteMode_WRITE_MODE_UNSPECIFIED WriteMode = 0
+	// Make it.
+	WriteMode_WRITE_MODE_APPLY WriteMode = 1
+	// Change nothing, and answer what would become of it.
+	WriteMode_WRITE_MODE_VALIDATE WriteMode = 2
+	// Change nothing, and keep it as a proposal for a member who may make it.
+	WriteMode_WRITE_MODE_PROPOSE WriteMode = 3
+)
+
+// Enum value maps for WriteMode.
+var (
+	WriteMode_name = map[int32]string{
+		0: "WRITE_MODE_UNSPECIFIED",
+		1: "WRITE_MODE_APPLY",
+		2: "WRITE_MODE_VALIDATE",
+		3: "WRITE_MODE_PROPOSE",
+	}
+	WriteMode_value = map[string]int32{
+		"WRITE_MODE_UNSPECIFIED": 0,
+		"WRITE_MODE_APPLY":       1,
+		"WRITE_MODE_VALIDATE":    2,
+		"WRITE_MODE_PROPOSE":     3,
+	}
+)
+
+func (x WriteMode) Enum() *WriteMode {
+	p := new(WriteMode)
+	*p = x
+	return p
+}
+
+func (x WriteMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WriteMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_access_v1_access_proto_enumTypes[2].Descriptor()
+}
+
+func (WriteMode) Type() protoreflect.EnumType {
+	return &file_access_v1_access_proto_enumTypes[2]
+}
+
+func (x WriteMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WriteMode.Descriptor instead.
+func (WriteMode) EnumDescriptor() ([]byte, []int) {
+	return file_access_v1_access_proto_rawDescGZIP(), []int{2}
+}
+
 // One action on one resource of the Stytch RBAC policy, such as "create" on "objective".
 type Permission struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The resource id in the policy: "objective" or "key_result".
+	// The resource id in the policy: "objective" or "key_result". Also "stytch.organization", where the action to update
+	// stands for all of Stytch's actions on the settings of the organization.
 	Resource string `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
 	// The action.
 	Action        Action `protobuf:"varint,2,opt,name=action,proto3,enum=access.v1.Action" json:"action,omitempty"`
@@ -200,7 +258,7 @@ func (x *Permission) GetAction() Action {
 }
 
 // The condition for calling a method. Exactly one of `resource` (with `action`), `any_of`, `member`, `session` and
-// `public` is set.
+// `public` is set, but for `session` with `any_of`, which both have to be met.
 //
 // The rule is necessary, not sufficient: whatever an answer embeds (the key results of an objective, the entries of
 // the change log) is filtered by the caller's permission on each embedded resource.
@@ -217,7 +275,10 @@ type Rule struct {
 	// Any member may call in person, that is with a session; an agent's access token is refused.
 	Session bool `protobuf:"varint,5,opt,name=session,proto3" json:"session,omitempty"`
 	// The caller needs at least one of these permissions. For methods whose answer mixes resources and is filtered.
-	AnyOf         []*Permission `protobuf:"bytes,6,rep,name=any_of,json=anyOf,proto3" json:"any_of,omitempty"`
+	AnyOf []*Permission `protobuf:"bytes,6,rep,name=any_of,json=anyOf,proto3" json:"any_of,omitempty"`
+	// Says that the method's effect can be proposed, by the request's `mode`, and what that takes instead of `action`: this
+	// action on `resource`. A token's scopes have to cover both; only the member's role may fall short of `action`.
+	Propose       Action `protobuf:"varint,7,opt,name=propose,proto3,enum=access.v1.Action" json:"propose,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -294,6 +355,13 @@ func (x *Rule) GetAnyOf() []*Permission {
 	return nil
 }
 
+func (x *Rule) GetPropose() Action {
+	if x != nil {
+		return x.Propose
+	}
+	return Action_ACTION_UNSPECIFIED
+}
+
 var file_access_v1_access_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -321,14 +389,15 @@ const file_access_v1_access_proto_rawDesc = "" +
 	"\n" +
 	"Permission\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\tR\bresource\x12)\n" +
-	"\x06action\x18\x02 \x01(\x0e2\x11.access.v1.ActionR\x06action\"\xc5\x01\n" +
+	"\x06action\x18\x02 \x01(\x0e2\x11.access.v1.ActionR\x06action\"\xf2\x01\n" +
 	"\x04Rule\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\tR\bresource\x12)\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x11.access.v1.ActionR\x06action\x12\x16\n" +
 	"\x06public\x18\x03 \x01(\bR\x06public\x12\x16\n" +
 	"\x06member\x18\x04 \x01(\bR\x06member\x12\x18\n" +
 	"\asession\x18\x05 \x01(\bR\asession\x12,\n" +
-	"\x06any_of\x18\x06 \x03(\v2\x15.access.v1.PermissionR\x05anyOf*j\n" +
+	"\x06any_of\x18\x06 \x03(\v2\x15.access.v1.PermissionR\x05anyOf\x12+\n" +
+	"\apropose\x18\a \x01(\x0e2\x11.access.v1.ActionR\apropose*j\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACTION_CREATE\x10\x01\x12\x0f\n" +
@@ -339,7 +408,12 @@ const file_access_v1_access_proto_rawDesc = "" +
 	"\x13SURFACE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSURFACE_REST\x10\x01\x12\x0f\n" +
 	"\vSURFACE_MCP\x10\x02\x12\x10\n" +
-	"\fSURFACE_GRPC\x10\x03:E\n" +
+	"\fSURFACE_GRPC\x10\x03*n\n" +
+	"\tWriteMode\x12\x1a\n" +
+	"\x16WRITE_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10WRITE_MODE_APPLY\x10\x01\x12\x17\n" +
+	"\x13WRITE_MODE_VALIDATE\x10\x02\x12\x16\n" +
+	"\x12WRITE_MODE_PROPOSE\x10\x03:E\n" +
 	"\x04rule\x12\x1e.google.protobuf.MethodOptions\x18ц\x03 \x01(\v2\x0f.access.v1.RuleR\x04ruleB>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
 
 var (
@@ -354,26 +428,28 @@ func file_access_v1_access_proto_rawDescGZIP() []byte {
 	return file_access_v1_access_proto_rawDescData
 }
 
-var file_access_v1_access_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_access_v1_access_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_access_v1_access_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_access_v1_access_proto_goTypes = []any{
 	(Action)(0),                        // 0: access.v1.Action
 	(Surface)(0),                       // 1: access.v1.Surface
-	(*Permission)(nil),                 // 2: access.v1.Permission
-	(*Rule)(nil),                       // 3: access.v1.Rule
-	(*descriptorpb.MethodOptions)(nil), // 4: google.protobuf.MethodOptions
+	(WriteMode)(0),                     // 2: access.v1.WriteMode
+	(*Permission)(nil),                 // 3: access.v1.Permission
+	(*Rule)(nil),                       // 4: access.v1.Rule
+	(*descriptorpb.MethodOptions)(nil), // 5: google.protobuf.MethodOptions
 }
 var file_access_v1_access_proto_depIdxs = []int32{
 	0, // 0: access.v1.Permission.action:type_name -> access.v1.Action
 	0, // 1: access.v1.Rule.action:type_name -> access.v1.Action
-	2, // 2: access.v1.Rule.any_of:type_name -> access.v1.Permission
-	4, // 3: access.v1.rule:extendee -> google.protobuf.MethodOptions
-	3, // 4: access.v1.rule:type_name -> access.v1.Rule
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	4, // [4:5] is the sub-list for extension type_name
-	3, // [3:4] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 2: access.v1.Rule.any_of:type_name -> access.v1.Permission
+	0, // 3: access.v1.Rule.propose:type_name -> access.v1.Action
+	5, // 4: access.v1.rule:extendee -> google.protobuf.MethodOptions
+	4, // 5: access.v1.rule:type_name -> access.v1.Rule
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	5, // [5:6] is the sub-list for extension type_name
+	4, // [4:5] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_access_v1_access_proto_init() }
@@ -386,7 +462,7 @@ func file_access_v1_access_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_access_v1_access_proto_rawDesc), len(file_access_v1_access_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   2,
 			NumExtensions: 1,
 			NumServices:   0,

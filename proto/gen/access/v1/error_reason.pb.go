@@ -65,6 +65,12 @@ const (
 	ErrorReason_ERROR_REASON_TRANSACTION_TOO_LARGE ErrorReason = 16
 	// FAILED_PRECONDITION: the objective has as many key results as it can hold. Metadata: "limit".
 	ErrorReason_ERROR_REASON_KEY_RESULT_LIMIT_REACHED ErrorReason = 17
+	// FAILED_PRECONDITION: the key result is not a percentage from 0 to 100, so an attainment does not say its value: check
+	// in with the value instead. Metadata: "start_value", "target_value", "unit".
+	ErrorReason_ERROR_REASON_ATTAINMENT_NOT_SETTABLE ErrorReason = 18
+	// FAILED_PRECONDITION: not in the objective's present state. What is archived is restored first. Metadata: "state", such
+	// as "ARCHIVED".
+	ErrorReason_ERROR_REASON_OBJECTIVE_STATE_CONFLICT ErrorReason = 19
 	// NOT_FOUND: no objective with this id in the caller's organization.
 	ErrorReason_ERROR_REASON_OBJECTIVE_NOT_FOUND ErrorReason = 20
 	// NOT_FOUND: no key result with this id in the caller's organization, or not under the objective that was named.
@@ -75,8 +81,23 @@ const (
 	ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED ErrorReason = 23
 	// NOT_FOUND: no member with this id in the caller's organization.
 	ErrorReason_ERROR_REASON_MEMBER_NOT_FOUND ErrorReason = 24
+	// FAILED_PRECONDITION: the objective that was named as parent does not exist, stands below the objective itself, or
+	// stands too deep: at most 10 objectives stand above each other.
+	ErrorReason_ERROR_REASON_PARENT_INVALID ErrorReason = 26
+	// FAILED_PRECONDITION: the organization has as many objectives as it can hold. Metadata: "limit".
+	ErrorReason_ERROR_REASON_OBJECTIVE_LIMIT_REACHED ErrorReason = 27
+	// NOT_FOUND: the change log has no such change.
+	ErrorReason_ERROR_REASON_CHANGE_NOT_FOUND ErrorReason = 28
+	// ABORTED: what the change is about has been changed since, and that was not undone. Metadata: "seq" (the position of the
+	// last such change).
+	ErrorReason_ERROR_REASON_UNDO_CONFLICT ErrorReason = 29
 	// NOT_FOUND: no single sign-on connection with this id in the caller's organization.
 	ErrorReason_ERROR_REASON_SSO_CONNECTION_NOT_FOUND ErrorReason = 25
+	// NOT_FOUND: the data of the caller's organization was deleted, for good.
+	ErrorReason_ERROR_REASON_ORGANIZATION_DELETED ErrorReason = 35
+	// UNAVAILABLE: okr-store has no room to write. Nothing was changed, what is there can be read, and the same call succeeds
+	// when there is room again.
+	ErrorReason_ERROR_REASON_STORAGE_FULL ErrorReason = 36
 	// INVALID_ARGUMENT: the one-time code is wrong, was used, or has expired.
 	ErrorReason_ERROR_REASON_CODE_INVALID ErrorReason = 30
 	// UNAUTHENTICATED: the sign-in link is wrong, was used, has expired, or was started in another browser.
@@ -139,6 +160,33 @@ const (
 	// FAILED_PRECONDITION: nobody could sign in any more: the ways to sign in that would be left are none that the sign-in
 	// page offers, or single sign-on without an active connection.
 	ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN ErrorReason = 68
+	// INVALID_ARGUMENT: the file is not of the form that was announced, from some place on. Metadata: "row", if it is known.
+	ErrorReason_ERROR_REASON_IMPORT_MALFORMED ErrorReason = 70
+	// INVALID_ARGUMENT: the continuation is none of an export or import of this form: start again without one.
+	ErrorReason_ERROR_REASON_CONTINUATION_INVALID ErrorReason = 71
+	// FAILED_PRECONDITION, HTTP 202: as the request asked, nothing was changed, and the write waits as a proposal for a member
+	// to approve it. Metadata: "proposal_id".
+	ErrorReason_ERROR_REASON_PROPOSED ErrorReason = 80
+	// FAILED_PRECONDITION: nothing was changed, because the organization lets this client only propose. Metadata:
+	// "proposal_id", if the write waits as a proposal; without it, it is one that cannot be proposed.
+	ErrorReason_ERROR_REASON_PROPOSE_ONLY ErrorReason = 81
+	// NOT_FOUND: no proposal with this id in the caller's organization.
+	ErrorReason_ERROR_REASON_PROPOSAL_NOT_FOUND ErrorReason = 82
+	// FAILED_PRECONDITION: the proposal was decided on, taken back, or has expired. Metadata: "state", such as "REJECTED".
+	ErrorReason_ERROR_REASON_PROPOSAL_NOT_OPEN ErrorReason = 83
+	// ABORTED: what the proposal is about was changed after it was made. Nothing was changed now, and it cannot be approved
+	// any more: propose again.
+	ErrorReason_ERROR_REASON_PROPOSAL_SUPERSEDED ErrorReason = 84
+	// FAILED_PRECONDITION: as many proposals are open as there may be, in the organization or of this client of the member's.
+	// Metadata: "limit".
+	ErrorReason_ERROR_REASON_PROPOSAL_LIMIT_REACHED ErrorReason = 85
+	// FAILED_PRECONDITION: as many clients have settings as can have. Metadata: "limit".
+	ErrorReason_ERROR_REASON_AGENT_LIMIT_REACHED ErrorReason = 86
+	// NOT_FOUND: the key result has no check-in with this id.
+	ErrorReason_ERROR_REASON_CHECK_IN_NOT_FOUND ErrorReason = 90
+	// ABORTED: there is a later check-in than the one that was to be confirmed. Metadata: "check_in_id" (the one that waits to
+	// be confirmed, if one does).
+	ErrorReason_ERROR_REASON_CHECK_IN_OUTDATED ErrorReason = 91
 )
 
 // Enum value maps for ErrorReason.
@@ -162,12 +210,20 @@ var (
 		15: "ERROR_REASON_ETAG_MISMATCH",
 		16: "ERROR_REASON_TRANSACTION_TOO_LARGE",
 		17: "ERROR_REASON_KEY_RESULT_LIMIT_REACHED",
+		18: "ERROR_REASON_ATTAINMENT_NOT_SETTABLE",
+		19: "ERROR_REASON_OBJECTIVE_STATE_CONFLICT",
 		20: "ERROR_REASON_OBJECTIVE_NOT_FOUND",
 		21: "ERROR_REASON_KEY_RESULT_NOT_FOUND",
 		22: "ERROR_REASON_ORGANIZATION_NOT_FOUND",
 		23: "ERROR_REASON_SSO_NOT_CONFIGURED",
 		24: "ERROR_REASON_MEMBER_NOT_FOUND",
+		26: "ERROR_REASON_PARENT_INVALID",
+		27: "ERROR_REASON_OBJECTIVE_LIMIT_REACHED",
+		28: "ERROR_REASON_CHANGE_NOT_FOUND",
+		29: "ERROR_REASON_UNDO_CONFLICT",
 		25: "ERROR_REASON_SSO_CONNECTION_NOT_FOUND",
+		35: "ERROR_REASON_ORGANIZATION_DELETED",
+		36: "ERROR_REASON_STORAGE_FULL",
 		30: "ERROR_REASON_CODE_INVALID",
 		31: "ERROR_REASON_SIGN_IN_LINK_INVALID",
 		32: "ERROR_REASON_SIGN_IN_EXPIRED",
@@ -196,6 +252,17 @@ var (
 		66: "ERROR_REASON_INVITATION_NOT_ALLOWED",
 		67: "ERROR_REASON_EMAIL_DOMAIN_REFUSED",
 		68: "ERROR_REASON_NO_WAY_TO_SIGN_IN",
+		70: "ERROR_REASON_IMPORT_MALFORMED",
+		71: "ERROR_REASON_CONTINUATION_INVALID",
+		80: "ERROR_REASON_PROPOSED",
+		81: "ERROR_REASON_PROPOSE_ONLY",
+		82: "ERROR_REASON_PROPOSAL_NOT_FOUND",
+		83: "ERROR_REASON_PROPOSAL_NOT_OPEN",
+		84: "ERROR_REASON_PROPOSAL_SUPERSEDED",
+		85: "ERROR_REASON_PROPOSAL_LIMIT_REACHED",
+		86: "ERROR_REASON_AGENT_LIMIT_REACHED",
+		90: "ERROR_REASON_CHECK_IN_NOT_FOUND",
+		91: "ERROR_REASON_CHECK_IN_OUTDATED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                0,
@@ -216,12 +283,20 @@ var (
 		"ERROR_REASON_ETAG_MISMATCH":              15,
 		"ERROR_REASON_TRANSACTION_TOO_LARGE":      16,
 		"ERROR_REASON_KEY_RESULT_LIMIT_REACHED":   17,
+		"ERROR_REASON_ATTAINMENT_NOT_SETTABLE":    18,
+		"ERROR_REASON_OBJECTIVE_STATE_CONFLICT":   19,
 		"ERROR_REASON_OBJECTIVE_NOT_FOUND":        20,
 		"ERROR_REASON_KEY_RESULT_NOT_FOUND":       21,
 		"ERROR_REASON_ORGANIZATION_NOT_FOUND":     22,
 		"ERROR_REASON_SSO_NOT_CONFIGURED":         23,
 		"ERROR_REASON_MEMBER_NOT_FOUND":           24,
+		"ERROR_REASON_PARENT_INVALID":             26,
+		"ERROR_REASON_OBJECTIVE_LIMIT_REACHED":    27,
+		"ERROR_REASON_CHANGE_NOT_FOUND":           28,
+		"ERROR_REASON_UNDO_CONFLICT":              29,
 		"ERROR_REASON_SSO_CONNECTION_NOT_FOUND":   25,
+		"ERROR_REASON_ORGANIZATION_DELETED":       35,
+		"ERROR_REASON_STORAGE_FULL":               36,
 		"ERROR_REASON_CODE_INVALID":               30,
 		"ERROR_REASON_SIGN_IN_LINK_INVALID":       31,
 		"ERROR_REASON_SIGN_IN_EXPIRED":            32,
@@ -250,6 +325,17 @@ var (
 		"ERROR_REASON_INVITATION_NOT_ALLOWED":     66,
 		"ERROR_REASON_EMAIL_DOMAIN_REFUSED":       67,
 		"ERROR_REASON_NO_WAY_TO_SIGN_IN":          68,
+		"ERROR_REASON_IMPORT_MALFORMED":           70,
+		"ERROR_REASON_CONTINUATION_INVALID":       71,
+		"ERROR_REASON_PROPOSED":                   80,
+		"ERROR_REASON_PROPOSE_ONLY":               81,
+		"ERROR_REASON_PROPOSAL_NOT_FOUND":         82,
+		"ERROR_REASON_PROPOSAL_NOT_OPEN":          83,
+		"ERROR_REASON_PROPOSAL_SUPERSEDED":        84,
+		"ERROR_REASON_PROPOSAL_LIMIT_REACHED":     85,
+		"ERROR_REASON_AGENT_LIMIT_REACHED":        86,
+		"ERROR_REASON_CHECK_IN_NOT_FOUND":         90,
+		"ERROR_REASON_CHECK_IN_OUTDATED":          91,
 	}
 )
 
@@ -284,7 +370,7 @@ var File_access_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xf0\x0e\n" +
+	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xa4\x14\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_TOKEN_MISSING\x10\x01\x12\x1e\n" +
@@ -304,13 +390,21 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10\x0e\x12\x1e\n" +
 	"\x1aERROR_REASON_ETAG_MISMATCH\x10\x0f\x12&\n" +
 	"\"ERROR_REASON_TRANSACTION_TOO_LARGE\x10\x10\x12)\n" +
-	"%ERROR_REASON_KEY_RESULT_LIMIT_REACHED\x10\x11\x12$\n" +
+	"%ERROR_REASON_KEY_RESULT_LIMIT_REACHED\x10\x11\x12(\n" +
+	"$ERROR_REASON_ATTAINMENT_NOT_SETTABLE\x10\x12\x12)\n" +
+	"%ERROR_REASON_OBJECTIVE_STATE_CONFLICT\x10\x13\x12$\n" +
 	" ERROR_REASON_OBJECTIVE_NOT_FOUND\x10\x14\x12%\n" +
 	"!ERROR_REASON_KEY_RESULT_NOT_FOUND\x10\x15\x12'\n" +
 	"#ERROR_REASON_ORGANIZATION_NOT_FOUND\x10\x16\x12#\n" +
 	"\x1fERROR_REASON_SSO_NOT_CONFIGURED\x10\x17\x12!\n" +
-	"\x1dERROR_REASON_MEMBER_NOT_FOUND\x10\x18\x12)\n" +
-	"%ERROR_REASON_SSO_CONNECTION_NOT_FOUND\x10\x19\x12\x1d\n" +
+	"\x1dERROR_REASON_MEMBER_NOT_FOUND\x10\x18\x12\x1f\n" +
+	"\x1bERROR_REASON_PARENT_INVALID\x10\x1a\x12(\n" +
+	"$ERROR_REASON_OBJECTIVE_LIMIT_REACHED\x10\x1b\x12!\n" +
+	"\x1dERROR_REASON_CHANGE_NOT_FOUND\x10\x1c\x12\x1e\n" +
+	"\x1aERROR_REASON_UNDO_CONFLICT\x10\x1d\x12)\n" +
+	"%ERROR_REASON_SSO_CONNECTION_NOT_FOUND\x10\x19\x12%\n" +
+	"!ERROR_REASON_ORGANIZATION_DELETED\x10#\x12\x1d\n" +
+	"\x19ERROR_REASON_STORAGE_FULL\x10$\x12\x1d\n" +
 	"\x19ERROR_REASON_CODE_INVALID\x10\x1e\x12%\n" +
 	"!ERROR_REASON_SIGN_IN_LINK_INVALID\x10\x1f\x12 \n" +
 	"\x1cERROR_REASON_SIGN_IN_EXPIRED\x10 \x12(\n" +
@@ -338,7 +432,18 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_LAST_ADMINISTRATOR\x10A\x12'\n" +
 	"#ERROR_REASON_INVITATION_NOT_ALLOWED\x10B\x12%\n" +
 	"!ERROR_REASON_EMAIL_DOMAIN_REFUSED\x10C\x12\"\n" +
-	"\x1eERROR_REASON_NO_WAY_TO_SIGN_IN\x10DB>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
+	"\x1eERROR_REASON_NO_WAY_TO_SIGN_IN\x10D\x12!\n" +
+	"\x1dERROR_REASON_IMPORT_MALFORMED\x10F\x12%\n" +
+	"!ERROR_REASON_CONTINUATION_INVALID\x10G\x12\x19\n" +
+	"\x15ERROR_REASON_PROPOSED\x10P\x12\x1d\n" +
+	"\x19ERROR_REASON_PROPOSE_ONLY\x10Q\x12#\n" +
+	"\x1fERROR_REASON_PROPOSAL_NOT_FOUND\x10R\x12\"\n" +
+	"\x1eERROR_REASON_PROPOSAL_NOT_OPEN\x10S\x12$\n" +
+	" ERROR_REASON_PROPOSAL_SUPERSEDED\x10T\x12'\n" +
+	"#ERROR_REASON_PROPOSAL_LIMIT_REACHED\x10U\x12$\n" +
+	" ERROR_REASON_AGENT_LIMIT_REACHED\x10V\x12#\n" +
+	"\x1fERROR_REASON_CHECK_IN_NOT_FOUND\x10Z\x12\"\n" +
+	"\x1eERROR_REASON_CHECK_IN_OUTDATED\x10[B>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
 
 var (
 	file_access_v1_error_reason_proto_rawDescOnce sync.Once

@@ -321,7 +321,8 @@ func (*GetAccessPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_authz_v1_authz_service_proto_rawDescGZIP(), []int{4}
 }
 
-// The part of the project's Stytch RBAC policy that concerns objectives and key results.
+// The part of the project's Stytch RBAC policy that concerns objectives and key results, and who may change the settings of
+// the organization: stytch.organization:update stands for all of Stytch's actions on its settings that the product uses.
 type AccessPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One entry for each permission.

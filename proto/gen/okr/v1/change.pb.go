@@ -9,6 +9,7 @@ package okrv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -23,6 +24,99 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// What a change did.
+type ChangeKind int32
+
+const (
+	// Not a kind.
+	ChangeKind_CHANGE_KIND_UNSPECIFIED ChangeKind = 0
+	// An objective was created.
+	ChangeKind_CHANGE_KIND_OBJECTIVE_CREATED ChangeKind = 1
+	// An objective's own fields were changed.
+	ChangeKind_CHANGE_KIND_OBJECTIVE_UPDATED ChangeKind = 2
+	// An objective was closed, or its score or closing note was changed.
+	ChangeKind_CHANGE_KIND_OBJECTIVE_CLOSED ChangeKind = 3
+	// A closed objective was made active again.
+	ChangeKind_CHANGE_KIND_OBJECTIVE_REOPENED ChangeKind = 4
+	// An objective was archived.
+	ChangeKind_CHANGE_KIND_OBJECTIVE_ARCHIVED ChangeKind = 5
+	// An archived objective was brought back.
+	ChangeKind_CHANGE_KIND_OBJECTIVE_RESTORED ChangeKind = 6
+	// An objective was deleted, with its key results.
+	ChangeKind_CHANGE_KIND_OBJECTIVE_DELETED ChangeKind = 7
+	// A key result was created.
+	ChangeKind_CHANGE_KIND_KEY_RESULT_CREATED ChangeKind = 8
+	// A key result's fields were changed, other than by a check-in.
+	ChangeKind_CHANGE_KIND_KEY_RESULT_UPDATED ChangeKind = 9
+	// Somebody checked in.
+	ChangeKind_CHANGE_KIND_KEY_RESULT_CHECKED_IN ChangeKind = 10
+	// A key result was deleted.
+	ChangeKind_CHANGE_KIND_KEY_RESULT_DELETED ChangeKind = 11
+	// A member confirmed what an agent had reported.
+	ChangeKind_CHANGE_KIND_KEY_RESULT_CONFIRMED ChangeKind = 12
+)
+
+// Enum value maps for ChangeKind.
+var (
+	ChangeKind_name = map[int32]string{
+		0:  "CHANGE_KIND_UNSPECIFIED",
+		1:  "CHANGE_KIND_OBJECTIVE_CREATED",
+		2:  "CHANGE_KIND_OBJECTIVE_UPDATED",
+		3:  "CHANGE_KIND_OBJECTIVE_CLOSED",
+		4:  "CHANGE_KIND_OBJECTIVE_REOPENED",
+		5:  "CHANGE_KIND_OBJECTIVE_ARCHIVED",
+		6:  "CHANGE_KIND_OBJECTIVE_RESTORED",
+		7:  "CHANGE_KIND_OBJECTIVE_DELETED",
+		8:  "CHANGE_KIND_KEY_RESULT_CREATED",
+		9:  "CHANGE_KIND_KEY_RESULT_UPDATED",
+		10: "CHANGE_KIND_KEY_RESULT_CHECKED_IN",
+		11: "CHANGE_KIND_KEY_RESULT_DELETED",
+		12: "CHANGE_KIND_KEY_RESULT_CONFIRMED",
+	}
+	ChangeKind_value = map[string]int32{
+		"CHANGE_KIND_UNSPECIFIED":           0,
+		"CHANGE_KIND_OBJECTIVE_CREATED":     1,
+		"CHANGE_KIND_OBJECTIVE_UPDATED":     2,
+		"CHANGE_KIND_OBJECTIVE_CLOSED":      3,
+		"CHANGE_KIND_OBJECTIVE_REOPENED":    4,
+		"CHANGE_KIND_OBJECTIVE_ARCHIVED":    5,
+		"CHANGE_KIND_OBJECTIVE_RESTORED":    6,
+		"CHANGE_KIND_OBJECTIVE_DELETED":     7,
+		"CHANGE_KIND_KEY_RESULT_CREATED":    8,
+		"CHANGE_KIND_KEY_RESULT_UPDATED":    9,
+		"CHANGE_KIND_KEY_RESULT_CHECKED_IN": 10,
+		"CHANGE_KIND_KEY_RESULT_DELETED":    11,
+		"CHANGE_KIND_KEY_RESULT_CONFIRMED":  12,
+	}
+)
+
+func (x ChangeKind) Enum() *ChangeKind {
+	p := new(ChangeKind)
+	*p = x
+	return p
+}
+
+func (x ChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_okr_v1_change_proto_enumTypes[0].Descriptor()
+}
+
+func (ChangeKind) Type() protoreflect.EnumType {
+	return &file_okr_v1_change_proto_enumTypes[0]
+}
+
+func (x ChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ChangeKind.Descriptor instead.
+func (ChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{0}
+}
 
 // One entry of the organization's change log. The log is append-only: every mutation writes its entry in the same
 // transaction, and nothing ever changes or removes one.
@@ -48,7 +142,16 @@ type Change struct {
 	// The resource as it was; absent where the change created it.
 	Before *Snapshot `protobuf:"bytes,9,opt,name=before,proto3" json:"before,omitempty"`
 	// The resource as it became; absent where the change deleted it.
-	After         *Snapshot `protobuf:"bytes,10,opt,name=after,proto3" json:"after,omitempty"`
+	After *Snapshot `protobuf:"bytes,10,opt,name=after,proto3" json:"after,omitempty"`
+	// The check-in that the change came from; absent where it came from none.
+	CheckIn *CheckIn `protobuf:"bytes,11,opt,name=check_in,json=checkIn,proto3" json:"check_in,omitempty"`
+	// What was done.
+	Kind ChangeKind `protobuf:"varint,12,opt,name=kind,proto3,enum=okr.v1.ChangeKind" json:"kind,omitempty"`
+	// The position of the change that this one undoes; 0 where it undoes none.
+	Undoes int64 `protobuf:"varint,13,opt,name=undoes,proto3" json:"undoes,omitempty"`
+	// The proposal that the change comes from, with who proposed it; absent where it comes from none. The actor is then the
+	// member who approved it.
+	Proposal      *ChangeProposal `protobuf:"bytes,14,opt,name=proposal,proto3" json:"proposal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -153,6 +256,98 @@ func (x *Change) GetAfter() *Snapshot {
 	return nil
 }
 
+func (x *Change) GetCheckIn() *CheckIn {
+	if x != nil {
+		return x.CheckIn
+	}
+	return nil
+}
+
+func (x *Change) GetKind() ChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ChangeKind_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *Change) GetUndoes() int64 {
+	if x != nil {
+		return x.Undoes
+	}
+	return 0
+}
+
+func (x *Change) GetProposal() *ChangeProposal {
+	if x != nil {
+		return x.Proposal
+	}
+	return nil
+}
+
+// Where a change comes from that was proposed and approved.
+type ChangeProposal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The proposal.
+	ProposalId string `protobuf:"bytes,1,opt,name=proposal_id,json=proposalId,proto3" json:"proposal_id,omitempty"`
+	// Who proposed it, or for whom an agent did.
+	Proposer *Member `protobuf:"bytes,2,opt,name=proposer,proto3" json:"proposer,omitempty"`
+	// Through what it was proposed.
+	Via           *Via `protobuf:"bytes,3,opt,name=via,proto3" json:"via,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeProposal) Reset() {
+	*x = ChangeProposal{}
+	mi := &file_okr_v1_change_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeProposal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeProposal) ProtoMessage() {}
+
+func (x *ChangeProposal) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_change_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeProposal.ProtoReflect.Descriptor instead.
+func (*ChangeProposal) Descriptor() ([]byte, []int) {
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ChangeProposal) GetProposalId() string {
+	if x != nil {
+		return x.ProposalId
+	}
+	return ""
+}
+
+func (x *ChangeProposal) GetProposer() *Member {
+	if x != nil {
+		return x.Proposer
+	}
+	return nil
+}
+
+func (x *ChangeProposal) GetVia() *Via {
+	if x != nil {
+		return x.Via
+	}
+	return nil
+}
+
 // The way by which a change came in.
 type Via struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -168,7 +363,7 @@ type Via struct {
 
 func (x *Via) Reset() {
 	*x = Via{}
-	mi := &file_okr_v1_change_proto_msgTypes[1]
+	mi := &file_okr_v1_change_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -180,7 +375,7 @@ func (x *Via) String() string {
 func (*Via) ProtoMessage() {}
 
 func (x *Via) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_change_proto_msgTypes[1]
+	mi := &file_okr_v1_change_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -193,7 +388,7 @@ func (x *Via) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Via.ProtoReflect.Descriptor instead.
 func (*Via) Descriptor() ([]byte, []int) {
-	return file_okr_v1_change_proto_rawDescGZIP(), []int{1}
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Via) GetSurface() v1.Surface {
@@ -217,7 +412,8 @@ func (x *Via) GetClientName() string {
 	return ""
 }
 
-// A resource at one moment.
+// A resource at one moment, as it was stored: without what is derived when it is read, which is period, expected_progress,
+// expected_attainment, stale and, unless its key results are there, progress.
 type Snapshot struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The resource that the change is about.
@@ -233,7 +429,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_okr_v1_change_proto_msgTypes[2]
+	mi := &file_okr_v1_change_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -245,7 +441,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_change_proto_msgTypes[2]
+	mi := &file_okr_v1_change_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -258,7 +454,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_okr_v1_change_proto_rawDescGZIP(), []int{2}
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Snapshot) GetResource() isSnapshot_Resource {
@@ -291,8 +487,8 @@ type isSnapshot_Resource interface {
 }
 
 type Snapshot_Objective struct {
-	// An objective's own fields; with its key results only where the change deleted it, and then only for a caller who
-	// may read key results.
+	// An objective's own fields; with its key results only where the change deleted it or undid that, and then only for a
+	// caller who may read key results.
 	Objective *Objective `protobuf:"bytes,1,opt,name=objective,proto3,oneof"`
 }
 
@@ -305,6 +501,218 @@ func (*Snapshot_Objective) isSnapshot_Resource() {}
 
 func (*Snapshot_KeyResult) isSnapshot_Resource() {}
 
+// What somebody reported about a key result at one moment. Check-ins are added and never changed.
+type CheckIn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given by the server: "chk_" and 13 characters of Crockford's base 32. Ids sort by creation time.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The key result that it is about.
+	KeyResultId string `protobuf:"bytes,2,opt,name=key_result_id,json=keyResultId,proto3" json:"key_result_id,omitempty"`
+	// The objective of the key result.
+	ObjectiveId string `protobuf:"bytes,3,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
+	// The value that the key result has come to, as a decimal number such as "12.50", of at most 18 digits. "0" or "100"
+	// for a milestone. Empty in a request: as before, which leaves the confidence or a note to be said; the answer has the
+	// value then, too.
+	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	// What the author thinks of the chances. Unspecified: nothing new.
+	Confidence Confidence `protobuf:"varint,5,opt,name=confidence,proto3,enum=okr.v1.Confidence" json:"confidence,omitempty"`
+	// What happened, as plain text of up to 4,000 characters.
+	Note string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	// Where the value can be looked up, at most 10 places. The addresses are kept as they are, and no service ever fetches
+	// them.
+	Evidence []*Evidence `protobuf:"bytes,7,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	// The value before it.
+	PreviousValue string `protobuf:"bytes,8,opt,name=previous_value,json=previousValue,proto3" json:"previous_value,omitempty"`
+	// The key result's attainment after it, in percent.
+	Attainment *int32 `protobuf:"varint,9,opt,name=attainment,proto3,oneof" json:"attainment,omitempty"`
+	// Who made it, or for whom an agent made it.
+	Author *Member `protobuf:"bytes,10,opt,name=author,proto3" json:"author,omitempty"`
+	// Through what it was made.
+	Via *Via `protobuf:"bytes,11,opt,name=via,proto3" json:"via,omitempty"`
+	// When it was made.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckIn) Reset() {
+	*x = CheckIn{}
+	mi := &file_okr_v1_change_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckIn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckIn) ProtoMessage() {}
+
+func (x *CheckIn) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_change_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckIn.ProtoReflect.Descriptor instead.
+func (*CheckIn) Descriptor() ([]byte, []int) {
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CheckIn) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CheckIn) GetKeyResultId() string {
+	if x != nil {
+		return x.KeyResultId
+	}
+	return ""
+}
+
+func (x *CheckIn) GetObjectiveId() string {
+	if x != nil {
+		return x.ObjectiveId
+	}
+	return ""
+}
+
+func (x *CheckIn) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *CheckIn) GetConfidence() Confidence {
+	if x != nil {
+		return x.Confidence
+	}
+	return Confidence_CONFIDENCE_UNSPECIFIED
+}
+
+func (x *CheckIn) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *CheckIn) GetEvidence() []*Evidence {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+func (x *CheckIn) GetPreviousValue() string {
+	if x != nil {
+		return x.PreviousValue
+	}
+	return ""
+}
+
+func (x *CheckIn) GetAttainment() int32 {
+	if x != nil && x.Attainment != nil {
+		return *x.Attainment
+	}
+	return 0
+}
+
+func (x *CheckIn) GetAuthor() *Member {
+	if x != nil {
+		return x.Author
+	}
+	return nil
+}
+
+func (x *CheckIn) GetVia() *Via {
+	if x != nil {
+		return x.Via
+	}
+	return nil
+}
+
+func (x *CheckIn) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+// A place where a value can be looked up.
+type Evidence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An http or https address, without a name or password in it.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// The value that was seen there, as it was written there.
+	ObservedValue string `protobuf:"bytes,2,opt,name=observed_value,json=observedValue,proto3" json:"observed_value,omitempty"`
+	// When it was seen there.
+	ObservedTime  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=observed_time,json=observedTime,proto3" json:"observed_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Evidence) Reset() {
+	*x = Evidence{}
+	mi := &file_okr_v1_change_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Evidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Evidence) ProtoMessage() {}
+
+func (x *Evidence) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_change_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
+func (*Evidence) Descriptor() ([]byte, []int) {
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Evidence) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Evidence) GetObservedValue() string {
+	if x != nil {
+		return x.ObservedValue
+	}
+	return ""
+}
+
+func (x *Evidence) GetObservedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ObservedTime
+	}
+	return nil
+}
+
 // Request of ListChanges.
 type ListChangesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -315,14 +723,30 @@ type ListChangesRequest struct {
 	// At most this many changes; 0 means 50, more than 200 means 200. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The next_page_token of the page before.
-	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only the history of this objective: its own changes and those of its key results. Empty: any.
+	ObjectiveId string `protobuf:"bytes,5,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
+	// Only the history of this key result. Empty: any.
+	KeyResultId string `protobuf:"bytes,6,opt,name=key_result_id,json=keyResultId,proto3" json:"key_result_id,omitempty"`
+	// Only what this member did, in person or through an agent, or proposed; "me" is the caller. Empty: anybody.
+	MemberId string `protobuf:"bytes,7,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// Only what was done through this Connected App, or proposed and then approved. Empty: any, and what was done in person.
+	ClientId string `protobuf:"bytes,8,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// Only what came through this door. Unspecified: any.
+	Surface v1.Surface `protobuf:"varint,9,opt,name=surface,proto3,enum=access.v1.Surface" json:"surface,omitempty"`
+	// Only changes of one of these kinds. Empty: any.
+	Kinds []ChangeKind `protobuf:"varint,10,rep,packed,name=kinds,proto3,enum=okr.v1.ChangeKind" json:"kinds,omitempty"`
+	// Only what happened at this time or later.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Only what happened before this time.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListChangesRequest) Reset() {
 	*x = ListChangesRequest{}
-	mi := &file_okr_v1_change_proto_msgTypes[3]
+	mi := &file_okr_v1_change_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -334,7 +758,7 @@ func (x *ListChangesRequest) String() string {
 func (*ListChangesRequest) ProtoMessage() {}
 
 func (x *ListChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_change_proto_msgTypes[3]
+	mi := &file_okr_v1_change_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -347,7 +771,7 @@ func (x *ListChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListChangesRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_change_proto_rawDescGZIP(), []int{3}
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListChangesRequest) GetAfterCursor() string {
@@ -378,6 +802,62 @@ func (x *ListChangesRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListChangesRequest) GetObjectiveId() string {
+	if x != nil {
+		return x.ObjectiveId
+	}
+	return ""
+}
+
+func (x *ListChangesRequest) GetKeyResultId() string {
+	if x != nil {
+		return x.KeyResultId
+	}
+	return ""
+}
+
+func (x *ListChangesRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *ListChangesRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *ListChangesRequest) GetSurface() v1.Surface {
+	if x != nil {
+		return x.Surface
+	}
+	return v1.Surface(0)
+}
+
+func (x *ListChangesRequest) GetKinds() []ChangeKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *ListChangesRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *ListChangesRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 // Answer of ListChanges.
 type ListChangesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -393,7 +873,7 @@ type ListChangesResponse struct {
 
 func (x *ListChangesResponse) Reset() {
 	*x = ListChangesResponse{}
-	mi := &file_okr_v1_change_proto_msgTypes[4]
+	mi := &file_okr_v1_change_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -405,7 +885,7 @@ func (x *ListChangesResponse) String() string {
 func (*ListChangesResponse) ProtoMessage() {}
 
 func (x *ListChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_change_proto_msgTypes[4]
+	mi := &file_okr_v1_change_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -418,7 +898,7 @@ func (x *ListChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListChangesResponse) Descriptor() ([]byte, []int) {
-	return file_okr_v1_change_proto_rawDescGZIP(), []int{4}
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListChangesResponse) GetChanges() []*Change {
@@ -442,6 +922,108 @@ func (x *ListChangesResponse) GetCursor() string {
 	return ""
 }
 
+// Request of GetChangeLogHead.
+type GetChangeLogHeadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChangeLogHeadRequest) Reset() {
+	*x = GetChangeLogHeadRequest{}
+	mi := &file_okr_v1_change_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChangeLogHeadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChangeLogHeadRequest) ProtoMessage() {}
+
+func (x *GetChangeLogHeadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_change_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChangeLogHeadRequest.ProtoReflect.Descriptor instead.
+func (*GetChangeLogHeadRequest) Descriptor() ([]byte, []int) {
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{8}
+}
+
+// The end of an organization's change log. Every change is kept with a hash over itself and the hash of the change before
+// it, so that the last one stands for the whole log.
+type ChangeLogHead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The position of the last change; 0 in a log without changes.
+	Seq int64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// The hash of the last change, as 64 hexadecimal digits; all of them 0 in a log without changes.
+	Hash string `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	// When the last change happened; absent in a log without changes.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeLogHead) Reset() {
+	*x = ChangeLogHead{}
+	mi := &file_okr_v1_change_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeLogHead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeLogHead) ProtoMessage() {}
+
+func (x *ChangeLogHead) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_change_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeLogHead.ProtoReflect.Descriptor instead.
+func (*ChangeLogHead) Descriptor() ([]byte, []int) {
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ChangeLogHead) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ChangeLogHead) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *ChangeLogHead) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
 // Request of WatchChanges.
 type WatchChangesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -453,7 +1035,7 @@ type WatchChangesRequest struct {
 
 func (x *WatchChangesRequest) Reset() {
 	*x = WatchChangesRequest{}
-	mi := &file_okr_v1_change_proto_msgTypes[5]
+	mi := &file_okr_v1_change_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -465,7 +1047,7 @@ func (x *WatchChangesRequest) String() string {
 func (*WatchChangesRequest) ProtoMessage() {}
 
 func (x *WatchChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_change_proto_msgTypes[5]
+	mi := &file_okr_v1_change_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -478,7 +1060,7 @@ func (x *WatchChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChangesRequest.ProtoReflect.Descriptor instead.
 func (*WatchChangesRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_change_proto_rawDescGZIP(), []int{5}
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WatchChangesRequest) GetAfterCursor() string {
@@ -503,7 +1085,7 @@ type WatchChangesResponse struct {
 
 func (x *WatchChangesResponse) Reset() {
 	*x = WatchChangesResponse{}
-	mi := &file_okr_v1_change_proto_msgTypes[6]
+	mi := &file_okr_v1_change_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +1097,7 @@ func (x *WatchChangesResponse) String() string {
 func (*WatchChangesResponse) ProtoMessage() {}
 
 func (x *WatchChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_change_proto_msgTypes[6]
+	mi := &file_okr_v1_change_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +1110,7 @@ func (x *WatchChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChangesResponse.ProtoReflect.Descriptor instead.
 func (*WatchChangesResponse) Descriptor() ([]byte, []int) {
-	return file_okr_v1_change_proto_rawDescGZIP(), []int{6}
+	return file_okr_v1_change_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WatchChangesResponse) GetChange() *Change {
@@ -549,7 +1131,7 @@ var File_okr_v1_change_proto protoreflect.FileDescriptor
 
 const file_okr_v1_change_proto_rawDesc = "" +
 	"\n" +
-	"\x13okr/v1/change.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17okr/v1/key_result.proto\x1a\x13okr/v1/member.proto\x1a\x16okr/v1/objective.proto\"\x83\x03\n" +
+	"\x13okr/v1/change.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17okr/v1/key_result.proto\x1a\x13okr/v1/member.proto\x1a\x16okr/v1/objective.proto\"\xa3\x04\n" +
 	"\x06Change\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12;\n" +
@@ -565,7 +1147,16 @@ const file_okr_v1_change_proto_rawDesc = "" +
 	"permission\x12(\n" +
 	"\x06before\x18\t \x01(\v2\x10.okr.v1.SnapshotR\x06before\x12&\n" +
 	"\x05after\x18\n" +
-	" \x01(\v2\x10.okr.v1.SnapshotR\x05after\"q\n" +
+	" \x01(\v2\x10.okr.v1.SnapshotR\x05after\x12*\n" +
+	"\bcheck_in\x18\v \x01(\v2\x0f.okr.v1.CheckInR\acheckIn\x12&\n" +
+	"\x04kind\x18\f \x01(\x0e2\x12.okr.v1.ChangeKindR\x04kind\x12\x16\n" +
+	"\x06undoes\x18\r \x01(\x03R\x06undoes\x122\n" +
+	"\bproposal\x18\x0e \x01(\v2\x16.okr.v1.ChangeProposalR\bproposal\"|\n" +
+	"\x0eChangeProposal\x12\x1f\n" +
+	"\vproposal_id\x18\x01 \x01(\tR\n" +
+	"proposalId\x12*\n" +
+	"\bproposer\x18\x02 \x01(\v2\x0e.okr.v1.MemberR\bproposer\x12\x1d\n" +
+	"\x03via\x18\x03 \x01(\v2\v.okr.v1.ViaR\x03via\"q\n" +
 	"\x03Via\x12,\n" +
 	"\asurface\x18\x01 \x01(\x0e2\x12.access.v1.SurfaceR\asurface\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x1f\n" +
@@ -576,22 +1167,82 @@ const file_okr_v1_change_proto_rawDesc = "" +
 	"\n" +
 	"key_result\x18\x02 \x01(\v2\x11.okr.v1.KeyResultH\x00R\tkeyResultB\n" +
 	"\n" +
-	"\bresource\"\xc2\x01\n" +
+	"\bresource\"\xa3\a\n" +
+	"\aCheckIn\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06\xe0A\x03\xe0A\bR\x02id\x12'\n" +
+	"\rkey_result_id\x18\x02 \x01(\tB\x03\xe0A\x03R\vkeyResultId\x12&\n" +
+	"\fobjective_id\x18\x03 \x01(\tB\x03\xe0A\x03R\vobjectiveId\x12\xa9\x01\n" +
+	"\x05value\x18\x04 \x01(\tB\x92\x01\xbaH\x8e\x01\xba\x01b\n" +
+	"\x0edecimal.digits\x12\x1bmust have at most 18 digits\x1a3this.replace('-', '').replace('.', '').size() <= 18r'\x18\x142#^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$R\x05value\x12<\n" +
+	"\n" +
+	"confidence\x18\x05 \x01(\x0e2\x12.okr.v1.ConfidenceB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
+	"confidence\x12\x94\x02\n" +
+	"\x04note\x18\x06 \x01(\tB\xff\x01\xbaH\xfb\x01\xba\x01\xf2\x01\n" +
+	"\x17text.control_characters\x12^must not contain control characters other than tabs and line ends, nor bidirectional overrides\x1awthis.matches('^[^\\\\x{00}-\\\\x{08}\\\\x{0B}\\\\x{0C}\\\\x{0E}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x03\x18\xa0\x1fR\x04note\x126\n" +
+	"\bevidence\x18\a \x03(\v2\x10.okr.v1.EvidenceB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\bevidence\x12*\n" +
+	"\x0eprevious_value\x18\b \x01(\tB\x03\xe0A\x03R\rpreviousValue\x12(\n" +
+	"\n" +
+	"attainment\x18\t \x01(\x05B\x03\xe0A\x03H\x00R\n" +
+	"attainment\x88\x01\x01\x12+\n" +
+	"\x06author\x18\n" +
+	" \x01(\v2\x0e.okr.v1.MemberB\x03\xe0A\x03R\x06author\x12\"\n" +
+	"\x03via\x18\v \x01(\v2\v.okr.v1.ViaB\x03\xe0A\x03R\x03via\x12@\n" +
+	"\vcreate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"createTimeB\r\n" +
+	"\v_attainment\"\x83\x04\n" +
+	"\bEvidence\x12\xbf\x01\n" +
+	"\x03url\x18\x01 \x01(\tB\xac\x01\xe0A\x02\xbaH\xa5\x01\xc8\x01\x01r\x9f\x01\x18\x80\x102\x99\x01^https?://[^\\x{00}-\\x{20}\\x{7F}-\\x{A0}\\x{2028}-\\x{202E}\\x{2066}-\\x{2069}/?#@\\\\]+([/?#][^\\x{00}-\\x{20}\\x{7F}-\\x{A0}\\x{2028}-\\x{202E}\\x{2066}-\\x{2069}]*)?$R\x03url\x12\xf3\x01\n" +
+	"\x0eobserved_value\x18\x02 \x01(\tB\xcb\x01\xbaH\xc7\x01\xba\x01\xbf\x01\n" +
+	"!observed_value.control_characters\x12>must not contain control characters or bidirectional overrides\x1aZthis.matches('^[^\\\\x{00}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x02\x18dR\robservedValue\x12?\n" +
+	"\robserved_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fobservedTime\"\xe2\x04\n" +
 	"\x12ListChangesRequest\x12*\n" +
 	"\fafter_cursor\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\vafterCursor\x121\n" +
 	"\border_by\x18\x02 \x01(\tB\x16\xbaH\x13r\x11R\x00R\x03seqR\bseq descR\aorderBy\x12$\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x7f\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12*\n" +
+	"\fobjective_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\vobjectiveId\x12+\n" +
+	"\rkey_result_id\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\vkeyResultId\x127\n" +
+	"\tmember_id\x18\a \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\bmemberId\x12%\n" +
+	"\tclient_id\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\bclientId\x126\n" +
+	"\asurface\x18\t \x01(\x0e2\x12.access.v1.SurfaceB\b\xbaH\x05\x82\x01\x02\x10\x01R\asurface\x12;\n" +
+	"\x05kinds\x18\n" +
+	" \x03(\x0e2\x12.okr.v1.ChangeKindB\x11\xbaH\x0e\x92\x01\v\x10\x14\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x129\n" +
+	"\n" +
+	"start_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x7f\n" +
 	"\x13ListChangesResponse\x12(\n" +
 	"\achanges\x18\x01 \x03(\v2\x0e.okr.v1.ChangeR\achanges\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
-	"\x06cursor\x18\x03 \x01(\tR\x06cursor\"A\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\"\x19\n" +
+	"\x17GetChangeLogHeadRequest\"r\n" +
+	"\rChangeLogHead\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\tR\x04hash\x12;\n" +
+	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\"A\n" +
 	"\x13WatchChangesRequest\x12*\n" +
 	"\fafter_cursor\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\vafterCursor\"V\n" +
 	"\x14WatchChangesResponse\x12&\n" +
 	"\x06change\x18\x01 \x01(\v2\x0e.okr.v1.ChangeR\x06change\x12\x16\n" +
-	"\x06cursor\x18\x02 \x01(\tR\x06cursorB8Z6github.com/df0f9dda/okr-manager/proto/gen/okr/v1;okrv1b\x06proto3"
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor*\xd9\x03\n" +
+	"\n" +
+	"ChangeKind\x12\x1b\n" +
+	"\x17CHANGE_KIND_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dCHANGE_KIND_OBJECTIVE_CREATED\x10\x01\x12!\n" +
+	"\x1dCHANGE_KIND_OBJECTIVE_UPDATED\x10\x02\x12 \n" +
+	"\x1cCHANGE_KIND_OBJECTIVE_CLOSED\x10\x03\x12\"\n" +
+	"\x1eCHANGE_KIND_OBJECTIVE_REOPENED\x10\x04\x12\"\n" +
+	"\x1eCHANGE_KIND_OBJECTIVE_ARCHIVED\x10\x05\x12\"\n" +
+	"\x1eCHANGE_KIND_OBJECTIVE_RESTORED\x10\x06\x12!\n" +
+	"\x1dCHANGE_KIND_OBJECTIVE_DELETED\x10\a\x12\"\n" +
+	"\x1eCHANGE_KIND_KEY_RESULT_CREATED\x10\b\x12\"\n" +
+	"\x1eCHANGE_KIND_KEY_RESULT_UPDATED\x10\t\x12%\n" +
+	"!CHANGE_KIND_KEY_RESULT_CHECKED_IN\x10\n" +
+	"\x12\"\n" +
+	"\x1eCHANGE_KIND_KEY_RESULT_DELETED\x10\v\x12$\n" +
+	" CHANGE_KIND_KEY_RESULT_CONFIRMED\x10\fB8Z6github.com/df0f9dda/okr-manager/proto/gen/okr/v1;okrv1b\x06proto3"
 
 var (
 	file_okr_v1_change_proto_rawDescOnce sync.Once
@@ -605,39 +1256,63 @@ func file_okr_v1_change_proto_rawDescGZIP() []byte {
 	return file_okr_v1_change_proto_rawDescData
 }
 
-var file_okr_v1_change_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_okr_v1_change_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_okr_v1_change_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_okr_v1_change_proto_goTypes = []any{
-	(*Change)(nil),                // 0: okr.v1.Change
-	(*Via)(nil),                   // 1: okr.v1.Via
-	(*Snapshot)(nil),              // 2: okr.v1.Snapshot
-	(*ListChangesRequest)(nil),    // 3: okr.v1.ListChangesRequest
-	(*ListChangesResponse)(nil),   // 4: okr.v1.ListChangesResponse
-	(*WatchChangesRequest)(nil),   // 5: okr.v1.WatchChangesRequest
-	(*WatchChangesResponse)(nil),  // 6: okr.v1.WatchChangesResponse
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*Member)(nil),                // 8: okr.v1.Member
-	(*v1.Permission)(nil),         // 9: access.v1.Permission
-	(v1.Surface)(0),               // 10: access.v1.Surface
-	(*Objective)(nil),             // 11: okr.v1.Objective
-	(*KeyResult)(nil),             // 12: okr.v1.KeyResult
+	(ChangeKind)(0),                 // 0: okr.v1.ChangeKind
+	(*Change)(nil),                  // 1: okr.v1.Change
+	(*ChangeProposal)(nil),          // 2: okr.v1.ChangeProposal
+	(*Via)(nil),                     // 3: okr.v1.Via
+	(*Snapshot)(nil),                // 4: okr.v1.Snapshot
+	(*CheckIn)(nil),                 // 5: okr.v1.CheckIn
+	(*Evidence)(nil),                // 6: okr.v1.Evidence
+	(*ListChangesRequest)(nil),      // 7: okr.v1.ListChangesRequest
+	(*ListChangesResponse)(nil),     // 8: okr.v1.ListChangesResponse
+	(*GetChangeLogHeadRequest)(nil), // 9: okr.v1.GetChangeLogHeadRequest
+	(*ChangeLogHead)(nil),           // 10: okr.v1.ChangeLogHead
+	(*WatchChangesRequest)(nil),     // 11: okr.v1.WatchChangesRequest
+	(*WatchChangesResponse)(nil),    // 12: okr.v1.WatchChangesResponse
+	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
+	(*Member)(nil),                  // 14: okr.v1.Member
+	(*v1.Permission)(nil),           // 15: access.v1.Permission
+	(v1.Surface)(0),                 // 16: access.v1.Surface
+	(*Objective)(nil),               // 17: okr.v1.Objective
+	(*KeyResult)(nil),               // 18: okr.v1.KeyResult
+	(Confidence)(0),                 // 19: okr.v1.Confidence
 }
 var file_okr_v1_change_proto_depIdxs = []int32{
-	7,  // 0: okr.v1.Change.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 1: okr.v1.Change.actor:type_name -> okr.v1.Member
-	1,  // 2: okr.v1.Change.via:type_name -> okr.v1.Via
-	9,  // 3: okr.v1.Change.permission:type_name -> access.v1.Permission
-	2,  // 4: okr.v1.Change.before:type_name -> okr.v1.Snapshot
-	2,  // 5: okr.v1.Change.after:type_name -> okr.v1.Snapshot
-	10, // 6: okr.v1.Via.surface:type_name -> access.v1.Surface
-	11, // 7: okr.v1.Snapshot.objective:type_name -> okr.v1.Objective
-	12, // 8: okr.v1.Snapshot.key_result:type_name -> okr.v1.KeyResult
-	0,  // 9: okr.v1.ListChangesResponse.changes:type_name -> okr.v1.Change
-	0,  // 10: okr.v1.WatchChangesResponse.change:type_name -> okr.v1.Change
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	13, // 0: okr.v1.Change.create_time:type_name -> google.protobuf.Timestamp
+	14, // 1: okr.v1.Change.actor:type_name -> okr.v1.Member
+	3,  // 2: okr.v1.Change.via:type_name -> okr.v1.Via
+	15, // 3: okr.v1.Change.permission:type_name -> access.v1.Permission
+	4,  // 4: okr.v1.Change.before:type_name -> okr.v1.Snapshot
+	4,  // 5: okr.v1.Change.after:type_name -> okr.v1.Snapshot
+	5,  // 6: okr.v1.Change.check_in:type_name -> okr.v1.CheckIn
+	0,  // 7: okr.v1.Change.kind:type_name -> okr.v1.ChangeKind
+	2,  // 8: okr.v1.Change.proposal:type_name -> okr.v1.ChangeProposal
+	14, // 9: okr.v1.ChangeProposal.proposer:type_name -> okr.v1.Member
+	3,  // 10: okr.v1.ChangeProposal.via:type_name -> okr.v1.Via
+	16, // 11: okr.v1.Via.surface:type_name -> access.v1.Surface
+	17, // 12: okr.v1.Snapshot.objective:type_name -> okr.v1.Objective
+	18, // 13: okr.v1.Snapshot.key_result:type_name -> okr.v1.KeyResult
+	19, // 14: okr.v1.CheckIn.confidence:type_name -> okr.v1.Confidence
+	6,  // 15: okr.v1.CheckIn.evidence:type_name -> okr.v1.Evidence
+	14, // 16: okr.v1.CheckIn.author:type_name -> okr.v1.Member
+	3,  // 17: okr.v1.CheckIn.via:type_name -> okr.v1.Via
+	13, // 18: okr.v1.CheckIn.create_time:type_name -> google.protobuf.Timestamp
+	13, // 19: okr.v1.Evidence.observed_time:type_name -> google.protobuf.Timestamp
+	16, // 20: okr.v1.ListChangesRequest.surface:type_name -> access.v1.Surface
+	0,  // 21: okr.v1.ListChangesRequest.kinds:type_name -> okr.v1.ChangeKind
+	13, // 22: okr.v1.ListChangesRequest.start_time:type_name -> google.protobuf.Timestamp
+	13, // 23: okr.v1.ListChangesRequest.end_time:type_name -> google.protobuf.Timestamp
+	1,  // 24: okr.v1.ListChangesResponse.changes:type_name -> okr.v1.Change
+	13, // 25: okr.v1.ChangeLogHead.create_time:type_name -> google.protobuf.Timestamp
+	1,  // 26: okr.v1.WatchChangesResponse.change:type_name -> okr.v1.Change
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_okr_v1_change_proto_init() }
@@ -648,22 +1323,24 @@ func file_okr_v1_change_proto_init() {
 	file_okr_v1_key_result_proto_init()
 	file_okr_v1_member_proto_init()
 	file_okr_v1_objective_proto_init()
-	file_okr_v1_change_proto_msgTypes[2].OneofWrappers = []any{
+	file_okr_v1_change_proto_msgTypes[3].OneofWrappers = []any{
 		(*Snapshot_Objective)(nil),
 		(*Snapshot_KeyResult)(nil),
 	}
+	file_okr_v1_change_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_okr_v1_change_proto_rawDesc), len(file_okr_v1_change_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   7,
+			NumEnums:      1,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_okr_v1_change_proto_goTypes,
 		DependencyIndexes: file_okr_v1_change_proto_depIdxs,
+		EnumInfos:         file_okr_v1_change_proto_enumTypes,
 		MessageInfos:      file_okr_v1_change_proto_msgTypes,
 	}.Build()
 	File_okr_v1_change_proto = out.File

@@ -8,6 +8,7 @@ package okrv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -25,6 +26,173 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How a key result is measured.
+type KeyResultKind int32
+
+const (
+	// When a key result is created: METRIC.
+	KeyResultKind_KEY_RESULT_KIND_UNSPECIFIED KeyResultKind = 0
+	// By a number that goes from a start to a target, up or down.
+	KeyResultKind_KEY_RESULT_KIND_METRIC KeyResultKind = 1
+	// Done or not: its value is "0" or "100".
+	KeyResultKind_KEY_RESULT_KIND_MILESTONE KeyResultKind = 2
+)
+
+// Enum value maps for KeyResultKind.
+var (
+	KeyResultKind_name = map[int32]string{
+		0: "KEY_RESULT_KIND_UNSPECIFIED",
+		1: "KEY_RESULT_KIND_METRIC",
+		2: "KEY_RESULT_KIND_MILESTONE",
+	}
+	KeyResultKind_value = map[string]int32{
+		"KEY_RESULT_KIND_UNSPECIFIED": 0,
+		"KEY_RESULT_KIND_METRIC":      1,
+		"KEY_RESULT_KIND_MILESTONE":   2,
+	}
+)
+
+func (x KeyResultKind) Enum() *KeyResultKind {
+	p := new(KeyResultKind)
+	*p = x
+	return p
+}
+
+func (x KeyResultKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (KeyResultKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_okr_v1_key_result_proto_enumTypes[0].Descriptor()
+}
+
+func (KeyResultKind) Type() protoreflect.EnumType {
+	return &file_okr_v1_key_result_proto_enumTypes[0]
+}
+
+func (x KeyResultKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use KeyResultKind.Descriptor instead.
+func (KeyResultKind) EnumDescriptor() ([]byte, []int) {
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{0}
+}
+
+// How to write a key result's values.
+type ValueFormat int32
+
+const (
+	// Chosen by the server.
+	ValueFormat_VALUE_FORMAT_UNSPECIFIED ValueFormat = 0
+	// As a percentage.
+	ValueFormat_VALUE_FORMAT_PERCENT ValueFormat = 1
+	// As a number followed by the unit.
+	ValueFormat_VALUE_FORMAT_NUMBER ValueFormat = 2
+	// As an amount of money; the unit is the currency's ISO 4217 code, three capital letters.
+	ValueFormat_VALUE_FORMAT_CURRENCY ValueFormat = 3
+)
+
+// Enum value maps for ValueFormat.
+var (
+	ValueFormat_name = map[int32]string{
+		0: "VALUE_FORMAT_UNSPECIFIED",
+		1: "VALUE_FORMAT_PERCENT",
+		2: "VALUE_FORMAT_NUMBER",
+		3: "VALUE_FORMAT_CURRENCY",
+	}
+	ValueFormat_value = map[string]int32{
+		"VALUE_FORMAT_UNSPECIFIED": 0,
+		"VALUE_FORMAT_PERCENT":     1,
+		"VALUE_FORMAT_NUMBER":      2,
+		"VALUE_FORMAT_CURRENCY":    3,
+	}
+)
+
+func (x ValueFormat) Enum() *ValueFormat {
+	p := new(ValueFormat)
+	*p = x
+	return p
+}
+
+func (x ValueFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ValueFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_okr_v1_key_result_proto_enumTypes[1].Descriptor()
+}
+
+func (ValueFormat) Type() protoreflect.EnumType {
+	return &file_okr_v1_key_result_proto_enumTypes[1]
+}
+
+func (x ValueFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ValueFormat.Descriptor instead.
+func (ValueFormat) EnumDescriptor() ([]byte, []int) {
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{1}
+}
+
+// What somebody thinks of a key result's chances.
+type Confidence int32
+
+const (
+	// Nothing was said.
+	Confidence_CONFIDENCE_UNSPECIFIED Confidence = 0
+	// It will be reached.
+	Confidence_CONFIDENCE_ON_TRACK Confidence = 1
+	// It may be missed.
+	Confidence_CONFIDENCE_AT_RISK Confidence = 2
+	// It will be missed unless something changes.
+	Confidence_CONFIDENCE_OFF_TRACK Confidence = 3
+)
+
+// Enum value maps for Confidence.
+var (
+	Confidence_name = map[int32]string{
+		0: "CONFIDENCE_UNSPECIFIED",
+		1: "CONFIDENCE_ON_TRACK",
+		2: "CONFIDENCE_AT_RISK",
+		3: "CONFIDENCE_OFF_TRACK",
+	}
+	Confidence_value = map[string]int32{
+		"CONFIDENCE_UNSPECIFIED": 0,
+		"CONFIDENCE_ON_TRACK":    1,
+		"CONFIDENCE_AT_RISK":     2,
+		"CONFIDENCE_OFF_TRACK":   3,
+	}
+)
+
+func (x Confidence) Enum() *Confidence {
+	p := new(Confidence)
+	*p = x
+	return p
+}
+
+func (x Confidence) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Confidence) Descriptor() protoreflect.EnumDescriptor {
+	return file_okr_v1_key_result_proto_enumTypes[2].Descriptor()
+}
+
+func (Confidence) Type() protoreflect.EnumType {
+	return &file_okr_v1_key_result_proto_enumTypes[2]
+}
+
+func (x Confidence) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Confidence.Descriptor instead.
+func (Confidence) EnumDescriptor() ([]byte, []int) {
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{2}
+}
+
 // A measurable result under an objective.
 type KeyResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -35,7 +203,9 @@ type KeyResult struct {
 	ObjectiveId string `protobuf:"bytes,2,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
 	// One line of text, 1 to 500 characters.
 	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	// How far it has come, in percent from 0 to 100. Set by SetKeyResultAttainment.
+	// How far it has come, in percent from 0 to 100: the way from start_value to current_value as a share of the way from
+	// start_value to target_value, clamped, rounded half up, and 100 only when the target is reached. It follows the
+	// check-ins; SetKeyResultAttainment sets it where it is the value itself.
 	Attainment *int32 `protobuf:"varint,4,opt,name=attainment,proto3,oneof" json:"attainment,omitempty"`
 	// Names this state of the key result. Send it back with an update or a deletion to be refused with ETAG_MISMATCH when
 	// somebody else was faster.
@@ -47,7 +217,43 @@ type KeyResult struct {
 	// Who created it.
 	Creator *Member `protobuf:"bytes,8,opt,name=creator,proto3" json:"creator,omitempty"`
 	// Who last changed it.
-	Updater       *Member `protobuf:"bytes,9,opt,name=updater,proto3" json:"updater,omitempty"`
+	Updater *Member `protobuf:"bytes,9,opt,name=updater,proto3" json:"updater,omitempty"`
+	// The Stytch member id of the person who reports on it; empty: the objective's owner does. "me" in a request is the
+	// caller. An owner may do no more than others, and nobody looks whether there is such a member (any longer).
+	OwnerId string `protobuf:"bytes,10,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	// How it is measured, for ever. Unspecified: METRIC when it is created, and as it is when it is updated.
+	Kind KeyResultKind `protobuf:"varint,11,opt,name=kind,proto3,enum=okr.v1.KeyResultKind" json:"kind,omitempty"`
+	// The value at the start: a decimal number such as "-12.50", of at most 18 digits. It is exact and kept as it is
+	// written, but for needless zeros in front and the sign of a zero. Empty: "0". A milestone's is "0".
+	StartValue string `protobuf:"bytes,12,opt,name=start_value,json=startValue,proto3" json:"start_value,omitempty"`
+	// The value to reach, above or below start_value and never equal to it. Empty: "100". A milestone's is "100".
+	TargetValue string `protobuf:"bytes,13,opt,name=target_value,json=targetValue,proto3" json:"target_value,omitempty"`
+	// The value of the latest check-in, and start_value before there is one. It may lie outside of start and target.
+	CurrentValue string `protobuf:"bytes,14,opt,name=current_value,json=currentValue,proto3" json:"current_value,omitempty"`
+	// What is counted, such as "customers", or the currency, such as "EUR"; may be empty.
+	Unit string `protobuf:"bytes,15,opt,name=unit,proto3" json:"unit,omitempty"`
+	// How to write the values. Unspecified: PERCENT where they run from 0 to 100 and have no unit, else NUMBER. It stays when
+	// an update changes the values or the unit alone.
+	Format ValueFormat `protobuf:"varint,16,opt,name=format,proto3,enum=okr.v1.ValueFormat" json:"format,omitempty"`
+	// How much it counts in the objective's progress beside the others, from 1 to 100. Absent: 1.
+	Weight *int32 `protobuf:"varint,17,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	// What the author of the latest check-in that had a confidence thought.
+	Confidence Confidence `protobuf:"varint,18,opt,name=confidence,proto3,enum=okr.v1.Confidence" json:"confidence,omitempty"`
+	// When the latest check-in was made; absent before there is one.
+	LastCheckInTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=last_check_in_time,json=lastCheckInTime,proto3" json:"last_check_in_time,omitempty"`
+	// Whether the objective is active, the target is not reached and, by UTC days, the last check-in, or else the creation,
+	// is 14 days ago or longer. Shown instead of the confidence, which nobody has stood by since.
+	Stale bool `protobuf:"varint,20,opt,name=stale,proto3" json:"stale,omitempty"`
+	// How far it should have come by the end of today (UTC), in percent: the part of the objective's period that has passed,
+	// rounded half up; for a milestone 0 before the last day and 100 from then on. Absent unless the objective is active and
+	// has a period.
+	ExpectedAttainment *int32 `protobuf:"varint,21,opt,name=expected_attainment,json=expectedAttainment,proto3,oneof" json:"expected_attainment,omitempty"`
+	// How many check-ins there are.
+	CheckInCount int32 `protobuf:"varint,22,opt,name=check_in_count,json=checkInCount,proto3" json:"check_in_count,omitempty"`
+	// The agent's report that the current value comes from, until a member confirms it with ConfirmCheckIn or checks in in
+	// person. Absent for what a person reported, for what was confirmed, and for what was reported while the organization
+	// trusted its agents' reports.
+	AgentReport   *AgentReport `protobuf:"bytes,23,opt,name=agent_report,json=agentReport,proto3" json:"agent_report,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -145,22 +351,187 @@ func (x *KeyResult) GetUpdater() *Member {
 	return nil
 }
 
+func (x *KeyResult) GetOwnerId() string {
+	if x != nil {
+		return x.OwnerId
+	}
+	return ""
+}
+
+func (x *KeyResult) GetKind() KeyResultKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyResultKind_KEY_RESULT_KIND_UNSPECIFIED
+}
+
+func (x *KeyResult) GetStartValue() string {
+	if x != nil {
+		return x.StartValue
+	}
+	return ""
+}
+
+func (x *KeyResult) GetTargetValue() string {
+	if x != nil {
+		return x.TargetValue
+	}
+	return ""
+}
+
+func (x *KeyResult) GetCurrentValue() string {
+	if x != nil {
+		return x.CurrentValue
+	}
+	return ""
+}
+
+func (x *KeyResult) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *KeyResult) GetFormat() ValueFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ValueFormat_VALUE_FORMAT_UNSPECIFIED
+}
+
+func (x *KeyResult) GetWeight() int32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+func (x *KeyResult) GetConfidence() Confidence {
+	if x != nil {
+		return x.Confidence
+	}
+	return Confidence_CONFIDENCE_UNSPECIFIED
+}
+
+func (x *KeyResult) GetLastCheckInTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastCheckInTime
+	}
+	return nil
+}
+
+func (x *KeyResult) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
+func (x *KeyResult) GetExpectedAttainment() int32 {
+	if x != nil && x.ExpectedAttainment != nil {
+		return *x.ExpectedAttainment
+	}
+	return 0
+}
+
+func (x *KeyResult) GetCheckInCount() int32 {
+	if x != nil {
+		return x.CheckInCount
+	}
+	return 0
+}
+
+func (x *KeyResult) GetAgentReport() *AgentReport {
+	if x != nil {
+		return x.AgentReport
+	}
+	return nil
+}
+
+// A check-in that an agent made and that no member has confirmed yet.
+type AgentReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The check-in.
+	CheckInId string `protobuf:"bytes,1,opt,name=check_in_id,json=checkInId,proto3" json:"check_in_id,omitempty"`
+	// The Connected App that made it.
+	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The Connected App's name at that time, as it gave it itself.
+	ClientName    string `protobuf:"bytes,3,opt,name=client_name,json=clientName,proto3" json:"client_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgentReport) Reset() {
+	*x = AgentReport{}
+	mi := &file_okr_v1_key_result_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgentReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgentReport) ProtoMessage() {}
+
+func (x *AgentReport) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_key_result_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgentReport.ProtoReflect.Descriptor instead.
+func (*AgentReport) Descriptor() ([]byte, []int) {
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *AgentReport) GetCheckInId() string {
+	if x != nil {
+		return x.CheckInId
+	}
+	return ""
+}
+
+func (x *AgentReport) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *AgentReport) GetClientName() string {
+	if x != nil {
+		return x.ClientName
+	}
+	return ""
+}
+
 // Request of CreateKeyResult.
 type CreateKeyResultRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The objective to put it under.
 	ObjectiveId string `protobuf:"bytes,1,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
-	// The key result to create; output-only fields are ignored. It starts with an attainment of 0.
+	// The key result to create; output-only fields are ignored. It starts at its start_value, with an
+	// attainment of 0.
 	KeyResult *KeyResult `protobuf:"bytes,2,opt,name=key_result,json=keyResult,proto3" json:"key_result,omitempty"`
 	// Makes the call safe to repeat, as in CreateObjectiveRequest.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,4,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateKeyResultRequest) Reset() {
 	*x = CreateKeyResultRequest{}
-	mi := &file_okr_v1_key_result_proto_msgTypes[1]
+	mi := &file_okr_v1_key_result_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -172,7 +543,7 @@ func (x *CreateKeyResultRequest) String() string {
 func (*CreateKeyResultRequest) ProtoMessage() {}
 
 func (x *CreateKeyResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_key_result_proto_msgTypes[1]
+	mi := &file_okr_v1_key_result_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -185,7 +556,7 @@ func (x *CreateKeyResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResultRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyResultRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{1}
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CreateKeyResultRequest) GetObjectiveId() string {
@@ -209,6 +580,13 @@ func (x *CreateKeyResultRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateKeyResultRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
 // Request of GetKeyResult.
 type GetKeyResultRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -222,7 +600,7 @@ type GetKeyResultRequest struct {
 
 func (x *GetKeyResultRequest) Reset() {
 	*x = GetKeyResultRequest{}
-	mi := &file_okr_v1_key_result_proto_msgTypes[2]
+	mi := &file_okr_v1_key_result_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -234,7 +612,7 @@ func (x *GetKeyResultRequest) String() string {
 func (*GetKeyResultRequest) ProtoMessage() {}
 
 func (x *GetKeyResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_key_result_proto_msgTypes[2]
+	mi := &file_okr_v1_key_result_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -247,7 +625,7 @@ func (x *GetKeyResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyResultRequest.ProtoReflect.Descriptor instead.
 func (*GetKeyResultRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{2}
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetKeyResultRequest) GetKeyResultId() string {
@@ -267,19 +645,22 @@ func (x *GetKeyResultRequest) GetObjectiveId() string {
 // Request of ListKeyResults.
 type ListKeyResultsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only those of this objective. Empty: across all objectives, which needs no permission to read objectives.
+	// Only those of this objective. Empty: across all objectives but the archived ones, which needs no permission to read
+	// objectives.
 	ObjectiveId string `protobuf:"bytes,1,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
 	// At most this many key results; 0 means 50, more than 200 means 200. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The next_page_token of the page before.
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Asks for a page token after each of the key results, for a client that shows fewer than it got: by their size, say.
+	PageTokens    bool `protobuf:"varint,4,opt,name=page_tokens,json=pageTokens,proto3" json:"page_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListKeyResultsRequest) Reset() {
 	*x = ListKeyResultsRequest{}
-	mi := &file_okr_v1_key_result_proto_msgTypes[3]
+	mi := &file_okr_v1_key_result_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -291,7 +672,7 @@ func (x *ListKeyResultsRequest) String() string {
 func (*ListKeyResultsRequest) ProtoMessage() {}
 
 func (x *ListKeyResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_key_result_proto_msgTypes[3]
+	mi := &file_okr_v1_key_result_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -304,7 +685,7 @@ func (x *ListKeyResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeyResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListKeyResultsRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{3}
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListKeyResultsRequest) GetObjectiveId() string {
@@ -328,6 +709,13 @@ func (x *ListKeyResultsRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListKeyResultsRequest) GetPageTokens() bool {
+	if x != nil {
+		return x.PageTokens
+	}
+	return false
+}
+
 // Answer of ListKeyResults.
 type ListKeyResultsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -336,14 +724,16 @@ type ListKeyResultsResponse struct {
 	// Asks for the next page; empty on the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// The position in the change log at which this page was read, as in ListObjectivesResponse.
-	Cursor        string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Where page_tokens was asked for: after each of the key results, in their order, what asks for the page that begins there.
+	PageTokens    []string `protobuf:"bytes,4,rep,name=page_tokens,json=pageTokens,proto3" json:"page_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListKeyResultsResponse) Reset() {
 	*x = ListKeyResultsResponse{}
-	mi := &file_okr_v1_key_result_proto_msgTypes[4]
+	mi := &file_okr_v1_key_result_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +745,7 @@ func (x *ListKeyResultsResponse) String() string {
 func (*ListKeyResultsResponse) ProtoMessage() {}
 
 func (x *ListKeyResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_key_result_proto_msgTypes[4]
+	mi := &file_okr_v1_key_result_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +758,7 @@ func (x *ListKeyResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeyResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListKeyResultsResponse) Descriptor() ([]byte, []int) {
-	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{4}
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListKeyResultsResponse) GetKeyResults() []*KeyResult {
@@ -392,6 +782,13 @@ func (x *ListKeyResultsResponse) GetCursor() string {
 	return ""
 }
 
+func (x *ListKeyResultsResponse) GetPageTokens() []string {
+	if x != nil {
+		return x.PageTokens
+	}
+	return nil
+}
+
 // Request of UpdateKeyResult.
 type UpdateKeyResultRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -401,14 +798,16 @@ type UpdateKeyResultRequest struct {
 	// The fields to change; output-only fields in it are ignored. Absent: every field that is set. "*": every field.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the call safe to repeat, as in CreateObjectiveRequest.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,4,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateKeyResultRequest) Reset() {
 	*x = UpdateKeyResultRequest{}
-	mi := &file_okr_v1_key_result_proto_msgTypes[5]
+	mi := &file_okr_v1_key_result_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -420,7 +819,7 @@ func (x *UpdateKeyResultRequest) String() string {
 func (*UpdateKeyResultRequest) ProtoMessage() {}
 
 func (x *UpdateKeyResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_key_result_proto_msgTypes[5]
+	mi := &file_okr_v1_key_result_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -433,7 +832,7 @@ func (x *UpdateKeyResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateKeyResultRequest.ProtoReflect.Descriptor instead.
 func (*UpdateKeyResultRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{5}
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateKeyResultRequest) GetKeyResult() *KeyResult {
@@ -457,6 +856,214 @@ func (x *UpdateKeyResultRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *UpdateKeyResultRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
+// Request of ListDueKeyResults.
+type ListDueKeyResultsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose; empty or "me": the caller's.
+	OwnerId string `protobuf:"bytes,1,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	// At most this many key results; 0 means 50, more than 200 means 200. A page may hold fewer and still not be the last.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Asks for a page token after each of the key results, for a client that shows fewer than it got: by their size, say.
+	PageTokens    bool `protobuf:"varint,4,opt,name=page_tokens,json=pageTokens,proto3" json:"page_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDueKeyResultsRequest) Reset() {
+	*x = ListDueKeyResultsRequest{}
+	mi := &file_okr_v1_key_result_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDueKeyResultsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDueKeyResultsRequest) ProtoMessage() {}
+
+func (x *ListDueKeyResultsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_key_result_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDueKeyResultsRequest.ProtoReflect.Descriptor instead.
+func (*ListDueKeyResultsRequest) Descriptor() ([]byte, []int) {
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListDueKeyResultsRequest) GetOwnerId() string {
+	if x != nil {
+		return x.OwnerId
+	}
+	return ""
+}
+
+func (x *ListDueKeyResultsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDueKeyResultsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListDueKeyResultsRequest) GetPageTokens() bool {
+	if x != nil {
+		return x.PageTokens
+	}
+	return false
+}
+
+// Answer of ListDueKeyResults.
+type ListDueKeyResultsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key results, those first that have waited longest for a check-in.
+	KeyResults []*DueKeyResult `protobuf:"bytes,1,rep,name=key_results,json=keyResults,proto3" json:"key_results,omitempty"`
+	// Asks for the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The position in the change log at which this page was read, as in ListObjectivesResponse.
+	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Where page_tokens was asked for: after each of the key results, in their order, what asks for the page that begins there.
+	PageTokens    []string `protobuf:"bytes,4,rep,name=page_tokens,json=pageTokens,proto3" json:"page_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDueKeyResultsResponse) Reset() {
+	*x = ListDueKeyResultsResponse{}
+	mi := &file_okr_v1_key_result_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDueKeyResultsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDueKeyResultsResponse) ProtoMessage() {}
+
+func (x *ListDueKeyResultsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_key_result_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDueKeyResultsResponse.ProtoReflect.Descriptor instead.
+func (*ListDueKeyResultsResponse) Descriptor() ([]byte, []int) {
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListDueKeyResultsResponse) GetKeyResults() []*DueKeyResult {
+	if x != nil {
+		return x.KeyResults
+	}
+	return nil
+}
+
+func (x *ListDueKeyResultsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListDueKeyResultsResponse) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *ListDueKeyResultsResponse) GetPageTokens() []string {
+	if x != nil {
+		return x.PageTokens
+	}
+	return nil
+}
+
+// A key result that somebody is to report on.
+type DueKeyResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key result.
+	KeyResult *KeyResult `protobuf:"bytes,1,opt,name=key_result,json=keyResult,proto3" json:"key_result,omitempty"`
+	// The objective's title; empty for a caller who may not read objectives.
+	ObjectiveTitle string `protobuf:"bytes,2,opt,name=objective_title,json=objectiveTitle,proto3" json:"objective_title,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *DueKeyResult) Reset() {
+	*x = DueKeyResult{}
+	mi := &file_okr_v1_key_result_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DueKeyResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DueKeyResult) ProtoMessage() {}
+
+func (x *DueKeyResult) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_key_result_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DueKeyResult.ProtoReflect.Descriptor instead.
+func (*DueKeyResult) Descriptor() ([]byte, []int) {
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DueKeyResult) GetKeyResult() *KeyResult {
+	if x != nil {
+		return x.KeyResult
+	}
+	return nil
+}
+
+func (x *DueKeyResult) GetObjectiveTitle() string {
+	if x != nil {
+		return x.ObjectiveTitle
+	}
+	return ""
+}
+
 // Request of SetKeyResultAttainment.
 type SetKeyResultAttainmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -469,14 +1076,16 @@ type SetKeyResultAttainmentRequest struct {
 	// If set, must be the key result's current etag.
 	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes the call safe to repeat, as in CreateObjectiveRequest.
-	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,6,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetKeyResultAttainmentRequest) Reset() {
 	*x = SetKeyResultAttainmentRequest{}
-	mi := &file_okr_v1_key_result_proto_msgTypes[6]
+	mi := &file_okr_v1_key_result_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -488,7 +1097,7 @@ func (x *SetKeyResultAttainmentRequest) String() string {
 func (*SetKeyResultAttainmentRequest) ProtoMessage() {}
 
 func (x *SetKeyResultAttainmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_key_result_proto_msgTypes[6]
+	mi := &file_okr_v1_key_result_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -501,7 +1110,7 @@ func (x *SetKeyResultAttainmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetKeyResultAttainmentRequest.ProtoReflect.Descriptor instead.
 func (*SetKeyResultAttainmentRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{6}
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SetKeyResultAttainmentRequest) GetKeyResultId() string {
@@ -539,6 +1148,13 @@ func (x *SetKeyResultAttainmentRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *SetKeyResultAttainmentRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
 // Request of DeleteKeyResult.
 type DeleteKeyResultRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -549,14 +1165,16 @@ type DeleteKeyResultRequest struct {
 	// If set, must be the key result's current etag.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes the call safe to repeat, as in CreateObjectiveRequest.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,5,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteKeyResultRequest) Reset() {
 	*x = DeleteKeyResultRequest{}
-	mi := &file_okr_v1_key_result_proto_msgTypes[7]
+	mi := &file_okr_v1_key_result_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +1186,7 @@ func (x *DeleteKeyResultRequest) String() string {
 func (*DeleteKeyResultRequest) ProtoMessage() {}
 
 func (x *DeleteKeyResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_key_result_proto_msgTypes[7]
+	mi := &file_okr_v1_key_result_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +1199,7 @@ func (x *DeleteKeyResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteKeyResultRequest.ProtoReflect.Descriptor instead.
 func (*DeleteKeyResultRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{7}
+	return file_okr_v1_key_result_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeleteKeyResultRequest) GetKeyResultId() string {
@@ -612,11 +1230,18 @@ func (x *DeleteKeyResultRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *DeleteKeyResultRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
 var File_okr_v1_key_result_proto protoreflect.FileDescriptor
 
 const file_okr_v1_key_result_proto_rawDesc = "" +
 	"\n" +
-	"\x17okr/v1/key_result.proto\x12\x06okr.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13okr/v1/member.proto\"\xaf\x05\n" +
+	"\x17okr/v1/key_result.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13okr/v1/member.proto\"\xd8\x0e\n" +
 	"\tKeyResult\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xe0A\x03\xe0A\bR\x02id\x12&\n" +
 	"\fobjective_id\x18\x02 \x01(\tB\x03\xe0A\x03R\vobjectiveId\x12\xb2\x02\n" +
@@ -632,35 +1257,87 @@ const file_okr_v1_key_result_proto_rawDesc = "" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12-\n" +
 	"\acreator\x18\b \x01(\v2\x0e.okr.v1.MemberB\x03\xe0A\x03R\acreator\x12-\n" +
-	"\aupdater\x18\t \x01(\v2\x0e.okr.v1.MemberB\x03\xe0A\x03R\aupdaterB\r\n" +
-	"\v_attainment\"\xc0\x01\n" +
+	"\aupdater\x18\t \x01(\v2\x0e.okr.v1.MemberB\x03\xe0A\x03R\aupdater\x125\n" +
+	"\bowner_id\x18\n" +
+	" \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\aownerId\x126\n" +
+	"\x04kind\x18\v \x01(\x0e2\x15.okr.v1.KeyResultKindB\v\xe0A\x05\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12\xb4\x01\n" +
+	"\vstart_value\x18\f \x01(\tB\x92\x01\xbaH\x8e\x01\xba\x01b\n" +
+	"\x0edecimal.digits\x12\x1bmust have at most 18 digits\x1a3this.replace('-', '').replace('.', '').size() <= 18r'\x18\x142#^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$R\n" +
+	"startValue\x12\xb6\x01\n" +
+	"\ftarget_value\x18\r \x01(\tB\x92\x01\xbaH\x8e\x01\xba\x01b\n" +
+	"\x0edecimal.digits\x12\x1bmust have at most 18 digits\x1a3this.replace('-', '').replace('.', '').size() <= 18r'\x18\x142#^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$R\vtargetValue\x12(\n" +
+	"\rcurrent_value\x18\x0e \x01(\tB\x03\xe0A\x03R\fcurrentValue\x12\xd6\x01\n" +
+	"\x04unit\x18\x0f \x01(\tB\xc1\x01\xbaH\xbd\x01\xba\x01\xb5\x01\n" +
+	"\x17unit.control_characters\x12>must not contain control characters or bidirectional overrides\x1aZthis.matches('^[^\\\\x{00}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x02\x18 R\x04unit\x125\n" +
+	"\x06format\x18\x10 \x01(\x0e2\x13.okr.v1.ValueFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12&\n" +
+	"\x06weight\x18\x11 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x01R\x06weight\x88\x01\x01\x127\n" +
+	"\n" +
+	"confidence\x18\x12 \x01(\x0e2\x12.okr.v1.ConfidenceB\x03\xe0A\x03R\n" +
+	"confidence\x12L\n" +
+	"\x12last_check_in_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0flastCheckInTime\x12\x19\n" +
+	"\x05stale\x18\x14 \x01(\bB\x03\xe0A\x03R\x05stale\x129\n" +
+	"\x13expected_attainment\x18\x15 \x01(\x05B\x03\xe0A\x03H\x02R\x12expectedAttainment\x88\x01\x01\x12)\n" +
+	"\x0echeck_in_count\x18\x16 \x01(\x05B\x03\xe0A\x03R\fcheckInCount\x12;\n" +
+	"\fagent_report\x18\x17 \x01(\v2\x13.okr.v1.AgentReportB\x03\xe0A\x03R\vagentReportB\r\n" +
+	"\v_attainmentB\t\n" +
+	"\a_weightB\x16\n" +
+	"\x14_expected_attainment\"k\n" +
+	"\vAgentReport\x12\x1e\n" +
+	"\vcheck_in_id\x18\x01 \x01(\tR\tcheckInId\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x1f\n" +
+	"\vclient_name\x18\x03 \x01(\tR\n" +
+	"clientName\"\xf4\x01\n" +
 	"\x16CreateKeyResultRequest\x12/\n" +
 	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\x12;\n" +
 	"\n" +
 	"key_result\x18\x02 \x01(\v2\x11.okr.v1.KeyResultB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tkeyResult\x128\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\"s\n" +
+	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"s\n" +
 	"\x13GetKeyResultRequest\x120\n" +
 	"\rkey_result_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vkeyResultId\x12*\n" +
-	"\fobjective_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\vobjectiveId\"\x92\x01\n" +
+	"\fobjective_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\vobjectiveId\"\xb3\x01\n" +
 	"\x15ListKeyResultsRequest\x12*\n" +
 	"\fobjective_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\vobjectiveId\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x8c\x01\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12\x1f\n" +
+	"\vpage_tokens\x18\x04 \x01(\bR\n" +
+	"pageTokens\"\xad\x01\n" +
 	"\x16ListKeyResultsResponse\x122\n" +
 	"\vkey_results\x18\x01 \x03(\v2\x11.okr.v1.KeyResultR\n" +
 	"keyResults\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
-	"\x06cursor\x18\x03 \x01(\tR\x06cursor\"\xdc\x02\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12\x1f\n" +
+	"\vpage_tokens\x18\x04 \x03(\tR\n" +
+	"pageTokens\"\x90\x03\n" +
 	"\x16UpdateKeyResultRequest\x12;\n" +
 	"\n" +
 	"key_result\x18\x01 \x01(\v2\x11.okr.v1.KeyResultB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\tkeyResult\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x128\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId:\x8d\x01\xbaH\x89\x01\x1a\x86\x01\n" +
-	"\rkey_result.id\x12 key_result.id: value is required\x1aShas(this.key_result) && this.key_result.id != '' && this.key_result.id.size() <= 64\"\x99\x02\n" +
+	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode:\x8d\x01\xbaH\x89\x01\x1a\x86\x01\n" +
+	"\rkey_result.id\x12 key_result.id: value is required\x1aShas(this.key_result) && this.key_result.id != '' && this.key_result.id.size() <= 64\"\xc1\x01\n" +
+	"\x18ListDueKeyResultsRequest\x125\n" +
+	"\bowner_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\aownerId\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12\x1f\n" +
+	"\vpage_tokens\x18\x04 \x01(\bR\n" +
+	"pageTokens\"\xb3\x01\n" +
+	"\x19ListDueKeyResultsResponse\x125\n" +
+	"\vkey_results\x18\x01 \x03(\v2\x14.okr.v1.DueKeyResultR\n" +
+	"keyResults\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12\x1f\n" +
+	"\vpage_tokens\x18\x04 \x03(\tR\n" +
+	"pageTokens\"i\n" +
+	"\fDueKeyResult\x120\n" +
+	"\n" +
+	"key_result\x18\x01 \x01(\v2\x11.okr.v1.KeyResultR\tkeyResult\x12'\n" +
+	"\x0fobjective_title\x18\x02 \x01(\tR\x0eobjectiveTitle\"\xcd\x02\n" +
 	"\x1dSetKeyResultAttainmentRequest\x120\n" +
 	"\rkey_result_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vkeyResultId\x124\n" +
 	"\n" +
@@ -669,14 +1346,31 @@ const file_okr_v1_key_result_proto_rawDesc = "" +
 	"\fobjective_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\vobjectiveId\x12\x1b\n" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestIdB\r\n" +
-	"\v_attainment\"\xcd\x01\n" +
+	"request_id\x18\x05 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x06 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04modeB\r\n" +
+	"\v_attainment\"\x81\x02\n" +
 	"\x16DeleteKeyResultRequest\x120\n" +
 	"\rkey_result_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vkeyResultId\x12*\n" +
 	"\fobjective_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\vobjectiveId\x12\x1b\n" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestIdB8Z6github.com/df0f9dda/okr-manager/proto/gen/okr/v1;okrv1b\x06proto3"
+	"request_id\x18\x04 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x05 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode*k\n" +
+	"\rKeyResultKind\x12\x1f\n" +
+	"\x1bKEY_RESULT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16KEY_RESULT_KIND_METRIC\x10\x01\x12\x1d\n" +
+	"\x19KEY_RESULT_KIND_MILESTONE\x10\x02*y\n" +
+	"\vValueFormat\x12\x1c\n" +
+	"\x18VALUE_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14VALUE_FORMAT_PERCENT\x10\x01\x12\x17\n" +
+	"\x13VALUE_FORMAT_NUMBER\x10\x02\x12\x19\n" +
+	"\x15VALUE_FORMAT_CURRENCY\x10\x03*s\n" +
+	"\n" +
+	"Confidence\x12\x1a\n" +
+	"\x16CONFIDENCE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13CONFIDENCE_ON_TRACK\x10\x01\x12\x16\n" +
+	"\x12CONFIDENCE_AT_RISK\x10\x02\x12\x18\n" +
+	"\x14CONFIDENCE_OFF_TRACK\x10\x03B8Z6github.com/df0f9dda/okr-manager/proto/gen/okr/v1;okrv1b\x06proto3"
 
 var (
 	file_okr_v1_key_result_proto_rawDescOnce sync.Once
@@ -690,34 +1384,54 @@ func file_okr_v1_key_result_proto_rawDescGZIP() []byte {
 	return file_okr_v1_key_result_proto_rawDescData
 }
 
-var file_okr_v1_key_result_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_okr_v1_key_result_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_okr_v1_key_result_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_okr_v1_key_result_proto_goTypes = []any{
-	(*KeyResult)(nil),                     // 0: okr.v1.KeyResult
-	(*CreateKeyResultRequest)(nil),        // 1: okr.v1.CreateKeyResultRequest
-	(*GetKeyResultRequest)(nil),           // 2: okr.v1.GetKeyResultRequest
-	(*ListKeyResultsRequest)(nil),         // 3: okr.v1.ListKeyResultsRequest
-	(*ListKeyResultsResponse)(nil),        // 4: okr.v1.ListKeyResultsResponse
-	(*UpdateKeyResultRequest)(nil),        // 5: okr.v1.UpdateKeyResultRequest
-	(*SetKeyResultAttainmentRequest)(nil), // 6: okr.v1.SetKeyResultAttainmentRequest
-	(*DeleteKeyResultRequest)(nil),        // 7: okr.v1.DeleteKeyResultRequest
-	(*timestamppb.Timestamp)(nil),         // 8: google.protobuf.Timestamp
-	(*Member)(nil),                        // 9: okr.v1.Member
-	(*fieldmaskpb.FieldMask)(nil),         // 10: google.protobuf.FieldMask
+	(KeyResultKind)(0),                    // 0: okr.v1.KeyResultKind
+	(ValueFormat)(0),                      // 1: okr.v1.ValueFormat
+	(Confidence)(0),                       // 2: okr.v1.Confidence
+	(*KeyResult)(nil),                     // 3: okr.v1.KeyResult
+	(*AgentReport)(nil),                   // 4: okr.v1.AgentReport
+	(*CreateKeyResultRequest)(nil),        // 5: okr.v1.CreateKeyResultRequest
+	(*GetKeyResultRequest)(nil),           // 6: okr.v1.GetKeyResultRequest
+	(*ListKeyResultsRequest)(nil),         // 7: okr.v1.ListKeyResultsRequest
+	(*ListKeyResultsResponse)(nil),        // 8: okr.v1.ListKeyResultsResponse
+	(*UpdateKeyResultRequest)(nil),        // 9: okr.v1.UpdateKeyResultRequest
+	(*ListDueKeyResultsRequest)(nil),      // 10: okr.v1.ListDueKeyResultsRequest
+	(*ListDueKeyResultsResponse)(nil),     // 11: okr.v1.ListDueKeyResultsResponse
+	(*DueKeyResult)(nil),                  // 12: okr.v1.DueKeyResult
+	(*SetKeyResultAttainmentRequest)(nil), // 13: okr.v1.SetKeyResultAttainmentRequest
+	(*DeleteKeyResultRequest)(nil),        // 14: okr.v1.DeleteKeyResultRequest
+	(*timestamppb.Timestamp)(nil),         // 15: google.protobuf.Timestamp
+	(*Member)(nil),                        // 16: okr.v1.Member
+	(v1.WriteMode)(0),                     // 17: access.v1.WriteMode
+	(*fieldmaskpb.FieldMask)(nil),         // 18: google.protobuf.FieldMask
 }
 var file_okr_v1_key_result_proto_depIdxs = []int32{
-	8,  // 0: okr.v1.KeyResult.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 1: okr.v1.KeyResult.update_time:type_name -> google.protobuf.Timestamp
-	9,  // 2: okr.v1.KeyResult.creator:type_name -> okr.v1.Member
-	9,  // 3: okr.v1.KeyResult.updater:type_name -> okr.v1.Member
-	0,  // 4: okr.v1.CreateKeyResultRequest.key_result:type_name -> okr.v1.KeyResult
-	0,  // 5: okr.v1.ListKeyResultsResponse.key_results:type_name -> okr.v1.KeyResult
-	0,  // 6: okr.v1.UpdateKeyResultRequest.key_result:type_name -> okr.v1.KeyResult
-	10, // 7: okr.v1.UpdateKeyResultRequest.update_mask:type_name -> google.protobuf.FieldMask
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	15, // 0: okr.v1.KeyResult.create_time:type_name -> google.protobuf.Timestamp
+	15, // 1: okr.v1.KeyResult.update_time:type_name -> google.protobuf.Timestamp
+	16, // 2: okr.v1.KeyResult.creator:type_name -> okr.v1.Member
+	16, // 3: okr.v1.KeyResult.updater:type_name -> okr.v1.Member
+	0,  // 4: okr.v1.KeyResult.kind:type_name -> okr.v1.KeyResultKind
+	1,  // 5: okr.v1.KeyResult.format:type_name -> okr.v1.ValueFormat
+	2,  // 6: okr.v1.KeyResult.confidence:type_name -> okr.v1.Confidence
+	15, // 7: okr.v1.KeyResult.last_check_in_time:type_name -> google.protobuf.Timestamp
+	4,  // 8: okr.v1.KeyResult.agent_report:type_name -> okr.v1.AgentReport
+	3,  // 9: okr.v1.CreateKeyResultRequest.key_result:type_name -> okr.v1.KeyResult
+	17, // 10: okr.v1.CreateKeyResultRequest.mode:type_name -> access.v1.WriteMode
+	3,  // 11: okr.v1.ListKeyResultsResponse.key_results:type_name -> okr.v1.KeyResult
+	3,  // 12: okr.v1.UpdateKeyResultRequest.key_result:type_name -> okr.v1.KeyResult
+	18, // 13: okr.v1.UpdateKeyResultRequest.update_mask:type_name -> google.protobuf.FieldMask
+	17, // 14: okr.v1.UpdateKeyResultRequest.mode:type_name -> access.v1.WriteMode
+	12, // 15: okr.v1.ListDueKeyResultsResponse.key_results:type_name -> okr.v1.DueKeyResult
+	3,  // 16: okr.v1.DueKeyResult.key_result:type_name -> okr.v1.KeyResult
+	17, // 17: okr.v1.SetKeyResultAttainmentRequest.mode:type_name -> access.v1.WriteMode
+	17, // 18: okr.v1.DeleteKeyResultRequest.mode:type_name -> access.v1.WriteMode
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_okr_v1_key_result_proto_init() }
@@ -727,19 +1441,20 @@ func file_okr_v1_key_result_proto_init() {
 	}
 	file_okr_v1_member_proto_init()
 	file_okr_v1_key_result_proto_msgTypes[0].OneofWrappers = []any{}
-	file_okr_v1_key_result_proto_msgTypes[6].OneofWrappers = []any{}
+	file_okr_v1_key_result_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_okr_v1_key_result_proto_rawDesc), len(file_okr_v1_key_result_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   8,
+			NumEnums:      3,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_okr_v1_key_result_proto_goTypes,
 		DependencyIndexes: file_okr_v1_key_result_proto_depIdxs,
+		EnumInfos:         file_okr_v1_key_result_proto_enumTypes,
 		MessageInfos:      file_okr_v1_key_result_proto_msgTypes,
 	}.Build()
 	File_okr_v1_key_result_proto = out.File

@@ -13,6 +13,7 @@ package okrv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -30,6 +31,64 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Where an objective is in its life.
+type ObjectiveState int32
+
+const (
+	// Not a state; in a filter: any state that is not archived.
+	ObjectiveState_OBJECTIVE_STATE_UNSPECIFIED ObjectiveState = 0
+	// Worked on.
+	ObjectiveState_OBJECTIVE_STATE_ACTIVE ObjectiveState = 1
+	// Finished, with a score. It can still be changed, as a correction.
+	ObjectiveState_OBJECTIVE_STATE_CLOSED ObjectiveState = 2
+	// Put away: lists leave it out unless they are asked for it. It keeps everything, a score included. It can be restored
+	// and deleted, and nothing else of it or of its key results can be changed before it was restored.
+	ObjectiveState_OBJECTIVE_STATE_ARCHIVED ObjectiveState = 3
+)
+
+// Enum value maps for ObjectiveState.
+var (
+	ObjectiveState_name = map[int32]string{
+		0: "OBJECTIVE_STATE_UNSPECIFIED",
+		1: "OBJECTIVE_STATE_ACTIVE",
+		2: "OBJECTIVE_STATE_CLOSED",
+		3: "OBJECTIVE_STATE_ARCHIVED",
+	}
+	ObjectiveState_value = map[string]int32{
+		"OBJECTIVE_STATE_UNSPECIFIED": 0,
+		"OBJECTIVE_STATE_ACTIVE":      1,
+		"OBJECTIVE_STATE_CLOSED":      2,
+		"OBJECTIVE_STATE_ARCHIVED":    3,
+	}
+)
+
+func (x ObjectiveState) Enum() *ObjectiveState {
+	p := new(ObjectiveState)
+	*p = x
+	return p
+}
+
+func (x ObjectiveState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ObjectiveState) Descriptor() protoreflect.EnumDescriptor {
+	return file_okr_v1_objective_proto_enumTypes[0].Descriptor()
+}
+
+func (ObjectiveState) Type() protoreflect.EnumType {
+	return &file_okr_v1_objective_proto_enumTypes[0]
+}
+
+func (x ObjectiveState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ObjectiveState.Descriptor instead.
+func (ObjectiveState) EnumDescriptor() ([]byte, []int) {
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{0}
+}
+
 // What an organization wants to achieve. Its key results say how one will know.
 type Objective struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -40,7 +99,8 @@ type Objective struct {
 	// The objective's key results in the order of creation, at most 250. Empty for a caller who may not read key
 	// results.
 	KeyResults []*KeyResult `protobuf:"bytes,3,rep,name=key_results,json=keyResults,proto3" json:"key_results,omitempty"`
-	// The mean of the key results' attainment in percent, rounded half up, and 100 only when every key result is at 100.
+	// The mean of the key results' attainment in percent, weighted, rounded half up, and 100 only when every key result is
+	// at 100.
 	// Absent while there is no key result, and for a caller who may not read key results.
 	Progress *int32 `protobuf:"varint,4,opt,name=progress,proto3,oneof" json:"progress,omitempty"`
 	// Names this state of the objective's own fields; changes of its key results do not change it. Send it back with an
@@ -53,9 +113,43 @@ type Objective struct {
 	// Who created it.
 	Creator *Member `protobuf:"bytes,8,opt,name=creator,proto3" json:"creator,omitempty"`
 	// Who last changed its own fields.
-	Updater       *Member `protobuf:"bytes,9,opt,name=updater,proto3" json:"updater,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Updater *Member `protobuf:"bytes,9,opt,name=updater,proto3" json:"updater,omitempty"`
+	// Why it matters and what is meant by it: plain text, up to 10,000 characters.
+	Description string `protobuf:"bytes,10,opt,name=description,proto3" json:"description,omitempty"`
+	// The Stytch member id of the person who answers for it; empty if nobody does. "me" in a request is the caller. An
+	// owner may do no more than others, and nobody looks whether there is such a member (any longer).
+	OwnerId string `protobuf:"bytes,11,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	// The time span that it is planned for: a year ("2026"), a half ("2026-H1") or a quarter ("2026-Q3") of the calendar.
+	// Empty: none.
+	Cycle string `protobuf:"bytes,12,opt,name=cycle,proto3" json:"cycle,omitempty"`
+	// The day on which progress is expected to begin, as "2026-07-01" (UTC). Empty: the first day of the cycle.
+	StartDate string `protobuf:"bytes,13,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
+	// The day on which it is to be reached, as "2026-09-30" (UTC), and not before the start, also where one of them comes
+	// from the cycle. Empty: the last day of the cycle.
+	DueDate string `protobuf:"bytes,14,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	// From when to when progress is expected: its own dates, and those of the cycle where it has none of its own. Absent
+	// unless both are known.
+	Period *Period `protobuf:"bytes,15,opt,name=period,proto3" json:"period,omitempty"`
+	// The objective that it contributes to, in whatever state that is; empty if there is none. No objective is above itself,
+	// directly or through others, and at most 10 stand above each other. It outlives its parent: the id of an objective that
+	// was deleted stays here until it is changed, and stands for none.
+	ParentId string `protobuf:"bytes,16,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
+	// Where it is in its life. Changed by CloseObjective, ReopenObjective, ArchiveObjective and RestoreObjective.
+	State ObjectiveState `protobuf:"varint,17,opt,name=state,proto3,enum=okr.v1.ObjectiveState" json:"state,omitempty"`
+	// How well it went, from "0" to "1" with up to two digits after the point; given when it is closed, else empty.
+	Score string `protobuf:"bytes,18,opt,name=score,proto3" json:"score,omitempty"`
+	// Why it got this score, as plain text.
+	ClosingNote string `protobuf:"bytes,19,opt,name=closing_note,json=closingNote,proto3" json:"closing_note,omitempty"`
+	// When it was closed; absent unless it is, or was when it was archived. Another score does not change it.
+	CloseTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
+	// When it was archived; absent unless it is.
+	ArchiveTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=archive_time,json=archiveTime,proto3" json:"archive_time,omitempty"`
+	// How far it should have come by today (UTC): the weighted mean of the key results' expected_attainment in percent,
+	// rounded half up. Absent unless it is active, has a period and a key result, and for a caller who may not read key
+	// results.
+	ExpectedProgress *int32 `protobuf:"varint,22,opt,name=expected_progress,json=expectedProgress,proto3,oneof" json:"expected_progress,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Objective) Reset() {
@@ -151,6 +245,152 @@ func (x *Objective) GetUpdater() *Member {
 	return nil
 }
 
+func (x *Objective) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Objective) GetOwnerId() string {
+	if x != nil {
+		return x.OwnerId
+	}
+	return ""
+}
+
+func (x *Objective) GetCycle() string {
+	if x != nil {
+		return x.Cycle
+	}
+	return ""
+}
+
+func (x *Objective) GetStartDate() string {
+	if x != nil {
+		return x.StartDate
+	}
+	return ""
+}
+
+func (x *Objective) GetDueDate() string {
+	if x != nil {
+		return x.DueDate
+	}
+	return ""
+}
+
+func (x *Objective) GetPeriod() *Period {
+	if x != nil {
+		return x.Period
+	}
+	return nil
+}
+
+func (x *Objective) GetParentId() string {
+	if x != nil {
+		return x.ParentId
+	}
+	return ""
+}
+
+func (x *Objective) GetState() ObjectiveState {
+	if x != nil {
+		return x.State
+	}
+	return ObjectiveState_OBJECTIVE_STATE_UNSPECIFIED
+}
+
+func (x *Objective) GetScore() string {
+	if x != nil {
+		return x.Score
+	}
+	return ""
+}
+
+func (x *Objective) GetClosingNote() string {
+	if x != nil {
+		return x.ClosingNote
+	}
+	return ""
+}
+
+func (x *Objective) GetCloseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CloseTime
+	}
+	return nil
+}
+
+func (x *Objective) GetArchiveTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ArchiveTime
+	}
+	return nil
+}
+
+func (x *Objective) GetExpectedProgress() int32 {
+	if x != nil && x.ExpectedProgress != nil {
+		return *x.ExpectedProgress
+	}
+	return 0
+}
+
+// A span of days, both of them included.
+type Period struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first day, as "2026-07-01".
+	StartDate string `protobuf:"bytes,1,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
+	// The last day, as "2026-09-30".
+	DueDate       string `protobuf:"bytes,2,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Period) Reset() {
+	*x = Period{}
+	mi := &file_okr_v1_objective_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Period) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Period) ProtoMessage() {}
+
+func (x *Period) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_objective_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Period.ProtoReflect.Descriptor instead.
+func (*Period) Descriptor() ([]byte, []int) {
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Period) GetStartDate() string {
+	if x != nil {
+		return x.StartDate
+	}
+	return ""
+}
+
+func (x *Period) GetDueDate() string {
+	if x != nil {
+		return x.DueDate
+	}
+	return ""
+}
+
 // Request of CreateObjective.
 type CreateObjectiveRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -158,14 +398,19 @@ type CreateObjectiveRequest struct {
 	Objective *Objective `protobuf:"bytes,1,opt,name=objective,proto3" json:"objective,omitempty"`
 	// Makes the call safe to repeat: for 60 minutes the same id from the same member and client answers what the first
 	// call answered and changes nothing again. 1 to 64 of [A-Za-z0-9_-]; a UUID is fine (AIP-155).
-	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Whether to make the write, to try it or to propose it. One that was tried answers the resource as it would become,
+	// without an etag and, where it would be new, without an id; what asks for a deletion answers as ever. Nothing is kept of
+	// it, the request id included. One that was proposed never answers a resource but PROPOSED with the id of the proposal.
+	// One that would change nothing, because all is so already, answers as ever in each of the modes.
+	Mode          v1.WriteMode `protobuf:"varint,3,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateObjectiveRequest) Reset() {
 	*x = CreateObjectiveRequest{}
-	mi := &file_okr_v1_objective_proto_msgTypes[1]
+	mi := &file_okr_v1_objective_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -177,7 +422,7 @@ func (x *CreateObjectiveRequest) String() string {
 func (*CreateObjectiveRequest) ProtoMessage() {}
 
 func (x *CreateObjectiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_objective_proto_msgTypes[1]
+	mi := &file_okr_v1_objective_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -190,7 +435,7 @@ func (x *CreateObjectiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateObjectiveRequest.ProtoReflect.Descriptor instead.
 func (*CreateObjectiveRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_objective_proto_rawDescGZIP(), []int{1}
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CreateObjectiveRequest) GetObjective() *Objective {
@@ -207,6 +452,13 @@ func (x *CreateObjectiveRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateObjectiveRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
 // Request of GetObjective.
 type GetObjectiveRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -218,7 +470,7 @@ type GetObjectiveRequest struct {
 
 func (x *GetObjectiveRequest) Reset() {
 	*x = GetObjectiveRequest{}
-	mi := &file_okr_v1_objective_proto_msgTypes[2]
+	mi := &file_okr_v1_objective_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -230,7 +482,7 @@ func (x *GetObjectiveRequest) String() string {
 func (*GetObjectiveRequest) ProtoMessage() {}
 
 func (x *GetObjectiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_objective_proto_msgTypes[2]
+	mi := &file_okr_v1_objective_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -243,7 +495,7 @@ func (x *GetObjectiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetObjectiveRequest.ProtoReflect.Descriptor instead.
 func (*GetObjectiveRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_objective_proto_rawDescGZIP(), []int{2}
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetObjectiveRequest) GetObjectiveId() string {
@@ -259,14 +511,30 @@ type ListObjectivesRequest struct {
 	// At most this many objectives; 0 means 50, more than 200 means 200. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The next_page_token of the page before.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only those of this cycle, spelled as in Objective. Empty: any, and those without one.
+	Cycle string `protobuf:"bytes,3,opt,name=cycle,proto3" json:"cycle,omitempty"`
+	// Only those that this member owns, or owns a key result of; "me" is the caller. Empty: any. Who owns key results is not
+	// looked at for a caller who may not read them.
+	OwnerId string `protobuf:"bytes,4,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	// Only those in one of these states. Empty: those that are not archived.
+	States []ObjectiveState `protobuf:"varint,5,rep,packed,name=states,proto3,enum=okr.v1.ObjectiveState" json:"states,omitempty"`
+	// Only those that have each of these words somewhere in their title or description or in a key result's title, in
+	// capitals or not. A key result's title is not looked at for a caller who may not read key results.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// Only those whose parent this is. Empty: any.
+	ParentId string `protobuf:"bytes,7,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
+	// "create_time" (the default): oldest first. "create_time desc": newest first.
+	OrderBy string `protobuf:"bytes,8,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Asks for a page token after each of the objectives, for a client that shows fewer than it got: by their size, say.
+	PageTokens    bool `protobuf:"varint,9,opt,name=page_tokens,json=pageTokens,proto3" json:"page_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListObjectivesRequest) Reset() {
 	*x = ListObjectivesRequest{}
-	mi := &file_okr_v1_objective_proto_msgTypes[3]
+	mi := &file_okr_v1_objective_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +546,7 @@ func (x *ListObjectivesRequest) String() string {
 func (*ListObjectivesRequest) ProtoMessage() {}
 
 func (x *ListObjectivesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_objective_proto_msgTypes[3]
+	mi := &file_okr_v1_objective_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +559,7 @@ func (x *ListObjectivesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectivesRequest.ProtoReflect.Descriptor instead.
 func (*ListObjectivesRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_objective_proto_rawDescGZIP(), []int{3}
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListObjectivesRequest) GetPageSize() int32 {
@@ -308,23 +576,74 @@ func (x *ListObjectivesRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListObjectivesRequest) GetCycle() string {
+	if x != nil {
+		return x.Cycle
+	}
+	return ""
+}
+
+func (x *ListObjectivesRequest) GetOwnerId() string {
+	if x != nil {
+		return x.OwnerId
+	}
+	return ""
+}
+
+func (x *ListObjectivesRequest) GetStates() []ObjectiveState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListObjectivesRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ListObjectivesRequest) GetParentId() string {
+	if x != nil {
+		return x.ParentId
+	}
+	return ""
+}
+
+func (x *ListObjectivesRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
+func (x *ListObjectivesRequest) GetPageTokens() bool {
+	if x != nil {
+		return x.PageTokens
+	}
+	return false
+}
+
 // Answer of ListObjectives.
 type ListObjectivesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The objectives in the order of creation.
+	// The objectives in the order that was asked for.
 	Objectives []*Objective `protobuf:"bytes,1,rep,name=objectives,proto3" json:"objectives,omitempty"`
 	// Asks for the next page; empty on the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// The position in the change log at which this page was read: watching from the first page's cursor misses nothing
 	// that is not in the list.
-	Cursor        string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Where page_tokens was asked for: after each of the objectives, in their order, what asks for the page that begins there.
+	PageTokens    []string `protobuf:"bytes,4,rep,name=page_tokens,json=pageTokens,proto3" json:"page_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListObjectivesResponse) Reset() {
 	*x = ListObjectivesResponse{}
-	mi := &file_okr_v1_objective_proto_msgTypes[4]
+	mi := &file_okr_v1_objective_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -336,7 +655,7 @@ func (x *ListObjectivesResponse) String() string {
 func (*ListObjectivesResponse) ProtoMessage() {}
 
 func (x *ListObjectivesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_objective_proto_msgTypes[4]
+	mi := &file_okr_v1_objective_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -349,7 +668,7 @@ func (x *ListObjectivesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectivesResponse.ProtoReflect.Descriptor instead.
 func (*ListObjectivesResponse) Descriptor() ([]byte, []int) {
-	return file_okr_v1_objective_proto_rawDescGZIP(), []int{4}
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListObjectivesResponse) GetObjectives() []*Objective {
@@ -373,6 +692,13 @@ func (x *ListObjectivesResponse) GetCursor() string {
 	return ""
 }
 
+func (x *ListObjectivesResponse) GetPageTokens() []string {
+	if x != nil {
+		return x.PageTokens
+	}
+	return nil
+}
+
 // Request of UpdateObjective.
 type UpdateObjectiveRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -381,14 +707,16 @@ type UpdateObjectiveRequest struct {
 	// The fields to change; output-only fields in it are ignored. Absent: every field that is set. "*": every field.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// As in CreateObjectiveRequest.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,4,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateObjectiveRequest) Reset() {
 	*x = UpdateObjectiveRequest{}
-	mi := &file_okr_v1_objective_proto_msgTypes[5]
+	mi := &file_okr_v1_objective_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +728,7 @@ func (x *UpdateObjectiveRequest) String() string {
 func (*UpdateObjectiveRequest) ProtoMessage() {}
 
 func (x *UpdateObjectiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_objective_proto_msgTypes[5]
+	mi := &file_okr_v1_objective_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +741,7 @@ func (x *UpdateObjectiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateObjectiveRequest.ProtoReflect.Descriptor instead.
 func (*UpdateObjectiveRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_objective_proto_rawDescGZIP(), []int{5}
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateObjectiveRequest) GetObjective() *Objective {
@@ -437,6 +765,13 @@ func (x *UpdateObjectiveRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *UpdateObjectiveRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
 // Request of DeleteObjective.
 type DeleteObjectiveRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -445,14 +780,16 @@ type DeleteObjectiveRequest struct {
 	// If set, must be the objective's current etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// As in CreateObjectiveRequest.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,4,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteObjectiveRequest) Reset() {
 	*x = DeleteObjectiveRequest{}
-	mi := &file_okr_v1_objective_proto_msgTypes[6]
+	mi := &file_okr_v1_objective_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -464,7 +801,7 @@ func (x *DeleteObjectiveRequest) String() string {
 func (*DeleteObjectiveRequest) ProtoMessage() {}
 
 func (x *DeleteObjectiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_okr_v1_objective_proto_msgTypes[6]
+	mi := &file_okr_v1_objective_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -477,7 +814,7 @@ func (x *DeleteObjectiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteObjectiveRequest.ProtoReflect.Descriptor instead.
 func (*DeleteObjectiveRequest) Descriptor() ([]byte, []int) {
-	return file_okr_v1_objective_proto_rawDescGZIP(), []int{6}
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeleteObjectiveRequest) GetObjectiveId() string {
@@ -501,11 +838,328 @@ func (x *DeleteObjectiveRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *DeleteObjectiveRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
+// Request of CloseObjective.
+type CloseObjectiveRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The objective's id.
+	ObjectiveId string `protobuf:"bytes,1,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
+	// How well it went, from "0" to "1" with up to two digits after the point, such as "0.7".
+	Score string `protobuf:"bytes,2,opt,name=score,proto3" json:"score,omitempty"`
+	// Why, as plain text of up to 4,000 characters.
+	ClosingNote string `protobuf:"bytes,3,opt,name=closing_note,json=closingNote,proto3" json:"closing_note,omitempty"`
+	// If set, must be the objective's current etag.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// As in CreateObjectiveRequest.
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,6,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseObjectiveRequest) Reset() {
+	*x = CloseObjectiveRequest{}
+	mi := &file_okr_v1_objective_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseObjectiveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseObjectiveRequest) ProtoMessage() {}
+
+func (x *CloseObjectiveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_objective_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseObjectiveRequest.ProtoReflect.Descriptor instead.
+func (*CloseObjectiveRequest) Descriptor() ([]byte, []int) {
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CloseObjectiveRequest) GetObjectiveId() string {
+	if x != nil {
+		return x.ObjectiveId
+	}
+	return ""
+}
+
+func (x *CloseObjectiveRequest) GetScore() string {
+	if x != nil {
+		return x.Score
+	}
+	return ""
+}
+
+func (x *CloseObjectiveRequest) GetClosingNote() string {
+	if x != nil {
+		return x.ClosingNote
+	}
+	return ""
+}
+
+func (x *CloseObjectiveRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *CloseObjectiveRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CloseObjectiveRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
+// Request of ReopenObjective.
+type ReopenObjectiveRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The objective's id.
+	ObjectiveId string `protobuf:"bytes,1,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
+	// If set, must be the objective's current etag.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// As in CreateObjectiveRequest.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,4,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReopenObjectiveRequest) Reset() {
+	*x = ReopenObjectiveRequest{}
+	mi := &file_okr_v1_objective_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReopenObjectiveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReopenObjectiveRequest) ProtoMessage() {}
+
+func (x *ReopenObjectiveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_objective_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReopenObjectiveRequest.ProtoReflect.Descriptor instead.
+func (*ReopenObjectiveRequest) Descriptor() ([]byte, []int) {
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ReopenObjectiveRequest) GetObjectiveId() string {
+	if x != nil {
+		return x.ObjectiveId
+	}
+	return ""
+}
+
+func (x *ReopenObjectiveRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ReopenObjectiveRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ReopenObjectiveRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
+// Request of ArchiveObjective.
+type ArchiveObjectiveRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The objective's id.
+	ObjectiveId string `protobuf:"bytes,1,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
+	// If set, must be the objective's current etag.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// As in CreateObjectiveRequest.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,4,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArchiveObjectiveRequest) Reset() {
+	*x = ArchiveObjectiveRequest{}
+	mi := &file_okr_v1_objective_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArchiveObjectiveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArchiveObjectiveRequest) ProtoMessage() {}
+
+func (x *ArchiveObjectiveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_objective_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArchiveObjectiveRequest.ProtoReflect.Descriptor instead.
+func (*ArchiveObjectiveRequest) Descriptor() ([]byte, []int) {
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ArchiveObjectiveRequest) GetObjectiveId() string {
+	if x != nil {
+		return x.ObjectiveId
+	}
+	return ""
+}
+
+func (x *ArchiveObjectiveRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ArchiveObjectiveRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ArchiveObjectiveRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
+// Request of RestoreObjective.
+type RestoreObjectiveRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The objective's id.
+	ObjectiveId string `protobuf:"bytes,1,opt,name=objective_id,json=objectiveId,proto3" json:"objective_id,omitempty"`
+	// If set, must be the objective's current etag.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// As in CreateObjectiveRequest.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// As in CreateObjectiveRequest.
+	Mode          v1.WriteMode `protobuf:"varint,4,opt,name=mode,proto3,enum=access.v1.WriteMode" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreObjectiveRequest) Reset() {
+	*x = RestoreObjectiveRequest{}
+	mi := &file_okr_v1_objective_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreObjectiveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreObjectiveRequest) ProtoMessage() {}
+
+func (x *RestoreObjectiveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_okr_v1_objective_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreObjectiveRequest.ProtoReflect.Descriptor instead.
+func (*RestoreObjectiveRequest) Descriptor() ([]byte, []int) {
+	return file_okr_v1_objective_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RestoreObjectiveRequest) GetObjectiveId() string {
+	if x != nil {
+		return x.ObjectiveId
+	}
+	return ""
+}
+
+func (x *RestoreObjectiveRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *RestoreObjectiveRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RestoreObjectiveRequest) GetMode() v1.WriteMode {
+	if x != nil {
+		return x.Mode
+	}
+	return v1.WriteMode(0)
+}
+
 var File_okr_v1_objective_proto protoreflect.FileDescriptor
 
 const file_okr_v1_objective_proto_rawDesc = "" +
 	"\n" +
-	"\x16okr/v1/objective.proto\x12\x06okr.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17okr/v1/key_result.proto\x1a\x13okr/v1/member.proto\"\xba\x05\n" +
+	"\x16okr/v1/objective.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17okr/v1/key_result.proto\x1a\x13okr/v1/member.proto\"\xb7\r\n" +
 	"\tObjective\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xe0A\x03\xe0A\bR\x02id\x12\xb2\x02\n" +
 	"\x05title\x18\x02 \x01(\tB\x9b\x02\xe0A\x02\xbaH\x94\x02\xba\x01O\n" +
@@ -520,36 +1174,103 @@ const file_okr_v1_objective_proto_rawDesc = "" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12-\n" +
 	"\acreator\x18\b \x01(\v2\x0e.okr.v1.MemberB\x03\xe0A\x03R\acreator\x12-\n" +
-	"\aupdater\x18\t \x01(\v2\x0e.okr.v1.MemberB\x03\xe0A\x03R\aupdaterB\v\n" +
-	"\t_progress\"\x8e\x01\n" +
+	"\aupdater\x18\t \x01(\v2\x0e.okr.v1.MemberB\x03\xe0A\x03R\aupdater\x12\xa2\x02\n" +
+	"\vdescription\x18\n" +
+	" \x01(\tB\xff\x01\xbaH\xfb\x01\xba\x01\xf2\x01\n" +
+	"\x17text.control_characters\x12^must not contain control characters other than tabs and line ends, nor bidirectional overrides\x1awthis.matches('^[^\\\\x{00}-\\\\x{08}\\\\x{0B}\\\\x{0C}\\\\x{0E}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x03\x18\x90NR\vdescription\x125\n" +
+	"\bowner_id\x18\v \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\aownerId\x12<\n" +
+	"\x05cycle\x18\f \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}(-(Q[1-4]|H[12]))?)?$R\x05cycle\x12\\\n" +
+	"\n" +
+	"start_date\x18\r \x01(\tB=\xbaH:r826^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$R\tstartDate\x12X\n" +
+	"\bdue_date\x18\x0e \x01(\tB=\xbaH:r826^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$R\adueDate\x12+\n" +
+	"\x06period\x18\x0f \x01(\v2\x0e.okr.v1.PeriodB\x03\xe0A\x03R\x06period\x125\n" +
+	"\tparent_id\x18\x10 \x01(\tB\x18\xbaH\x15r\x13\x18@2\x0f^[A-Za-z0-9_]*$R\bparentId\x121\n" +
+	"\x05state\x18\x11 \x01(\x0e2\x16.okr.v1.ObjectiveStateB\x03\xe0A\x03R\x05state\x12\x19\n" +
+	"\x05score\x18\x12 \x01(\tB\x03\xe0A\x03R\x05score\x12&\n" +
+	"\fclosing_note\x18\x13 \x01(\tB\x03\xe0A\x03R\vclosingNote\x12>\n" +
+	"\n" +
+	"close_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tcloseTime\x12B\n" +
+	"\farchive_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\varchiveTime\x125\n" +
+	"\x11expected_progress\x18\x16 \x01(\x05B\x03\xe0A\x03H\x01R\x10expectedProgress\x88\x01\x01B\v\n" +
+	"\t_progressB\x14\n" +
+	"\x12_expected_progress\"B\n" +
+	"\x06Period\x12\x1d\n" +
+	"\n" +
+	"start_date\x18\x01 \x01(\tR\tstartDate\x12\x19\n" +
+	"\bdue_date\x18\x02 \x01(\tR\adueDate\"\xc2\x01\n" +
 	"\x16CreateObjectiveRequest\x12:\n" +
 	"\tobjective\x18\x01 \x01(\v2\x11.okr.v1.ObjectiveB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tobjective\x128\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\"F\n" +
+	"request_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x03 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"F\n" +
 	"\x13GetObjectiveRequest\x12/\n" +
-	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\"f\n" +
+	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\"\xc4\x03\n" +
 	"\x15ListObjectivesRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x8b\x01\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12<\n" +
+	"\x05cycle\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}(-(Q[1-4]|H[12]))?)?$R\x05cycle\x125\n" +
+	"\bowner_id\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\aownerId\x12?\n" +
+	"\x06states\x18\x05 \x03(\x0e2\x16.okr.v1.ObjectiveStateB\x0f\xbaH\f\x92\x01\t\x10\x04\"\x05\x82\x01\x02\x10\x01R\x06states\x12\x1c\n" +
+	"\x04text\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12$\n" +
+	"\tparent_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\bparentId\x12A\n" +
+	"\border_by\x18\b \x01(\tB&\xbaH#r!R\x00R\vcreate_timeR\x10create_time descR\aorderBy\x12\x1f\n" +
+	"\vpage_tokens\x18\t \x01(\bR\n" +
+	"pageTokens\"\xac\x01\n" +
 	"\x16ListObjectivesResponse\x121\n" +
 	"\n" +
 	"objectives\x18\x01 \x03(\v2\x11.okr.v1.ObjectiveR\n" +
 	"objectives\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
-	"\x06cursor\x18\x03 \x01(\tR\x06cursor\"\xd6\x02\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12\x1f\n" +
+	"\vpage_tokens\x18\x04 \x03(\tR\n" +
+	"pageTokens\"\x8a\x03\n" +
 	"\x16UpdateObjectiveRequest\x12:\n" +
 	"\tobjective\x18\x01 \x01(\v2\x11.okr.v1.ObjectiveB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\tobjective\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x128\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId:\x88\x01\xbaH\x84\x01\x1a\x81\x01\n" +
-	"\fobjective.id\x12\x1fobjective.id: value is required\x1aPhas(this.objective) && this.objective.id != '' && this.objective.id.size() <= 64\"\xa0\x01\n" +
+	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode:\x88\x01\xbaH\x84\x01\x1a\x81\x01\n" +
+	"\fobjective.id\x12\x1fobjective.id: value is required\x1aPhas(this.objective) && this.objective.id != '' && this.objective.id.size() <= 64\"\xd4\x01\n" +
 	"\x16DeleteObjectiveRequest\x12/\n" +
 	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestIdB8Z6github.com/df0f9dda/okr-manager/proto/gen/okr/v1;okrv1b\x06proto3"
+	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"\xc1\x04\n" +
+	"\x15CloseObjectiveRequest\x12/\n" +
+	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\x12F\n" +
+	"\x05score\x18\x02 \x01(\tB0\xe0A\x02\xbaH*\xc8\x01\x01r%2#^(0([.][0-9]{1,2})?|1([.]0{1,2})?)$R\x05score\x12\xa3\x02\n" +
+	"\fclosing_note\x18\x03 \x01(\tB\xff\x01\xbaH\xfb\x01\xba\x01\xf2\x01\n" +
+	"\x17text.control_characters\x12^must not contain control characters other than tabs and line ends, nor bidirectional overrides\x1awthis.matches('^[^\\\\x{00}-\\\\x{08}\\\\x{0B}\\\\x{0C}\\\\x{0E}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x03\x18\xa0\x1fR\vclosingNote\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x06 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"\xd4\x01\n" +
+	"\x16ReopenObjectiveRequest\x12/\n" +
+	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"\xd5\x01\n" +
+	"\x17ArchiveObjectiveRequest\x12/\n" +
+	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"\xd5\x01\n" +
+	"\x17RestoreObjectiveRequest\x12/\n" +
+	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode*\x87\x01\n" +
+	"\x0eObjectiveState\x12\x1f\n" +
+	"\x1bOBJECTIVE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16OBJECTIVE_STATE_ACTIVE\x10\x01\x12\x1a\n" +
+	"\x16OBJECTIVE_STATE_CLOSED\x10\x02\x12\x1c\n" +
+	"\x18OBJECTIVE_STATE_ARCHIVED\x10\x03B8Z6github.com/df0f9dda/okr-manager/proto/gen/okr/v1;okrv1b\x06proto3"
 
 var (
 	file_okr_v1_objective_proto_rawDescOnce sync.Once
@@ -563,35 +1284,55 @@ func file_okr_v1_objective_proto_rawDescGZIP() []byte {
 	return file_okr_v1_objective_proto_rawDescData
 }
 
-var file_okr_v1_objective_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_okr_v1_objective_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_okr_v1_objective_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_okr_v1_objective_proto_goTypes = []any{
-	(*Objective)(nil),              // 0: okr.v1.Objective
-	(*CreateObjectiveRequest)(nil), // 1: okr.v1.CreateObjectiveRequest
-	(*GetObjectiveRequest)(nil),    // 2: okr.v1.GetObjectiveRequest
-	(*ListObjectivesRequest)(nil),  // 3: okr.v1.ListObjectivesRequest
-	(*ListObjectivesResponse)(nil), // 4: okr.v1.ListObjectivesResponse
-	(*UpdateObjectiveRequest)(nil), // 5: okr.v1.UpdateObjectiveRequest
-	(*DeleteObjectiveRequest)(nil), // 6: okr.v1.DeleteObjectiveRequest
-	(*KeyResult)(nil),              // 7: okr.v1.KeyResult
-	(*timestamppb.Timestamp)(nil),  // 8: google.protobuf.Timestamp
-	(*Member)(nil),                 // 9: okr.v1.Member
-	(*fieldmaskpb.FieldMask)(nil),  // 10: google.protobuf.FieldMask
+	(ObjectiveState)(0),             // 0: okr.v1.ObjectiveState
+	(*Objective)(nil),               // 1: okr.v1.Objective
+	(*Period)(nil),                  // 2: okr.v1.Period
+	(*CreateObjectiveRequest)(nil),  // 3: okr.v1.CreateObjectiveRequest
+	(*GetObjectiveRequest)(nil),     // 4: okr.v1.GetObjectiveRequest
+	(*ListObjectivesRequest)(nil),   // 5: okr.v1.ListObjectivesRequest
+	(*ListObjectivesResponse)(nil),  // 6: okr.v1.ListObjectivesResponse
+	(*UpdateObjectiveRequest)(nil),  // 7: okr.v1.UpdateObjectiveRequest
+	(*DeleteObjectiveRequest)(nil),  // 8: okr.v1.DeleteObjectiveRequest
+	(*CloseObjectiveRequest)(nil),   // 9: okr.v1.CloseObjectiveRequest
+	(*ReopenObjectiveRequest)(nil),  // 10: okr.v1.ReopenObjectiveRequest
+	(*ArchiveObjectiveRequest)(nil), // 11: okr.v1.ArchiveObjectiveRequest
+	(*RestoreObjectiveRequest)(nil), // 12: okr.v1.RestoreObjectiveRequest
+	(*KeyResult)(nil),               // 13: okr.v1.KeyResult
+	(*timestamppb.Timestamp)(nil),   // 14: google.protobuf.Timestamp
+	(*Member)(nil),                  // 15: okr.v1.Member
+	(v1.WriteMode)(0),               // 16: access.v1.WriteMode
+	(*fieldmaskpb.FieldMask)(nil),   // 17: google.protobuf.FieldMask
 }
 var file_okr_v1_objective_proto_depIdxs = []int32{
-	7,  // 0: okr.v1.Objective.key_results:type_name -> okr.v1.KeyResult
-	8,  // 1: okr.v1.Objective.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 2: okr.v1.Objective.update_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: okr.v1.Objective.creator:type_name -> okr.v1.Member
-	9,  // 4: okr.v1.Objective.updater:type_name -> okr.v1.Member
-	0,  // 5: okr.v1.CreateObjectiveRequest.objective:type_name -> okr.v1.Objective
-	0,  // 6: okr.v1.ListObjectivesResponse.objectives:type_name -> okr.v1.Objective
-	0,  // 7: okr.v1.UpdateObjectiveRequest.objective:type_name -> okr.v1.Objective
-	10, // 8: okr.v1.UpdateObjectiveRequest.update_mask:type_name -> google.protobuf.FieldMask
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	13, // 0: okr.v1.Objective.key_results:type_name -> okr.v1.KeyResult
+	14, // 1: okr.v1.Objective.create_time:type_name -> google.protobuf.Timestamp
+	14, // 2: okr.v1.Objective.update_time:type_name -> google.protobuf.Timestamp
+	15, // 3: okr.v1.Objective.creator:type_name -> okr.v1.Member
+	15, // 4: okr.v1.Objective.updater:type_name -> okr.v1.Member
+	2,  // 5: okr.v1.Objective.period:type_name -> okr.v1.Period
+	0,  // 6: okr.v1.Objective.state:type_name -> okr.v1.ObjectiveState
+	14, // 7: okr.v1.Objective.close_time:type_name -> google.protobuf.Timestamp
+	14, // 8: okr.v1.Objective.archive_time:type_name -> google.protobuf.Timestamp
+	1,  // 9: okr.v1.CreateObjectiveRequest.objective:type_name -> okr.v1.Objective
+	16, // 10: okr.v1.CreateObjectiveRequest.mode:type_name -> access.v1.WriteMode
+	0,  // 11: okr.v1.ListObjectivesRequest.states:type_name -> okr.v1.ObjectiveState
+	1,  // 12: okr.v1.ListObjectivesResponse.objectives:type_name -> okr.v1.Objective
+	1,  // 13: okr.v1.UpdateObjectiveRequest.objective:type_name -> okr.v1.Objective
+	17, // 14: okr.v1.UpdateObjectiveRequest.update_mask:type_name -> google.protobuf.FieldMask
+	16, // 15: okr.v1.UpdateObjectiveRequest.mode:type_name -> access.v1.WriteMode
+	16, // 16: okr.v1.DeleteObjectiveRequest.mode:type_name -> access.v1.WriteMode
+	16, // 17: okr.v1.CloseObjectiveRequest.mode:type_name -> access.v1.WriteMode
+	16, // 18: okr.v1.ReopenObjectiveRequest.mode:type_name -> access.v1.WriteMode
+	16, // 19: okr.v1.ArchiveObjectiveRequest.mode:type_name -> access.v1.WriteMode
+	16, // 20: okr.v1.RestoreObjectiveRequest.mode:type_name -> access.v1.WriteMode
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_okr_v1_objective_proto_init() }
@@ -607,13 +1348,14 @@ func file_okr_v1_objective_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_okr_v1_objective_proto_rawDesc), len(file_okr_v1_objective_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   7,
+			NumEnums:      1,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_okr_v1_objective_proto_goTypes,
 		DependencyIndexes: file_okr_v1_objective_proto_depIdxs,
+		EnumInfos:         file_okr_v1_objective_proto_enumTypes,
 		MessageInfos:      file_okr_v1_objective_proto_msgTypes,
 	}.Build()
 	File_okr_v1_objective_proto = out.File

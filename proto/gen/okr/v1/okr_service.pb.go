@@ -27,99 +27,270 @@ var File_okr_v1_okr_service_proto protoreflect.FileDescriptor
 
 const file_okr_v1_okr_service_proto_rawDesc = "" +
 	"\n" +
-	"\x18okr/v1/okr_service.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x13okr/v1/change.proto\x1a\x17okr/v1/key_result.proto\x1a\x16okr/v1/objective.proto2\xb7\x0e\n" +
+	"\x18okr/v1/okr_service.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x13okr/v1/change.proto\x1a\x15okr/v1/check_in.proto\x1a\x1cokr/v1/client_activity.proto\x1a\x17okr/v1/key_result.proto\x1a\x16okr/v1/objective.proto\x1a\x15okr/v1/proposal.proto\x1a\x15okr/v1/transfer.proto\x1a\x11okr/v1/undo.proto2\xd4)\n" +
 	"\n" +
-	"OkrService\x12|\n" +
-	"\x0fCreateObjective\x12\x1e.okr.v1.CreateObjectiveRequest\x1a\x11.okr.v1.Objective\"6\x8a\xb5\x18\r\n" +
-	"\tobjective\x10\x01\x82\xd3\xe4\x93\x02\x1f:\tobjective\"\x12/api/v1/objectives\x12z\n" +
+	"OkrService\x12~\n" +
+	"\x0fCreateObjective\x12\x1e.okr.v1.CreateObjectiveRequest\x1a\x11.okr.v1.Objective\"8\x8a\xb5\x18\x0f\n" +
+	"\tobjective\x10\x018\x02\x82\xd3\xe4\x93\x02\x1f:\tobjective\"\x12/api/v1/objectives\x12z\n" +
 	"\fGetObjective\x12\x1b.okr.v1.GetObjectiveRequest\x1a\x11.okr.v1.Objective\":\x8a\xb5\x18\r\n" +
 	"\tobjective\x10\x02\x82\xd3\xe4\x93\x02#\x12!/api/v1/objectives/{objective_id}\x12|\n" +
 	"\x0eListObjectives\x12\x1d.okr.v1.ListObjectivesRequest\x1a\x1e.okr.v1.ListObjectivesResponse\"+\x8a\xb5\x18\r\n" +
-	"\tobjective\x10\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/objectives\x12\x8b\x01\n" +
-	"\x0fUpdateObjective\x12\x1e.okr.v1.UpdateObjectiveRequest\x1a\x11.okr.v1.Objective\"E\x8a\xb5\x18\r\n" +
-	"\tobjective\x10\x03\x82\xd3\xe4\x93\x02.:\tobjective2!/api/v1/objectives/{objective.id}\x12\x85\x01\n" +
-	"\x0fDeleteObjective\x12\x1e.okr.v1.DeleteObjectiveRequest\x1a\x16.google.protobuf.Empty\":\x8a\xb5\x18\r\n" +
-	"\tobjective\x10\x04\x82\xd3\xe4\x93\x02#*!/api/v1/objectives/{objective_id}\x12\x98\x01\n" +
-	"\x0fCreateKeyResult\x12\x1e.okr.v1.CreateKeyResultRequest\x1a\x11.okr.v1.KeyResult\"R\x8a\xb5\x18\x0e\n" +
+	"\tobjective\x10\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/objectives\x12\x8d\x01\n" +
+	"\x0fUpdateObjective\x12\x1e.okr.v1.UpdateObjectiveRequest\x1a\x11.okr.v1.Objective\"G\x8a\xb5\x18\x0f\n" +
+	"\tobjective\x10\x038\x02\x82\xd3\xe4\x93\x02.:\tobjective2!/api/v1/objectives/{objective.id}\x12\x89\x01\n" +
+	"\x0eCloseObjective\x12\x1d.okr.v1.CloseObjectiveRequest\x1a\x11.okr.v1.Objective\"E\x8a\xb5\x18\x0f\n" +
+	"\tobjective\x10\x038\x02\x82\xd3\xe4\x93\x02,:\x01*\"'/api/v1/objectives/{objective_id}:close\x12\x8c\x01\n" +
+	"\x0fReopenObjective\x12\x1e.okr.v1.ReopenObjectiveRequest\x1a\x11.okr.v1.Objective\"F\x8a\xb5\x18\x0f\n" +
+	"\tobjective\x10\x038\x02\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/objectives/{objective_id}:reopen\x12\x8f\x01\n" +
+	"\x10ArchiveObjective\x12\x1f.okr.v1.ArchiveObjectiveRequest\x1a\x11.okr.v1.Objective\"G\x8a\xb5\x18\x0f\n" +
+	"\tobjective\x10\x038\x02\x82\xd3\xe4\x93\x02.:\x01*\")/api/v1/objectives/{objective_id}:archive\x12\x8f\x01\n" +
+	"\x10RestoreObjective\x12\x1f.okr.v1.RestoreObjectiveRequest\x1a\x11.okr.v1.Objective\"G\x8a\xb5\x18\x0f\n" +
+	"\tobjective\x10\x038\x02\x82\xd3\xe4\x93\x02.:\x01*\")/api/v1/objectives/{objective_id}:restore\x12\x87\x01\n" +
+	"\x0fDeleteObjective\x12\x1e.okr.v1.DeleteObjectiveRequest\x1a\x16.google.protobuf.Empty\"<\x8a\xb5\x18\x0f\n" +
+	"\tobjective\x10\x048\x02\x82\xd3\xe4\x93\x02#*!/api/v1/objectives/{objective_id}\x12\x9a\x01\n" +
+	"\x0fCreateKeyResult\x12\x1e.okr.v1.CreateKeyResultRequest\x1a\x11.okr.v1.KeyResult\"T\x8a\xb5\x18\x10\n" +
 	"\n" +
-	"key_result\x10\x01\x82\xd3\xe4\x93\x02::\n" +
+	"key_result\x10\x018\x02\x82\xd3\xe4\x93\x02::\n" +
 	"key_result\",/api/v1/objectives/{objective_id}/keyResults\x12|\n" +
 	"\fGetKeyResult\x12\x1b.okr.v1.GetKeyResultRequest\x1a\x11.okr.v1.KeyResult\"<\x8a\xb5\x18\x0e\n" +
 	"\n" +
 	"key_result\x10\x02\x82\xd3\xe4\x93\x02$\x12\"/api/v1/keyResults/{key_result_id}\x12\xad\x01\n" +
 	"\x0eListKeyResults\x12\x1d.okr.v1.ListKeyResultsRequest\x1a\x1e.okr.v1.ListKeyResultsResponse\"\\\x8a\xb5\x18\x0e\n" +
 	"\n" +
-	"key_result\x10\x02\x82\xd3\xe4\x93\x02DZ.\x12,/api/v1/objectives/{objective_id}/keyResults\x12\x12/api/v1/keyResults\x12\x8e\x01\n" +
-	"\x0fUpdateKeyResult\x12\x1e.okr.v1.UpdateKeyResultRequest\x1a\x11.okr.v1.KeyResult\"H\x8a\xb5\x18\x0e\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02DZ.\x12,/api/v1/objectives/{objective_id}/keyResults\x12\x12/api/v1/keyResults\x12\x8a\x01\n" +
+	"\x11ListDueKeyResults\x12 .okr.v1.ListDueKeyResultsRequest\x1a!.okr.v1.ListDueKeyResultsResponse\"0\x8a\xb5\x18\x0e\n" +
 	"\n" +
-	"key_result\x10\x03\x82\xd3\xe4\x93\x020:\n" +
-	"key_result2\"/api/v1/keyResults/{key_result.id}\x12\xa1\x01\n" +
-	"\x16SetKeyResultAttainment\x12%.okr.v1.SetKeyResultAttainmentRequest\x1a\x11.okr.v1.KeyResult\"M\x8a\xb5\x18\x0e\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/keyResults:due\x12\x90\x01\n" +
+	"\x0fUpdateKeyResult\x12\x1e.okr.v1.UpdateKeyResultRequest\x1a\x11.okr.v1.KeyResult\"J\x8a\xb5\x18\x10\n" +
 	"\n" +
-	"key_result\x10\x03\x82\xd3\xe4\x93\x025:\x01*\"0/api/v1/keyResults/{key_result_id}:setAttainment\x12\x87\x01\n" +
-	"\x0fDeleteKeyResult\x12\x1e.okr.v1.DeleteKeyResultRequest\x1a\x16.google.protobuf.Empty\"<\x8a\xb5\x18\x0e\n" +
+	"key_result\x10\x038\x02\x82\xd3\xe4\x93\x020:\n" +
+	"key_result2\"/api/v1/keyResults/{key_result.id}\x12\xa3\x01\n" +
+	"\x16SetKeyResultAttainment\x12%.okr.v1.SetKeyResultAttainmentRequest\x1a\x11.okr.v1.KeyResult\"O\x8a\xb5\x18\x10\n" +
 	"\n" +
-	"key_result\x10\x04\x82\xd3\xe4\x93\x02$*\"/api/v1/keyResults/{key_result_id}\x12\x82\x01\n" +
+	"key_result\x10\x038\x02\x82\xd3\xe4\x93\x025:\x01*\"0/api/v1/keyResults/{key_result_id}:setAttainment\x12\x91\x01\n" +
+	"\rCreateCheckIn\x12\x1c.okr.v1.CreateCheckInRequest\x1a\x0f.okr.v1.CheckIn\"Q\x8a\xb5\x18\x10\n" +
+	"\n" +
+	"key_result\x10\x038\x02\x82\xd3\xe4\x93\x027:\bcheck_in\"+/api/v1/keyResults/{key_result_id}/checkIns\x12\x90\x01\n" +
+	"\fListCheckIns\x12\x1b.okr.v1.ListCheckInsRequest\x1a\x1c.okr.v1.ListCheckInsResponse\"E\x8a\xb5\x18\x0e\n" +
+	"\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02-\x12+/api/v1/keyResults/{key_result_id}/checkIns\x12\xa6\x01\n" +
+	"\x0eConfirmCheckIn\x12\x1d.okr.v1.ConfirmCheckInRequest\x1a\x11.okr.v1.KeyResult\"b\x8a\xb5\x18\x12(\x012\x0e\n" +
+	"\n" +
+	"key_result\x10\x03\x82\xd3\xe4\x93\x02F:\x01*\"A/api/v1/keyResults/{key_result_id}/checkIns/{check_in_id}:confirm\x12\x89\x01\n" +
+	"\x0fDeleteKeyResult\x12\x1e.okr.v1.DeleteKeyResultRequest\x1a\x16.google.protobuf.Empty\">\x8a\xb5\x18\x10\n" +
+	"\n" +
+	"key_result\x10\x048\x02\x82\xd3\xe4\x93\x02$*\"/api/v1/keyResults/{key_result_id}\x12\x82\x01\n" +
 	"\vListChanges\x12\x1a.okr.v1.ListChangesRequest\x1a\x1b.okr.v1.ListChangesResponse\":\x8a\xb5\x18\x1f2\r\n" +
 	"\tobjective\x10\x022\x0e\n" +
 	"\n" +
-	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/changes\x12\x8d\x01\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/changes\x12\x8b\x01\n" +
+	"\x10GetChangeLogHead\x12\x1f.okr.v1.GetChangeLogHeadRequest\x1a\x15.okr.v1.ChangeLogHead\"?\x8a\xb5\x18\x1f2\r\n" +
+	"\tobjective\x10\x022\x0e\n" +
+	"\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/changes:head\x12\x9e\x01\n" +
+	"\x12ListClientActivity\x12!.okr.v1.ListClientActivityRequest\x1a\".okr.v1.ListClientActivityResponse\"A\x8a\xb5\x18\x1f2\r\n" +
+	"\tobjective\x10\x022\x0e\n" +
+	"\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/clientActivity\x12\x8d\x01\n" +
 	"\fWatchChanges\x12\x1b.okr.v1.WatchChangesRequest\x1a\x1c.okr.v1.WatchChangesResponse\"@\x8a\xb5\x18\x1f2\r\n" +
 	"\tobjective\x10\x022\x0e\n" +
 	"\n" +
-	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/changes:watch0\x01B8Z6github.com/df0f9dda/okr-manager/proto/gen/okr/v1;okrv1b\x06proto3"
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/changes:watch0\x01\x12\xcc\x01\n" +
+	"\n" +
+	"UndoChange\x12\x19.okr.v1.UndoChangeRequest\x1a\x1a.okr.v1.UndoChangeResponse\"\x86\x01\x8a\xb5\x18]2\r\n" +
+	"\tobjective\x10\x012\r\n" +
+	"\tobjective\x10\x032\r\n" +
+	"\tobjective\x10\x042\x0e\n" +
+	"\n" +
+	"key_result\x10\x012\x0e\n" +
+	"\n" +
+	"key_result\x10\x032\x0e\n" +
+	"\n" +
+	"key_result\x10\x04\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/changes/{seq}:undo\x12\xe4\x01\n" +
+	"\x11UndoClientChanges\x12 .okr.v1.UndoClientChangesRequest\x1a!.okr.v1.UndoClientChangesResponse\"\x89\x01\x8a\xb5\x18]2\r\n" +
+	"\tobjective\x10\x012\r\n" +
+	"\tobjective\x10\x032\r\n" +
+	"\tobjective\x10\x042\x0e\n" +
+	"\n" +
+	"key_result\x10\x012\x0e\n" +
+	"\n" +
+	"key_result\x10\x032\x0e\n" +
+	"\n" +
+	"key_result\x10\x04\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/changes:undoClient\x90\x02\x02\x12j\n" +
+	"\x10ExportObjectives\x12\x1f.okr.v1.ExportObjectivesRequest\x1a .okr.v1.ExportObjectivesResponse\"\x11\x8a\xb5\x18\r\n" +
+	"\tobjective\x10\x020\x01\x12l\n" +
+	"\x10ImportObjectives\x12\x1f.okr.v1.ImportObjectivesRequest\x1a .okr.v1.ImportObjectivesResponse\"\x11\x8a\xb5\x18\r\n" +
+	"\tobjective\x10\x01(\x010\x01\x12\x8a\x01\n" +
+	"\rListProposals\x12\x1c.okr.v1.ListProposalsRequest\x1a\x1d.okr.v1.ListProposalsResponse\"<\x8a\xb5\x18\x1f2\r\n" +
+	"\tobjective\x10\x022\x0e\n" +
+	"\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/proposals\x12\x87\x01\n" +
+	"\vGetProposal\x12\x1a.okr.v1.GetProposalRequest\x1a\x10.okr.v1.Proposal\"J\x8a\xb5\x18\x1f2\r\n" +
+	"\tobjective\x10\x022\x0e\n" +
+	"\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/proposals/{proposal_id}\x12\xdb\x01\n" +
+	"\x0fApproveProposal\x12\x1e.okr.v1.ApproveProposalRequest\x1a\x10.okr.v1.Proposal\"\x95\x01\x8a\xb5\x18_(\x012\r\n" +
+	"\tobjective\x10\x012\r\n" +
+	"\tobjective\x10\x032\r\n" +
+	"\tobjective\x10\x042\x0e\n" +
+	"\n" +
+	"key_result\x10\x012\x0e\n" +
+	"\n" +
+	"key_result\x10\x032\x0e\n" +
+	"\n" +
+	"key_result\x10\x04\x82\xd3\xe4\x93\x02,:\x01*\"'/api/v1/proposals/{proposal_id}:approve\x12\xd8\x01\n" +
+	"\x0eRejectProposal\x12\x1d.okr.v1.RejectProposalRequest\x1a\x10.okr.v1.Proposal\"\x94\x01\x8a\xb5\x18_(\x012\r\n" +
+	"\tobjective\x10\x012\r\n" +
+	"\tobjective\x10\x032\r\n" +
+	"\tobjective\x10\x042\x0e\n" +
+	"\n" +
+	"key_result\x10\x012\x0e\n" +
+	"\n" +
+	"key_result\x10\x032\x0e\n" +
+	"\n" +
+	"key_result\x10\x04\x82\xd3\xe4\x93\x02+:\x01*\"&/api/v1/proposals/{proposal_id}:reject\x12\x9d\x01\n" +
+	"\x10WithdrawProposal\x12\x1f.okr.v1.WithdrawProposalRequest\x1a\x10.okr.v1.Proposal\"V\x8a\xb5\x18\x1f2\r\n" +
+	"\tobjective\x10\x022\x0e\n" +
+	"\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/proposals/{proposal_id}:withdraw\x12\x8c\x01\n" +
+	"\x10GetAgentSettings\x12\x1f.okr.v1.GetAgentSettingsRequest\x1a\x15.okr.v1.AgentSettings\"@\x8a\xb5\x18\x1f2\r\n" +
+	"\tobjective\x10\x022\x0e\n" +
+	"\n" +
+	"key_result\x10\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/agentSettings\x12\x96\x01\n" +
+	"\x0eSetProposeOnly\x12\x1d.okr.v1.SetProposeOnlyRequest\x1a\x15.okr.v1.AgentSettings\"N\x8a\xb5\x18\x1b(\x012\x17\n" +
+	"\x13stytch.organization\x10\x03\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/agentSettings:setProposeOnly\x12\x99\x01\n" +
+	"\x0fSetTrustReports\x12\x1e.okr.v1.SetTrustReportsRequest\x1a\x15.okr.v1.AgentSettings\"O\x8a\xb5\x18\x1b(\x012\x17\n" +
+	"\x13stytch.organization\x10\x03\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/agentSettings:setTrustReportsB8Z6github.com/df0f9dda/okr-manager/proto/gen/okr/v1;okrv1b\x06proto3"
 
 var file_okr_v1_okr_service_proto_goTypes = []any{
 	(*CreateObjectiveRequest)(nil),        // 0: okr.v1.CreateObjectiveRequest
 	(*GetObjectiveRequest)(nil),           // 1: okr.v1.GetObjectiveRequest
 	(*ListObjectivesRequest)(nil),         // 2: okr.v1.ListObjectivesRequest
 	(*UpdateObjectiveRequest)(nil),        // 3: okr.v1.UpdateObjectiveRequest
-	(*DeleteObjectiveRequest)(nil),        // 4: okr.v1.DeleteObjectiveRequest
-	(*CreateKeyResultRequest)(nil),        // 5: okr.v1.CreateKeyResultRequest
-	(*GetKeyResultRequest)(nil),           // 6: okr.v1.GetKeyResultRequest
-	(*ListKeyResultsRequest)(nil),         // 7: okr.v1.ListKeyResultsRequest
-	(*UpdateKeyResultRequest)(nil),        // 8: okr.v1.UpdateKeyResultRequest
-	(*SetKeyResultAttainmentRequest)(nil), // 9: okr.v1.SetKeyResultAttainmentRequest
-	(*DeleteKeyResultRequest)(nil),        // 10: okr.v1.DeleteKeyResultRequest
-	(*ListChangesRequest)(nil),            // 11: okr.v1.ListChangesRequest
-	(*WatchChangesRequest)(nil),           // 12: okr.v1.WatchChangesRequest
-	(*Objective)(nil),                     // 13: okr.v1.Objective
-	(*ListObjectivesResponse)(nil),        // 14: okr.v1.ListObjectivesResponse
-	(*emptypb.Empty)(nil),                 // 15: google.protobuf.Empty
-	(*KeyResult)(nil),                     // 16: okr.v1.KeyResult
-	(*ListKeyResultsResponse)(nil),        // 17: okr.v1.ListKeyResultsResponse
-	(*ListChangesResponse)(nil),           // 18: okr.v1.ListChangesResponse
-	(*WatchChangesResponse)(nil),          // 19: okr.v1.WatchChangesResponse
+	(*CloseObjectiveRequest)(nil),         // 4: okr.v1.CloseObjectiveRequest
+	(*ReopenObjectiveRequest)(nil),        // 5: okr.v1.ReopenObjectiveRequest
+	(*ArchiveObjectiveRequest)(nil),       // 6: okr.v1.ArchiveObjectiveRequest
+	(*RestoreObjectiveRequest)(nil),       // 7: okr.v1.RestoreObjectiveRequest
+	(*DeleteObjectiveRequest)(nil),        // 8: okr.v1.DeleteObjectiveRequest
+	(*CreateKeyResultRequest)(nil),        // 9: okr.v1.CreateKeyResultRequest
+	(*GetKeyResultRequest)(nil),           // 10: okr.v1.GetKeyResultRequest
+	(*ListKeyResultsRequest)(nil),         // 11: okr.v1.ListKeyResultsRequest
+	(*ListDueKeyResultsRequest)(nil),      // 12: okr.v1.ListDueKeyResultsRequest
+	(*UpdateKeyResultRequest)(nil),        // 13: okr.v1.UpdateKeyResultRequest
+	(*SetKeyResultAttainmentRequest)(nil), // 14: okr.v1.SetKeyResultAttainmentRequest
+	(*CreateCheckInRequest)(nil),          // 15: okr.v1.CreateCheckInRequest
+	(*ListCheckInsRequest)(nil),           // 16: okr.v1.ListCheckInsRequest
+	(*ConfirmCheckInRequest)(nil),         // 17: okr.v1.ConfirmCheckInRequest
+	(*DeleteKeyResultRequest)(nil),        // 18: okr.v1.DeleteKeyResultRequest
+	(*ListChangesRequest)(nil),            // 19: okr.v1.ListChangesRequest
+	(*GetChangeLogHeadRequest)(nil),       // 20: okr.v1.GetChangeLogHeadRequest
+	(*ListClientActivityRequest)(nil),     // 21: okr.v1.ListClientActivityRequest
+	(*WatchChangesRequest)(nil),           // 22: okr.v1.WatchChangesRequest
+	(*UndoChangeRequest)(nil),             // 23: okr.v1.UndoChangeRequest
+	(*UndoClientChangesRequest)(nil),      // 24: okr.v1.UndoClientChangesRequest
+	(*ExportObjectivesRequest)(nil),       // 25: okr.v1.ExportObjectivesRequest
+	(*ImportObjectivesRequest)(nil),       // 26: okr.v1.ImportObjectivesRequest
+	(*ListProposalsRequest)(nil),          // 27: okr.v1.ListProposalsRequest
+	(*GetProposalRequest)(nil),            // 28: okr.v1.GetProposalRequest
+	(*ApproveProposalRequest)(nil),        // 29: okr.v1.ApproveProposalRequest
+	(*RejectProposalRequest)(nil),         // 30: okr.v1.RejectProposalRequest
+	(*WithdrawProposalRequest)(nil),       // 31: okr.v1.WithdrawProposalRequest
+	(*GetAgentSettingsRequest)(nil),       // 32: okr.v1.GetAgentSettingsRequest
+	(*SetProposeOnlyRequest)(nil),         // 33: okr.v1.SetProposeOnlyRequest
+	(*SetTrustReportsRequest)(nil),        // 34: okr.v1.SetTrustReportsRequest
+	(*Objective)(nil),                     // 35: okr.v1.Objective
+	(*ListObjectivesResponse)(nil),        // 36: okr.v1.ListObjectivesResponse
+	(*emptypb.Empty)(nil),                 // 37: google.protobuf.Empty
+	(*KeyResult)(nil),                     // 38: okr.v1.KeyResult
+	(*ListKeyResultsResponse)(nil),        // 39: okr.v1.ListKeyResultsResponse
+	(*ListDueKeyResultsResponse)(nil),     // 40: okr.v1.ListDueKeyResultsResponse
+	(*CheckIn)(nil),                       // 41: okr.v1.CheckIn
+	(*ListCheckInsResponse)(nil),          // 42: okr.v1.ListCheckInsResponse
+	(*ListChangesResponse)(nil),           // 43: okr.v1.ListChangesResponse
+	(*ChangeLogHead)(nil),                 // 44: okr.v1.ChangeLogHead
+	(*ListClientActivityResponse)(nil),    // 45: okr.v1.ListClientActivityResponse
+	(*WatchChangesResponse)(nil),          // 46: okr.v1.WatchChangesResponse
+	(*UndoChangeResponse)(nil),            // 47: okr.v1.UndoChangeResponse
+	(*UndoClientChangesResponse)(nil),     // 48: okr.v1.UndoClientChangesResponse
+	(*ExportObjectivesResponse)(nil),      // 49: okr.v1.ExportObjectivesResponse
+	(*ImportObjectivesResponse)(nil),      // 50: okr.v1.ImportObjectivesResponse
+	(*ListProposalsResponse)(nil),         // 51: okr.v1.ListProposalsResponse
+	(*Proposal)(nil),                      // 52: okr.v1.Proposal
+	(*AgentSettings)(nil),                 // 53: okr.v1.AgentSettings
 }
 var file_okr_v1_okr_service_proto_depIdxs = []int32{
 	0,  // 0: okr.v1.OkrService.CreateObjective:input_type -> okr.v1.CreateObjectiveRequest
 	1,  // 1: okr.v1.OkrService.GetObjective:input_type -> okr.v1.GetObjectiveRequest
 	2,  // 2: okr.v1.OkrService.ListObjectives:input_type -> okr.v1.ListObjectivesRequest
 	3,  // 3: okr.v1.OkrService.UpdateObjective:input_type -> okr.v1.UpdateObjectiveRequest
-	4,  // 4: okr.v1.OkrService.DeleteObjective:input_type -> okr.v1.DeleteObjectiveRequest
-	5,  // 5: okr.v1.OkrService.CreateKeyResult:input_type -> okr.v1.CreateKeyResultRequest
-	6,  // 6: okr.v1.OkrService.GetKeyResult:input_type -> okr.v1.GetKeyResultRequest
-	7,  // 7: okr.v1.OkrService.ListKeyResults:input_type -> okr.v1.ListKeyResultsRequest
-	8,  // 8: okr.v1.OkrService.UpdateKeyResult:input_type -> okr.v1.UpdateKeyResultRequest
-	9,  // 9: okr.v1.OkrService.SetKeyResultAttainment:input_type -> okr.v1.SetKeyResultAttainmentRequest
-	10, // 10: okr.v1.OkrService.DeleteKeyResult:input_type -> okr.v1.DeleteKeyResultRequest
-	11, // 11: okr.v1.OkrService.ListChanges:input_type -> okr.v1.ListChangesRequest
-	12, // 12: okr.v1.OkrService.WatchChanges:input_type -> okr.v1.WatchChangesRequest
-	13, // 13: okr.v1.OkrService.CreateObjective:output_type -> okr.v1.Objective
-	13, // 14: okr.v1.OkrService.GetObjective:output_type -> okr.v1.Objective
-	14, // 15: okr.v1.OkrService.ListObjectives:output_type -> okr.v1.ListObjectivesResponse
-	13, // 16: okr.v1.OkrService.UpdateObjective:output_type -> okr.v1.Objective
-	15, // 17: okr.v1.OkrService.DeleteObjective:output_type -> google.protobuf.Empty
-	16, // 18: okr.v1.OkrService.CreateKeyResult:output_type -> okr.v1.KeyResult
-	16, // 19: okr.v1.OkrService.GetKeyResult:output_type -> okr.v1.KeyResult
-	17, // 20: okr.v1.OkrService.ListKeyResults:output_type -> okr.v1.ListKeyResultsResponse
-	16, // 21: okr.v1.OkrService.UpdateKeyResult:output_type -> okr.v1.KeyResult
-	16, // 22: okr.v1.OkrService.SetKeyResultAttainment:output_type -> okr.v1.KeyResult
-	15, // 23: okr.v1.OkrService.DeleteKeyResult:output_type -> google.protobuf.Empty
-	18, // 24: okr.v1.OkrService.ListChanges:output_type -> okr.v1.ListChangesResponse
-	19, // 25: okr.v1.OkrService.WatchChanges:output_type -> okr.v1.WatchChangesResponse
-	13, // [13:26] is the sub-list for method output_type
-	0,  // [0:13] is the sub-list for method input_type
+	4,  // 4: okr.v1.OkrService.CloseObjective:input_type -> okr.v1.CloseObjectiveRequest
+	5,  // 5: okr.v1.OkrService.ReopenObjective:input_type -> okr.v1.ReopenObjectiveRequest
+	6,  // 6: okr.v1.OkrService.ArchiveObjective:input_type -> okr.v1.ArchiveObjectiveRequest
+	7,  // 7: okr.v1.OkrService.RestoreObjective:input_type -> okr.v1.RestoreObjectiveRequest
+	8,  // 8: okr.v1.OkrService.DeleteObjective:input_type -> okr.v1.DeleteObjectiveRequest
+	9,  // 9: okr.v1.OkrService.CreateKeyResult:input_type -> okr.v1.CreateKeyResultRequest
+	10, // 10: okr.v1.OkrService.GetKeyResult:input_type -> okr.v1.GetKeyResultRequest
+	11, // 11: okr.v1.OkrService.ListKeyResults:input_type -> okr.v1.ListKeyResultsRequest
+	12, // 12: okr.v1.OkrService.ListDueKeyResults:input_type -> okr.v1.ListDueKeyResultsRequest
+	13, // 13: okr.v1.OkrService.UpdateKeyResult:input_type -> okr.v1.UpdateKeyResultRequest
+	14, // 14: okr.v1.OkrService.SetKeyResultAttainment:input_type -> okr.v1.SetKeyResultAttainmentRequest
+	15, // 15: okr.v1.OkrService.CreateCheckIn:input_type -> okr.v1.CreateCheckInRequest
+	16, // 16: okr.v1.OkrService.ListCheckIns:input_type -> okr.v1.ListCheckInsRequest
+	17, // 17: okr.v1.OkrService.ConfirmCheckIn:input_type -> okr.v1.ConfirmCheckInRequest
+	18, // 18: okr.v1.OkrService.DeleteKeyResult:input_type -> okr.v1.DeleteKeyResultRequest
+	19, // 19: okr.v1.OkrService.ListChanges:input_type -> okr.v1.ListChangesRequest
+	20, // 20: okr.v1.OkrService.GetChangeLogHead:input_type -> okr.v1.GetChangeLogHeadRequest
+	21, // 21: okr.v1.OkrService.ListClientActivity:input_type -> okr.v1.ListClientActivityRequest
+	22, // 22: okr.v1.OkrService.WatchChanges:input_type -> okr.v1.WatchChangesRequest
+	23, // 23: okr.v1.OkrService.UndoChange:input_type -> okr.v1.UndoChangeRequest
+	24, // 24: okr.v1.OkrService.UndoClientChanges:input_type -> okr.v1.UndoClientChangesRequest
+	25, // 25: okr.v1.OkrService.ExportObjectives:input_type -> okr.v1.ExportObjectivesRequest
+	26, // 26: okr.v1.OkrService.ImportObjectives:input_type -> okr.v1.ImportObjectivesRequest
+	27, // 27: okr.v1.OkrService.ListProposals:input_type -> okr.v1.ListProposalsRequest
+	28, // 28: okr.v1.OkrService.GetProposal:input_type -> okr.v1.GetProposalRequest
+	29, // 29: okr.v1.OkrService.ApproveProposal:input_type -> okr.v1.ApproveProposalRequest
+	30, // 30: okr.v1.OkrService.RejectProposal:input_type -> okr.v1.RejectProposalRequest
+	31, // 31: okr.v1.OkrService.WithdrawProposal:input_type -> okr.v1.WithdrawProposalRequest
+	32, // 32: okr.v1.OkrService.GetAgentSettings:input_type -> okr.v1.GetAgentSettingsRequest
+	33, // 33: okr.v1.OkrService.SetProposeOnly:input_type -> okr.v1.SetProposeOnlyRequest
+	34, // 34: okr.v1.OkrService.SetTrustReports:input_type -> okr.v1.SetTrustReportsRequest
+	35, // 35: okr.v1.OkrService.CreateObjective:output_type -> okr.v1.Objective
+	35, // 36: okr.v1.OkrService.GetObjective:output_type -> okr.v1.Objective
+	36, // 37: okr.v1.OkrService.ListObjectives:output_type -> okr.v1.ListObjectivesResponse
+	35, // 38: okr.v1.OkrService.UpdateObjective:output_type -> okr.v1.Objective
+	35, // 39: okr.v1.OkrService.CloseObjective:output_type -> okr.v1.Objective
+	35, // 40: okr.v1.OkrService.ReopenObjective:output_type -> okr.v1.Objective
+	35, // 41: okr.v1.OkrService.ArchiveObjective:output_type -> okr.v1.Objective
+	35, // 42: okr.v1.OkrService.RestoreObjective:output_type -> okr.v1.Objective
+	37, // 43: okr.v1.OkrService.DeleteObjective:output_type -> google.protobuf.Empty
+	38, // 44: okr.v1.OkrService.CreateKeyResult:output_type -> okr.v1.KeyResult
+	38, // 45: okr.v1.OkrService.GetKeyResult:output_type -> okr.v1.KeyResult
+	39, // 46: okr.v1.OkrService.ListKeyResults:output_type -> okr.v1.ListKeyResultsResponse
+	40, // 47: okr.v1.OkrService.ListDueKeyResults:output_type -> okr.v1.ListDueKeyResultsResponse
+	38, // 48: okr.v1.OkrService.UpdateKeyResult:output_type -> okr.v1.KeyResult
+	38, // 49: okr.v1.OkrService.SetKeyResultAttainment:output_type -> okr.v1.KeyResult
+	41, // 50: okr.v1.OkrService.CreateCheckIn:output_type -> okr.v1.CheckIn
+	42, // 51: okr.v1.OkrService.ListCheckIns:output_type -> okr.v1.ListCheckInsResponse
+	38, // 52: okr.v1.OkrService.ConfirmCheckIn:output_type -> okr.v1.KeyResult
+	37, // 53: okr.v1.OkrService.DeleteKeyResult:output_type -> google.protobuf.Empty
+	43, // 54: okr.v1.OkrService.ListChanges:output_type -> okr.v1.ListChangesResponse
+	44, // 55: okr.v1.OkrService.GetChangeLogHead:output_type -> okr.v1.ChangeLogHead
+	45, // 56: okr.v1.OkrService.ListClientActivity:output_type -> okr.v1.ListClientActivityResponse
+	46, // 57: okr.v1.OkrService.WatchChanges:output_type -> okr.v1.WatchChangesResponse
+	47, // 58: okr.v1.OkrService.UndoChange:output_type -> okr.v1.UndoChangeResponse
+	48, // 59: okr.v1.OkrService.UndoClientChanges:output_type -> okr.v1.UndoClientChangesResponse
+	49, // 60: okr.v1.OkrService.ExportObjectives:output_type -> okr.v1.ExportObjectivesResponse
+	50, // 61: okr.v1.OkrService.ImportObjectives:output_type -> okr.v1.ImportObjectivesResponse
+	51, // 62: okr.v1.OkrService.ListProposals:output_type -> okr.v1.ListProposalsResponse
+	52, // 63: okr.v1.OkrService.GetProposal:output_type -> okr.v1.Proposal
+	52, // 64: okr.v1.OkrService.ApproveProposal:output_type -> okr.v1.Proposal
+	52, // 65: okr.v1.OkrService.RejectProposal:output_type -> okr.v1.Proposal
+	52, // 66: okr.v1.OkrService.WithdrawProposal:output_type -> okr.v1.Proposal
+	53, // 67: okr.v1.OkrService.GetAgentSettings:output_type -> okr.v1.AgentSettings
+	53, // 68: okr.v1.OkrService.SetProposeOnly:output_type -> okr.v1.AgentSettings
+	53, // 69: okr.v1.OkrService.SetTrustReports:output_type -> okr.v1.AgentSettings
+	35, // [35:70] is the sub-list for method output_type
+	0,  // [0:35] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -131,8 +302,13 @@ func file_okr_v1_okr_service_proto_init() {
 		return
 	}
 	file_okr_v1_change_proto_init()
+	file_okr_v1_check_in_proto_init()
+	file_okr_v1_client_activity_proto_init()
 	file_okr_v1_key_result_proto_init()
 	file_okr_v1_objective_proto_init()
+	file_okr_v1_proposal_proto_init()
+	file_okr_v1_transfer_proto_init()
+	file_okr_v1_undo_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -24,15 +24,37 @@ const (
 	OkrService_GetObjective_FullMethodName           = "/okr.v1.OkrService/GetObjective"
 	OkrService_ListObjectives_FullMethodName         = "/okr.v1.OkrService/ListObjectives"
 	OkrService_UpdateObjective_FullMethodName        = "/okr.v1.OkrService/UpdateObjective"
+	OkrService_CloseObjective_FullMethodName         = "/okr.v1.OkrService/CloseObjective"
+	OkrService_ReopenObjective_FullMethodName        = "/okr.v1.OkrService/ReopenObjective"
+	OkrService_ArchiveObjective_FullMethodName       = "/okr.v1.OkrService/ArchiveObjective"
+	OkrService_RestoreObjective_FullMethodName       = "/okr.v1.OkrService/RestoreObjective"
 	OkrService_DeleteObjective_FullMethodName        = "/okr.v1.OkrService/DeleteObjective"
 	OkrService_CreateKeyResult_FullMethodName        = "/okr.v1.OkrService/CreateKeyResult"
 	OkrService_GetKeyResult_FullMethodName           = "/okr.v1.OkrService/GetKeyResult"
 	OkrService_ListKeyResults_FullMethodName         = "/okr.v1.OkrService/ListKeyResults"
+	OkrService_ListDueKeyResults_FullMethodName      = "/okr.v1.OkrService/ListDueKeyResults"
 	OkrService_UpdateKeyResult_FullMethodName        = "/okr.v1.OkrService/UpdateKeyResult"
 	OkrService_SetKeyResultAttainment_FullMethodName = "/okr.v1.OkrService/SetKeyResultAttainment"
+	OkrService_CreateCheckIn_FullMethodName          = "/okr.v1.OkrService/CreateCheckIn"
+	OkrService_ListCheckIns_FullMethodName           = "/okr.v1.OkrService/ListCheckIns"
+	OkrService_ConfirmCheckIn_FullMethodName         = "/okr.v1.OkrService/ConfirmCheckIn"
 	OkrService_DeleteKeyResult_FullMethodName        = "/okr.v1.OkrService/DeleteKeyResult"
 	OkrService_ListChanges_FullMethodName            = "/okr.v1.OkrService/ListChanges"
+	OkrService_GetChangeLogHead_FullMethodName       = "/okr.v1.OkrService/GetChangeLogHead"
+	OkrService_ListClientActivity_FullMethodName     = "/okr.v1.OkrService/ListClientActivity"
 	OkrService_WatchChanges_FullMethodName           = "/okr.v1.OkrService/WatchChanges"
+	OkrService_UndoChange_FullMethodName             = "/okr.v1.OkrService/UndoChange"
+	OkrService_UndoClientChanges_FullMethodName      = "/okr.v1.OkrService/UndoClientChanges"
+	OkrService_ExportObjectives_FullMethodName       = "/okr.v1.OkrService/ExportObjectives"
+	OkrService_ImportObjectives_FullMethodName       = "/okr.v1.OkrService/ImportObjectives"
+	OkrService_ListProposals_FullMethodName          = "/okr.v1.OkrService/ListProposals"
+	OkrService_GetProposal_FullMethodName            = "/okr.v1.OkrService/GetProposal"
+	OkrService_ApproveProposal_FullMethodName        = "/okr.v1.OkrService/ApproveProposal"
+	OkrService_RejectProposal_FullMethodName         = "/okr.v1.OkrService/RejectProposal"
+	OkrService_WithdrawProposal_FullMethodName       = "/okr.v1.OkrService/WithdrawProposal"
+	OkrService_GetAgentSettings_FullMethodName       = "/okr.v1.OkrService/GetAgentSettings"
+	OkrService_SetProposeOnly_FullMethodName         = "/okr.v1.OkrService/SetProposeOnly"
+	OkrService_SetTrustReports_FullMethodName        = "/okr.v1.OkrService/SetTrustReports"
 )
 
 // OkrServiceClient is the client API for OkrService service.
@@ -41,36 +63,118 @@ const (
 //
 // Objectives and key results of the caller's organization, and the log of their changes.
 type OkrServiceClient interface {
-	// Creates an objective.
+	// Creates an objective. PARENT_INVALID.
 	CreateObjective(ctx context.Context, in *CreateObjectiveRequest, opts ...grpc.CallOption) (*Objective, error)
 	// Gets an objective with its key results. OBJECTIVE_NOT_FOUND if there is none.
 	GetObjective(ctx context.Context, in *GetObjectiveRequest, opts ...grpc.CallOption) (*Objective, error)
-	// Lists objectives with their key results, oldest first.
+	// Lists objectives with their key results, in the order of creation.
 	ListObjectives(ctx context.Context, in *ListObjectivesRequest, opts ...grpc.CallOption) (*ListObjectivesResponse, error)
-	// Changes an objective's own fields. The result as a whole has to be valid. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
+	// Changes an objective's own fields. The result as a whole has to be valid. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH,
+	// OBJECTIVE_STATE_CONFLICT for one that is archived, PARENT_INVALID.
 	UpdateObjective(ctx context.Context, in *UpdateObjectiveRequest, opts ...grpc.CallOption) (*Objective, error)
-	// Deletes an objective and its key results. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
+	// Closes an active objective with a score. What is closed already gets the new score and note. OBJECTIVE_NOT_FOUND,
+	// ETAG_MISMATCH, and OBJECTIVE_STATE_CONFLICT for one that is archived.
+	CloseObjective(ctx context.Context, in *CloseObjectiveRequest, opts ...grpc.CallOption) (*Objective, error)
+	// Makes a closed objective active again and takes its score and closing note away; the log keeps them. What is active
+	// stays as it is. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH, and OBJECTIVE_STATE_CONFLICT for one that is archived.
+	ReopenObjective(ctx context.Context, in *ReopenObjectiveRequest, opts ...grpc.CallOption) (*Objective, error)
+	// Archives an objective, active or closed. What is archived stays as it is. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
+	ArchiveObjective(ctx context.Context, in *ArchiveObjectiveRequest, opts ...grpc.CallOption) (*Objective, error)
+	// Brings an archived objective back to what it was: closed if it was closed, else active. What is not archived stays
+	// as it is. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
+	RestoreObjective(ctx context.Context, in *RestoreObjectiveRequest, opts ...grpc.CallOption) (*Objective, error)
+	// Deletes an objective and its key results, in whatever state it is. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
 	DeleteObjective(ctx context.Context, in *DeleteObjectiveRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// Creates a key result under an objective. OBJECTIVE_NOT_FOUND, KEY_RESULT_LIMIT_REACHED.
+	// Creates a key result under an objective. OBJECTIVE_NOT_FOUND, KEY_RESULT_LIMIT_REACHED, and OBJECTIVE_STATE_CONFLICT
+	// for an objective that is archived.
 	CreateKeyResult(ctx context.Context, in *CreateKeyResultRequest, opts ...grpc.CallOption) (*KeyResult, error)
 	// Gets a key result. KEY_RESULT_NOT_FOUND if there is none.
 	GetKeyResult(ctx context.Context, in *GetKeyResultRequest, opts ...grpc.CallOption) (*KeyResult, error)
 	// Lists the key results of one objective, or of all of them: an agent that may only report on key results finds their
 	// ids here. OBJECTIVE_NOT_FOUND.
 	ListKeyResults(ctx context.Context, in *ListKeyResultsRequest, opts ...grpc.CallOption) (*ListKeyResultsResponse, error)
-	// Changes a key result's text. The result as a whole has to be valid. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH.
+	// Lists what a member is to report on: the key results of active objectives that the member owns, or that nobody owns
+	// in an objective of the member's, those first that have waited longest. A key result that was reached is left out. For
+	// a member with thousands of objectives the list comes in parts, each of which is in this order.
+	ListDueKeyResults(ctx context.Context, in *ListDueKeyResultsRequest, opts ...grpc.CallOption) (*ListDueKeyResultsResponse, error)
+	// Changes a key result's fields. The result as a whole has to be valid. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH, and
+	// OBJECTIVE_STATE_CONFLICT when its objective is archived.
 	UpdateKeyResult(ctx context.Context, in *UpdateKeyResultRequest, opts ...grpc.CallOption) (*KeyResult, error)
-	// Says how far a key result has come. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH.
+	// Says how far a key result has come that is a percentage from 0 to 100, by a check-in with that value. What has come
+	// that far already stays as it is. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH, OBJECTIVE_STATE_CONFLICT when its objective is
+	// archived, and ATTAINMENT_NOT_SETTABLE for a key result that is measured in another way, which takes a check-in with its
+	// value.
 	SetKeyResultAttainment(ctx context.Context, in *SetKeyResultAttainmentRequest, opts ...grpc.CallOption) (*KeyResult, error)
-	// Deletes a key result. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH.
+	// Checks in: reports the value that a key result has come to, a confidence, a note, or all of them. KEY_RESULT_NOT_FOUND,
+	// ETAG_MISMATCH, and OBJECTIVE_STATE_CONFLICT when its objective is archived.
+	CreateCheckIn(ctx context.Context, in *CreateCheckInRequest, opts ...grpc.CallOption) (*CheckIn, error)
+	// Lists the check-ins of a key result. KEY_RESULT_NOT_FOUND.
+	ListCheckIns(ctx context.Context, in *ListCheckInsRequest, opts ...grpc.CallOption) (*ListCheckInsResponse, error)
+	// Confirms the value that an agent reported: the member who does so stands by it from then on, and the log says so. What
+	// needs no confirmation, or was confirmed, stays as it is. Members do this in person: no access token opens it.
+	// KEY_RESULT_NOT_FOUND; CHECK_IN_NOT_FOUND; CHECK_IN_OUTDATED when there is a later check-in; OBJECTIVE_STATE_CONFLICT when
+	// its objective is archived.
+	ConfirmCheckIn(ctx context.Context, in *ConfirmCheckInRequest, opts ...grpc.CallOption) (*KeyResult, error)
+	// Deletes a key result; what its check-ins said stays in the log. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH, and
+	// OBJECTIVE_STATE_CONFLICT when its objective is archived.
 	DeleteKeyResult(ctx context.Context, in *DeleteKeyResultRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// Lists the change log, or what came after a position in it. The caller gets the changes of those resources that it
 	// may read. CURSOR_TOO_OLD, CURSOR_INVALID.
 	ListChanges(ctx context.Context, in *ListChangesRequest, opts ...grpc.CallOption) (*ListChangesResponse, error)
+	// Gets the end of the change log with the hash that stands for all of it. Whoever keeps it can prove later that nothing
+	// of the log up to there was changed, removed, added or put in another order: "okrstore verify --expect-head".
+	GetChangeLogHead(ctx context.Context, in *GetChangeLogHeadRequest, opts ...grpc.CallOption) (*ChangeLogHead, error)
+	// Lists what agents did in the organization: one entry for each client and the member whom it acted for. The caller gets
+	// the counts of those changes that it may read, and of its own agents also when they were last used.
+	ListClientActivity(ctx context.Context, in *ListClientActivityRequest, opts ...grpc.CallOption) (*ListClientActivityResponse, error)
 	// Streams changes as they happen, filtered as in ListChanges. The stream ends with TOKEN_EXPIRED when the caller's
 	// credential does, and with UNAVAILABLE when the server stops: call again with the last cursor received. REST callers
 	// that accept text/event-stream get server-sent events whose ids are cursors. CURSOR_TOO_OLD, CURSOR_INVALID.
 	WatchChanges(ctx context.Context, in *WatchChangesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchChangesResponse], error)
+	// Undoes one change: what was created is deleted, what was deleted is there again with its id, its progress and its
+	// check-ins, and what was changed has the values from before; a check-in is undone by one with the value from before.
+	// The undoing is a change, too, which names the one that it undoes, and can be undone. It needs the permission for what
+	// it does: to create for what was deleted, to delete for what was created, to update for the rest. What is undone
+	// already stays as it is. It also needs the permission to read what the change is about. CHANGE_NOT_FOUND; UNDO_CONFLICT
+	// when what the change is about has been changed since; what the methods for the same effect answer otherwise.
+	UndoChange(ctx context.Context, in *UndoChangeRequest, opts ...grpc.CallOption) (*UndoChangeResponse, error)
+	// Undoes what one client did, newest first, up to 200 changes in a call: call again with the continuation until it is
+	// empty. Each is undone as by UndoChange or, when that is not possible, passed over and named. What others have changed
+	// since is never touched. A call that was cut off can be repeated: what it has undone is found undone. CONTINUATION_INVALID.
+	UndoClientChanges(ctx context.Context, in *UndoClientChangesRequest, opts ...grpc.CallOption) (*UndoClientChangesResponse, error)
+	// Streams all objectives with their key results and check-ins as a file, archived ones included, oldest first. It has
+	// what the caller may read, each objective as it is when its turn comes. The stream ends with TOKEN_EXPIRED when the
+	// caller's credential does, and with UNAVAILABLE when the server stops: call again with the last continuation received.
+	// Over REST: GET /api/v1/export?format=json, csv or markdown. CONTINUATION_INVALID.
+	ExportObjectives(ctx context.Context, in *ExportObjectivesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportObjectivesResponse], error)
+	// Creates the objectives, key results and check-ins of a file that ExportObjectives wrote, with their ids. What is there
+	// already with the same content stays as it is; what is there with another content is an error of its row, and nothing
+	// is ever overwritten. So an import that was cut off goes on when the same file is sent again. The caller is the author
+	// of the changes, and of the check-ins; times of creation are kept. The change log is not part of a file. Key results
+	// need the permission to create them, check-ins the one to update key results: without it they are errors of their rows.
+	// Over REST: POST /api/v1/import. IMPORT_MALFORMED, CONTINUATION_INVALID.
+	ImportObjectives(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportObjectivesRequest, ImportObjectivesResponse], error)
+	// Lists proposals: writes that wait for a member to decide on them, and those that were decided on, newest first. The caller
+	// gets those about what it may read.
+	ListProposals(ctx context.Context, in *ListProposalsRequest, opts ...grpc.CallOption) (*ListProposalsResponse, error)
+	// Gets a proposal. PROPOSAL_NOT_FOUND.
+	GetProposal(ctx context.Context, in *GetProposalRequest, opts ...grpc.CallOption) (*Proposal, error)
+	// Makes the write of a proposal, as the caller, who needs the permission for it, and only if what it is about is as it was
+	// when it was proposed. Members do this in person: no access token opens it. PROPOSAL_NOT_FOUND; PROPOSAL_SUPERSEDED;
+	// PROPOSAL_NOT_OPEN; what the proposed method answers otherwise, in which case the proposal stays open.
+	ApproveProposal(ctx context.Context, in *ApproveProposalRequest, opts ...grpc.CallOption) (*Proposal, error)
+	// Turns a proposal down. It needs what it takes to approve it. PROPOSAL_NOT_FOUND, PROPOSAL_NOT_OPEN.
+	RejectProposal(ctx context.Context, in *RejectProposalRequest, opts ...grpc.CallOption) (*Proposal, error)
+	// Takes a proposal back. A member can take back what was proposed for them, in person or through the client that proposed
+	// it; for everybody else's it is PROPOSAL_NOT_FOUND. PROPOSAL_NOT_OPEN.
+	WithdrawProposal(ctx context.Context, in *WithdrawProposalRequest, opts ...grpc.CallOption) (*Proposal, error)
+	// Gets which agents may only propose.
+	GetAgentSettings(ctx context.Context, in *GetAgentSettingsRequest, opts ...grpc.CallOption) (*AgentSettings, error)
+	// Says whether one agent, or every agent, may only propose: then whatever it writes becomes a proposal, and what cannot be
+	// proposed, such as an undoing or an import, is refused. Both answer PROPOSE_ONLY. AGENT_LIMIT_REACHED.
+	SetProposeOnly(ctx context.Context, in *SetProposeOnlyRequest, opts ...grpc.CallOption) (*AgentSettings, error)
+	// Says whether values that agents report count without a member's confirmation, see ConfirmCheckIn.
+	SetTrustReports(ctx context.Context, in *SetTrustReportsRequest, opts ...grpc.CallOption) (*AgentSettings, error)
 }
 
 type okrServiceClient struct {
@@ -121,6 +225,46 @@ func (c *okrServiceClient) UpdateObjective(ctx context.Context, in *UpdateObject
 	return out, nil
 }
 
+func (c *okrServiceClient) CloseObjective(ctx context.Context, in *CloseObjectiveRequest, opts ...grpc.CallOption) (*Objective, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Objective)
+	err := c.cc.Invoke(ctx, OkrService_CloseObjective_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) ReopenObjective(ctx context.Context, in *ReopenObjectiveRequest, opts ...grpc.CallOption) (*Objective, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Objective)
+	err := c.cc.Invoke(ctx, OkrService_ReopenObjective_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) ArchiveObjective(ctx context.Context, in *ArchiveObjectiveRequest, opts ...grpc.CallOption) (*Objective, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Objective)
+	err := c.cc.Invoke(ctx, OkrService_ArchiveObjective_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) RestoreObjective(ctx context.Context, in *RestoreObjectiveRequest, opts ...grpc.CallOption) (*Objective, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Objective)
+	err := c.cc.Invoke(ctx, OkrService_RestoreObjective_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *okrServiceClient) DeleteObjective(ctx context.Context, in *DeleteObjectiveRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(emptypb.Empty)
@@ -161,6 +305,16 @@ func (c *okrServiceClient) ListKeyResults(ctx context.Context, in *ListKeyResult
 	return out, nil
 }
 
+func (c *okrServiceClient) ListDueKeyResults(ctx context.Context, in *ListDueKeyResultsRequest, opts ...grpc.CallOption) (*ListDueKeyResultsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDueKeyResultsResponse)
+	err := c.cc.Invoke(ctx, OkrService_ListDueKeyResults_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *okrServiceClient) UpdateKeyResult(ctx context.Context, in *UpdateKeyResultRequest, opts ...grpc.CallOption) (*KeyResult, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(KeyResult)
@@ -175,6 +329,36 @@ func (c *okrServiceClient) SetKeyResultAttainment(ctx context.Context, in *SetKe
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(KeyResult)
 	err := c.cc.Invoke(ctx, OkrService_SetKeyResultAttainment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) CreateCheckIn(ctx context.Context, in *CreateCheckInRequest, opts ...grpc.CallOption) (*CheckIn, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckIn)
+	err := c.cc.Invoke(ctx, OkrService_CreateCheckIn_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) ListCheckIns(ctx context.Context, in *ListCheckInsRequest, opts ...grpc.CallOption) (*ListCheckInsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCheckInsResponse)
+	err := c.cc.Invoke(ctx, OkrService_ListCheckIns_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) ConfirmCheckIn(ctx context.Context, in *ConfirmCheckInRequest, opts ...grpc.CallOption) (*KeyResult, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(KeyResult)
+	err := c.cc.Invoke(ctx, OkrService_ConfirmCheckIn_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +385,26 @@ func (c *okrServiceClient) ListChanges(ctx context.Context, in *ListChangesReque
 	return out, nil
 }
 
+func (c *okrServiceClient) GetChangeLogHead(ctx context.Context, in *GetChangeLogHeadRequest, opts ...grpc.CallOption) (*ChangeLogHead, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangeLogHead)
+	err := c.cc.Invoke(ctx, OkrService_GetChangeLogHead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) ListClientActivity(ctx context.Context, in *ListClientActivityRequest, opts ...grpc.CallOption) (*ListClientActivityResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListClientActivityResponse)
+	err := c.cc.Invoke(ctx, OkrService_ListClientActivity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *okrServiceClient) WatchChanges(ctx context.Context, in *WatchChangesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchChangesResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &OkrService_ServiceDesc.Streams[0], OkrService_WatchChanges_FullMethodName, cOpts...)
@@ -220,42 +424,256 @@ func (c *okrServiceClient) WatchChanges(ctx context.Context, in *WatchChangesReq
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type OkrService_WatchChangesClient = grpc.ServerStreamingClient[WatchChangesResponse]
 
+func (c *okrServiceClient) UndoChange(ctx context.Context, in *UndoChangeRequest, opts ...grpc.CallOption) (*UndoChangeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UndoChangeResponse)
+	err := c.cc.Invoke(ctx, OkrService_UndoChange_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) UndoClientChanges(ctx context.Context, in *UndoClientChangesRequest, opts ...grpc.CallOption) (*UndoClientChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UndoClientChangesResponse)
+	err := c.cc.Invoke(ctx, OkrService_UndoClientChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) ExportObjectives(ctx context.Context, in *ExportObjectivesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportObjectivesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &OkrService_ServiceDesc.Streams[1], OkrService_ExportObjectives_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportObjectivesRequest, ExportObjectivesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OkrService_ExportObjectivesClient = grpc.ServerStreamingClient[ExportObjectivesResponse]
+
+func (c *okrServiceClient) ImportObjectives(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportObjectivesRequest, ImportObjectivesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &OkrService_ServiceDesc.Streams[2], OkrService_ImportObjectives_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportObjectivesRequest, ImportObjectivesResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OkrService_ImportObjectivesClient = grpc.BidiStreamingClient[ImportObjectivesRequest, ImportObjectivesResponse]
+
+func (c *okrServiceClient) ListProposals(ctx context.Context, in *ListProposalsRequest, opts ...grpc.CallOption) (*ListProposalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListProposalsResponse)
+	err := c.cc.Invoke(ctx, OkrService_ListProposals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) GetProposal(ctx context.Context, in *GetProposalRequest, opts ...grpc.CallOption) (*Proposal, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Proposal)
+	err := c.cc.Invoke(ctx, OkrService_GetProposal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) ApproveProposal(ctx context.Context, in *ApproveProposalRequest, opts ...grpc.CallOption) (*Proposal, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Proposal)
+	err := c.cc.Invoke(ctx, OkrService_ApproveProposal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) RejectProposal(ctx context.Context, in *RejectProposalRequest, opts ...grpc.CallOption) (*Proposal, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Proposal)
+	err := c.cc.Invoke(ctx, OkrService_RejectProposal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) WithdrawProposal(ctx context.Context, in *WithdrawProposalRequest, opts ...grpc.CallOption) (*Proposal, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Proposal)
+	err := c.cc.Invoke(ctx, OkrService_WithdrawProposal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) GetAgentSettings(ctx context.Context, in *GetAgentSettingsRequest, opts ...grpc.CallOption) (*AgentSettings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AgentSettings)
+	err := c.cc.Invoke(ctx, OkrService_GetAgentSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) SetProposeOnly(ctx context.Context, in *SetProposeOnlyRequest, opts ...grpc.CallOption) (*AgentSettings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AgentSettings)
+	err := c.cc.Invoke(ctx, OkrService_SetProposeOnly_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *okrServiceClient) SetTrustReports(ctx context.Context, in *SetTrustReportsRequest, opts ...grpc.CallOption) (*AgentSettings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AgentSettings)
+	err := c.cc.Invoke(ctx, OkrService_SetTrustReports_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OkrServiceServer is the server API for OkrService service.
 // All implementations must embed UnimplementedOkrServiceServer
 // for forward compatibility.
 //
 // Objectives and key results of the caller's organization, and the log of their changes.
 type OkrServiceServer interface {
-	// Creates an objective.
+	// Creates an objective. PARENT_INVALID.
 	CreateObjective(context.Context, *CreateObjectiveRequest) (*Objective, error)
 	// Gets an objective with its key results. OBJECTIVE_NOT_FOUND if there is none.
 	GetObjective(context.Context, *GetObjectiveRequest) (*Objective, error)
-	// Lists objectives with their key results, oldest first.
+	// Lists objectives with their key results, in the order of creation.
 	ListObjectives(context.Context, *ListObjectivesRequest) (*ListObjectivesResponse, error)
-	// Changes an objective's own fields. The result as a whole has to be valid. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
+	// Changes an objective's own fields. The result as a whole has to be valid. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH,
+	// OBJECTIVE_STATE_CONFLICT for one that is archived, PARENT_INVALID.
 	UpdateObjective(context.Context, *UpdateObjectiveRequest) (*Objective, error)
-	// Deletes an objective and its key results. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
+	// Closes an active objective with a score. What is closed already gets the new score and note. OBJECTIVE_NOT_FOUND,
+	// ETAG_MISMATCH, and OBJECTIVE_STATE_CONFLICT for one that is archived.
+	CloseObjective(context.Context, *CloseObjectiveRequest) (*Objective, error)
+	// Makes a closed objective active again and takes its score and closing note away; the log keeps them. What is active
+	// stays as it is. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH, and OBJECTIVE_STATE_CONFLICT for one that is archived.
+	ReopenObjective(context.Context, *ReopenObjectiveRequest) (*Objective, error)
+	// Archives an objective, active or closed. What is archived stays as it is. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
+	ArchiveObjective(context.Context, *ArchiveObjectiveRequest) (*Objective, error)
+	// Brings an archived objective back to what it was: closed if it was closed, else active. What is not archived stays
+	// as it is. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
+	RestoreObjective(context.Context, *RestoreObjectiveRequest) (*Objective, error)
+	// Deletes an objective and its key results, in whatever state it is. OBJECTIVE_NOT_FOUND, ETAG_MISMATCH.
 	DeleteObjective(context.Context, *DeleteObjectiveRequest) (*emptypb.Empty, error)
-	// Creates a key result under an objective. OBJECTIVE_NOT_FOUND, KEY_RESULT_LIMIT_REACHED.
+	// Creates a key result under an objective. OBJECTIVE_NOT_FOUND, KEY_RESULT_LIMIT_REACHED, and OBJECTIVE_STATE_CONFLICT
+	// for an objective that is archived.
 	CreateKeyResult(context.Context, *CreateKeyResultRequest) (*KeyResult, error)
 	// Gets a key result. KEY_RESULT_NOT_FOUND if there is none.
 	GetKeyResult(context.Context, *GetKeyResultRequest) (*KeyResult, error)
 	// Lists the key results of one objective, or of all of them: an agent that may only report on key results finds their
 	// ids here. OBJECTIVE_NOT_FOUND.
 	ListKeyResults(context.Context, *ListKeyResultsRequest) (*ListKeyResultsResponse, error)
-	// Changes a key result's text. The result as a whole has to be valid. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH.
+	// Lists what a member is to report on: the key results of active objectives that the member owns, or that nobody owns
+	// in an objective of the member's, those first that have waited longest. A key result that was reached is left out. For
+	// a member with thousands of objectives the list comes in parts, each of which is in this order.
+	ListDueKeyResults(context.Context, *ListDueKeyResultsRequest) (*ListDueKeyResultsResponse, error)
+	// Changes a key result's fields. The result as a whole has to be valid. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH, and
+	// OBJECTIVE_STATE_CONFLICT when its objective is archived.
 	UpdateKeyResult(context.Context, *UpdateKeyResultRequest) (*KeyResult, error)
-	// Says how far a key result has come. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH.
+	// Says how far a key result has come that is a percentage from 0 to 100, by a check-in with that value. What has come
+	// that far already stays as it is. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH, OBJECTIVE_STATE_CONFLICT when its objective is
+	// archived, and ATTAINMENT_NOT_SETTABLE for a key result that is measured in another way, which takes a check-in with its
+	// value.
 	SetKeyResultAttainment(context.Context, *SetKeyResultAttainmentRequest) (*KeyResult, error)
-	// Deletes a key result. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH.
+	// Checks in: reports the value that a key result has come to, a confidence, a note, or all of them. KEY_RESULT_NOT_FOUND,
+	// ETAG_MISMATCH, and OBJECTIVE_STATE_CONFLICT when its objective is archived.
+	CreateCheckIn(context.Context, *CreateCheckInRequest) (*CheckIn, error)
+	// Lists the check-ins of a key result. KEY_RESULT_NOT_FOUND.
+	ListCheckIns(context.Context, *ListCheckInsRequest) (*ListCheckInsResponse, error)
+	// Confirms the value that an agent reported: the member who does so stands by it from then on, and the log says so. What
+	// needs no confirmation, or was confirmed, stays as it is. Members do this in person: no access token opens it.
+	// KEY_RESULT_NOT_FOUND; CHECK_IN_NOT_FOUND; CHECK_IN_OUTDATED when there is a later check-in; OBJECTIVE_STATE_CONFLICT when
+	// its objective is archived.
+	ConfirmCheckIn(context.Context, *ConfirmCheckInRequest) (*KeyResult, error)
+	// Deletes a key result; what its check-ins said stays in the log. KEY_RESULT_NOT_FOUND, ETAG_MISMATCH, and
+	// OBJECTIVE_STATE_CONFLICT when its objective is archived.
 	DeleteKeyResult(context.Context, *DeleteKeyResultRequest) (*emptypb.Empty, error)
 	// Lists the change log, or what came after a position in it. The caller gets the changes of those resources that it
 	// may read. CURSOR_TOO_OLD, CURSOR_INVALID.
 	ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error)
+	// Gets the end of the change log with the hash that stands for all of it. Whoever keeps it can prove later that nothing
+	// of the log up to there was changed, removed, added or put in another order: "okrstore verify --expect-head".
+	GetChangeLogHead(context.Context, *GetChangeLogHeadRequest) (*ChangeLogHead, error)
+	// Lists what agents did in the organization: one entry for each client and the member whom it acted for. The caller gets
+	// the counts of those changes that it may read, and of its own agents also when they were last used.
+	ListClientActivity(context.Context, *ListClientActivityRequest) (*ListClientActivityResponse, error)
 	// Streams changes as they happen, filtered as in ListChanges. The stream ends with TOKEN_EXPIRED when the caller's
 	// credential does, and with UNAVAILABLE when the server stops: call again with the last cursor received. REST callers
 	// that accept text/event-stream get server-sent events whose ids are cursors. CURSOR_TOO_OLD, CURSOR_INVALID.
 	WatchChanges(*WatchChangesRequest, grpc.ServerStreamingServer[WatchChangesResponse]) error
+	// Undoes one change: what was created is deleted, what was deleted is there again with its id, its progress and its
+	// check-ins, and what was changed has the values from before; a check-in is undone by one with the value from before.
+	// The undoing is a change, too, which names the one that it undoes, and can be undone. It needs the permission for what
+	// it does: to create for what was deleted, to delete for what was created, to update for the rest. What is undone
+	// already stays as it is. It also needs the permission to read what the change is about. CHANGE_NOT_FOUND; UNDO_CONFLICT
+	// when what the change is about has been changed since; what the methods for the same effect answer otherwise.
+	UndoChange(context.Context, *UndoChangeRequest) (*UndoChangeResponse, error)
+	// Undoes what one client did, newest first, up to 200 changes in a call: call again with the continuation until it is
+	// empty. Each is undone as by UndoChange or, when that is not possible, passed over and named. What others have changed
+	// since is never touched. A call that was cut off can be repeated: what it has undone is found undone. CONTINUATION_INVALID.
+	UndoClientChanges(context.Context, *UndoClientChangesRequest) (*UndoClientChangesResponse, error)
+	// Streams all objectives with their key results and check-ins as a file, archived ones included, oldest first. It has
+	// what the caller may read, each objective as it is when its turn comes. The stream ends with TOKEN_EXPIRED when the
+	// caller's credential does, and with UNAVAILABLE when the server stops: call again with the last continuation received.
+	// Over REST: GET /api/v1/export?format=json, csv or markdown. CONTINUATION_INVALID.
+	ExportObjectives(*ExportObjectivesRequest, grpc.ServerStreamingServer[ExportObjectivesResponse]) error
+	// Creates the objectives, key results and check-ins of a file that ExportObjectives wrote, with their ids. What is there
+	// already with the same content stays as it is; what is there with another content is an error of its row, and nothing
+	// is ever overwritten. So an import that was cut off goes on when the same file is sent again. The caller is the author
+	// of the changes, and of the check-ins; times of creation are kept. The change log is not part of a file. Key results
+	// need the permission to create them, check-ins the one to update key results: without it they are errors of their rows.
+	// Over REST: POST /api/v1/import. IMPORT_MALFORMED, CONTINUATION_INVALID.
+	ImportObjectives(grpc.BidiStreamingServer[ImportObjectivesRequest, ImportObjectivesResponse]) error
+	// Lists proposals: writes that wait for a member to decide on them, and those that were decided on, newest first. The caller
+	// gets those about what it may read.
+	ListProposals(context.Context, *ListProposalsRequest) (*ListProposalsResponse, error)
+	// Gets a proposal. PROPOSAL_NOT_FOUND.
+	GetProposal(context.Context, *GetProposalRequest) (*Proposal, error)
+	// Makes the write of a proposal, as the caller, who needs the permission for it, and only if what it is about is as it was
+	// when it was proposed. Members do this in person: no access token opens it. PROPOSAL_NOT_FOUND; PROPOSAL_SUPERSEDED;
+	// PROPOSAL_NOT_OPEN; what the proposed method answers otherwise, in which case the proposal stays open.
+	ApproveProposal(context.Context, *ApproveProposalRequest) (*Proposal, error)
+	// Turns a proposal down. It needs what it takes to approve it. PROPOSAL_NOT_FOUND, PROPOSAL_NOT_OPEN.
+	RejectProposal(context.Context, *RejectProposalRequest) (*Proposal, error)
+	// Takes a proposal back. A member can take back what was proposed for them, in person or through the client that proposed
+	// it; for everybody else's it is PROPOSAL_NOT_FOUND. PROPOSAL_NOT_OPEN.
+	WithdrawProposal(context.Context, *WithdrawProposalRequest) (*Proposal, error)
+	// Gets which agents may only propose.
+	GetAgentSettings(context.Context, *GetAgentSettingsRequest) (*AgentSettings, error)
+	// Says whether one agent, or every agent, may only propose: then whatever it writes becomes a proposal, and what cannot be
+	// proposed, such as an undoing or an import, is refused. Both answer PROPOSE_ONLY. AGENT_LIMIT_REACHED.
+	SetProposeOnly(context.Context, *SetProposeOnlyRequest) (*AgentSettings, error)
+	// Says whether values that agents report count without a member's confirmation, see ConfirmCheckIn.
+	SetTrustReports(context.Context, *SetTrustReportsRequest) (*AgentSettings, error)
 	mustEmbedUnimplementedOkrServiceServer()
 }
 
@@ -278,6 +696,18 @@ func (UnimplementedOkrServiceServer) ListObjectives(context.Context, *ListObject
 func (UnimplementedOkrServiceServer) UpdateObjective(context.Context, *UpdateObjectiveRequest) (*Objective, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateObjective not implemented")
 }
+func (UnimplementedOkrServiceServer) CloseObjective(context.Context, *CloseObjectiveRequest) (*Objective, error) {
+	return nil, status.Error(codes.Unimplemented, "method CloseObjective not implemented")
+}
+func (UnimplementedOkrServiceServer) ReopenObjective(context.Context, *ReopenObjectiveRequest) (*Objective, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReopenObjective not implemented")
+}
+func (UnimplementedOkrServiceServer) ArchiveObjective(context.Context, *ArchiveObjectiveRequest) (*Objective, error) {
+	return nil, status.Error(codes.Unimplemented, "method ArchiveObjective not implemented")
+}
+func (UnimplementedOkrServiceServer) RestoreObjective(context.Context, *RestoreObjectiveRequest) (*Objective, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestoreObjective not implemented")
+}
 func (UnimplementedOkrServiceServer) DeleteObjective(context.Context, *DeleteObjectiveRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteObjective not implemented")
 }
@@ -290,11 +720,23 @@ func (UnimplementedOkrServiceServer) GetKeyResult(context.Context, *GetKeyResult
 func (UnimplementedOkrServiceServer) ListKeyResults(context.Context, *ListKeyResultsRequest) (*ListKeyResultsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListKeyResults not implemented")
 }
+func (UnimplementedOkrServiceServer) ListDueKeyResults(context.Context, *ListDueKeyResultsRequest) (*ListDueKeyResultsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDueKeyResults not implemented")
+}
 func (UnimplementedOkrServiceServer) UpdateKeyResult(context.Context, *UpdateKeyResultRequest) (*KeyResult, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateKeyResult not implemented")
 }
 func (UnimplementedOkrServiceServer) SetKeyResultAttainment(context.Context, *SetKeyResultAttainmentRequest) (*KeyResult, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetKeyResultAttainment not implemented")
+}
+func (UnimplementedOkrServiceServer) CreateCheckIn(context.Context, *CreateCheckInRequest) (*CheckIn, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateCheckIn not implemented")
+}
+func (UnimplementedOkrServiceServer) ListCheckIns(context.Context, *ListCheckInsRequest) (*ListCheckInsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCheckIns not implemented")
+}
+func (UnimplementedOkrServiceServer) ConfirmCheckIn(context.Context, *ConfirmCheckInRequest) (*KeyResult, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmCheckIn not implemented")
 }
 func (UnimplementedOkrServiceServer) DeleteKeyResult(context.Context, *DeleteKeyResultRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteKeyResult not implemented")
@@ -302,8 +744,50 @@ func (UnimplementedOkrServiceServer) DeleteKeyResult(context.Context, *DeleteKey
 func (UnimplementedOkrServiceServer) ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListChanges not implemented")
 }
+func (UnimplementedOkrServiceServer) GetChangeLogHead(context.Context, *GetChangeLogHeadRequest) (*ChangeLogHead, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetChangeLogHead not implemented")
+}
+func (UnimplementedOkrServiceServer) ListClientActivity(context.Context, *ListClientActivityRequest) (*ListClientActivityResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListClientActivity not implemented")
+}
 func (UnimplementedOkrServiceServer) WatchChanges(*WatchChangesRequest, grpc.ServerStreamingServer[WatchChangesResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchChanges not implemented")
+}
+func (UnimplementedOkrServiceServer) UndoChange(context.Context, *UndoChangeRequest) (*UndoChangeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UndoChange not implemented")
+}
+func (UnimplementedOkrServiceServer) UndoClientChanges(context.Context, *UndoClientChangesRequest) (*UndoClientChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UndoClientChanges not implemented")
+}
+func (UnimplementedOkrServiceServer) ExportObjectives(*ExportObjectivesRequest, grpc.ServerStreamingServer[ExportObjectivesResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportObjectives not implemented")
+}
+func (UnimplementedOkrServiceServer) ImportObjectives(grpc.BidiStreamingServer[ImportObjectivesRequest, ImportObjectivesResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportObjectives not implemented")
+}
+func (UnimplementedOkrServiceServer) ListProposals(context.Context, *ListProposalsRequest) (*ListProposalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListProposals not implemented")
+}
+func (UnimplementedOkrServiceServer) GetProposal(context.Context, *GetProposalRequest) (*Proposal, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetProposal not implemented")
+}
+func (UnimplementedOkrServiceServer) ApproveProposal(context.Context, *ApproveProposalRequest) (*Proposal, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveProposal not implemented")
+}
+func (UnimplementedOkrServiceServer) RejectProposal(context.Context, *RejectProposalRequest) (*Proposal, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectProposal not implemented")
+}
+func (UnimplementedOkrServiceServer) WithdrawProposal(context.Context, *WithdrawProposalRequest) (*Proposal, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawProposal not implemented")
+}
+func (UnimplementedOkrServiceServer) GetAgentSettings(context.Context, *GetAgentSettingsRequest) (*AgentSettings, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAgentSettings not implemented")
+}
+func (UnimplementedOkrServiceServer) SetProposeOnly(context.Context, *SetProposeOnlyRequest) (*AgentSettings, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetProposeOnly not implemented")
+}
+func (UnimplementedOkrServiceServer) SetTrustReports(context.Context, *SetTrustReportsRequest) (*AgentSettings, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetTrustReports not implemented")
 }
 func (UnimplementedOkrServiceServer) mustEmbedUnimplementedOkrServiceServer() {}
 func (UnimplementedOkrServiceServer) testEmbeddedByValue()                    {}
@@ -398,6 +882,78 @@ func _OkrService_UpdateObjective_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OkrService_CloseObjective_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CloseObjectiveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).CloseObjective(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_CloseObjective_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).CloseObjective(ctx, req.(*CloseObjectiveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_ReopenObjective_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReopenObjectiveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).ReopenObjective(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_ReopenObjective_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).ReopenObjective(ctx, req.(*ReopenObjectiveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_ArchiveObjective_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ArchiveObjectiveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).ArchiveObjective(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_ArchiveObjective_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).ArchiveObjective(ctx, req.(*ArchiveObjectiveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_RestoreObjective_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestoreObjectiveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).RestoreObjective(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_RestoreObjective_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).RestoreObjective(ctx, req.(*RestoreObjectiveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OkrService_DeleteObjective_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteObjectiveRequest)
 	if err := dec(in); err != nil {
@@ -470,6 +1026,24 @@ func _OkrService_ListKeyResults_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OkrService_ListDueKeyResults_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDueKeyResultsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).ListDueKeyResults(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_ListDueKeyResults_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).ListDueKeyResults(ctx, req.(*ListDueKeyResultsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OkrService_UpdateKeyResult_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateKeyResultRequest)
 	if err := dec(in); err != nil {
@@ -502,6 +1076,60 @@ func _OkrService_SetKeyResultAttainment_Handler(srv interface{}, ctx context.Con
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OkrServiceServer).SetKeyResultAttainment(ctx, req.(*SetKeyResultAttainmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_CreateCheckIn_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateCheckInRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).CreateCheckIn(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_CreateCheckIn_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).CreateCheckIn(ctx, req.(*CreateCheckInRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_ListCheckIns_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCheckInsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).ListCheckIns(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_ListCheckIns_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).ListCheckIns(ctx, req.(*ListCheckInsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_ConfirmCheckIn_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfirmCheckInRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).ConfirmCheckIn(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_ConfirmCheckIn_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).ConfirmCheckIn(ctx, req.(*ConfirmCheckInRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -542,6 +1170,42 @@ func _OkrService_ListChanges_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OkrService_GetChangeLogHead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetChangeLogHeadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).GetChangeLogHead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_GetChangeLogHead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).GetChangeLogHead(ctx, req.(*GetChangeLogHeadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_ListClientActivity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListClientActivityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).ListClientActivity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_ListClientActivity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).ListClientActivity(ctx, req.(*ListClientActivityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OkrService_WatchChanges_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchChangesRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -552,6 +1216,204 @@ func _OkrService_WatchChanges_Handler(srv interface{}, stream grpc.ServerStream)
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type OkrService_WatchChangesServer = grpc.ServerStreamingServer[WatchChangesResponse]
+
+func _OkrService_UndoChange_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndoChangeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).UndoChange(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_UndoChange_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).UndoChange(ctx, req.(*UndoChangeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_UndoClientChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndoClientChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).UndoClientChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_UndoClientChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).UndoClientChanges(ctx, req.(*UndoClientChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_ExportObjectives_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportObjectivesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(OkrServiceServer).ExportObjectives(m, &grpc.GenericServerStream[ExportObjectivesRequest, ExportObjectivesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OkrService_ExportObjectivesServer = grpc.ServerStreamingServer[ExportObjectivesResponse]
+
+func _OkrService_ImportObjectives_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(OkrServiceServer).ImportObjectives(&grpc.GenericServerStream[ImportObjectivesRequest, ImportObjectivesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OkrService_ImportObjectivesServer = grpc.BidiStreamingServer[ImportObjectivesRequest, ImportObjectivesResponse]
+
+func _OkrService_ListProposals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListProposalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).ListProposals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_ListProposals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).ListProposals(ctx, req.(*ListProposalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_GetProposal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetProposalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).GetProposal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_GetProposal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).GetProposal(ctx, req.(*GetProposalRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_ApproveProposal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveProposalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).ApproveProposal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_ApproveProposal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).ApproveProposal(ctx, req.(*ApproveProposalRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_RejectProposal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectProposalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).RejectProposal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_RejectProposal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).RejectProposal(ctx, req.(*RejectProposalRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_WithdrawProposal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawProposalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).WithdrawProposal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_WithdrawProposal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).WithdrawProposal(ctx, req.(*WithdrawProposalRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_GetAgentSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAgentSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).GetAgentSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_GetAgentSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).GetAgentSettings(ctx, req.(*GetAgentSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_SetProposeOnly_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetProposeOnlyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).SetProposeOnly(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_SetProposeOnly_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).SetProposeOnly(ctx, req.(*SetProposeOnlyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OkrService_SetTrustReports_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetTrustReportsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OkrServiceServer).SetTrustReports(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OkrService_SetTrustReports_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OkrServiceServer).SetTrustReports(ctx, req.(*SetTrustReportsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
 
 // OkrService_ServiceDesc is the grpc.ServiceDesc for OkrService service.
 // It's only intended for direct use with grpc.RegisterService,
@@ -577,6 +1439,22 @@ var OkrService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _OkrService_UpdateObjective_Handler,
 		},
 		{
+			MethodName: "CloseObjective",
+			Handler:    _OkrService_CloseObjective_Handler,
+		},
+		{
+			MethodName: "ReopenObjective",
+			Handler:    _OkrService_ReopenObjective_Handler,
+		},
+		{
+			MethodName: "ArchiveObjective",
+			Handler:    _OkrService_ArchiveObjective_Handler,
+		},
+		{
+			MethodName: "RestoreObjective",
+			Handler:    _OkrService_RestoreObjective_Handler,
+		},
+		{
 			MethodName: "DeleteObjective",
 			Handler:    _OkrService_DeleteObjective_Handler,
 		},
@@ -593,12 +1471,28 @@ var OkrService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _OkrService_ListKeyResults_Handler,
 		},
 		{
+			MethodName: "ListDueKeyResults",
+			Handler:    _OkrService_ListDueKeyResults_Handler,
+		},
+		{
 			MethodName: "UpdateKeyResult",
 			Handler:    _OkrService_UpdateKeyResult_Handler,
 		},
 		{
 			MethodName: "SetKeyResultAttainment",
 			Handler:    _OkrService_SetKeyResultAttainment_Handler,
+		},
+		{
+			MethodName: "CreateCheckIn",
+			Handler:    _OkrService_CreateCheckIn_Handler,
+		},
+		{
+			MethodName: "ListCheckIns",
+			Handler:    _OkrService_ListCheckIns_Handler,
+		},
+		{
+			MethodName: "ConfirmCheckIn",
+			Handler:    _OkrService_ConfirmCheckIn_Handler,
 		},
 		{
 			MethodName: "DeleteKeyResult",
@@ -608,12 +1502,71 @@ var OkrService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "ListChanges",
 			Handler:    _OkrService_ListChanges_Handler,
 		},
+		{
+			MethodName: "GetChangeLogHead",
+			Handler:    _OkrService_GetChangeLogHead_Handler,
+		},
+		{
+			MethodName: "ListClientActivity",
+			Handler:    _OkrService_ListClientActivity_Handler,
+		},
+		{
+			MethodName: "UndoChange",
+			Handler:    _OkrService_UndoChange_Handler,
+		},
+		{
+			MethodName: "UndoClientChanges",
+			Handler:    _OkrService_UndoClientChanges_Handler,
+		},
+		{
+			MethodName: "ListProposals",
+			Handler:    _OkrService_ListProposals_Handler,
+		},
+		{
+			MethodName: "GetProposal",
+			Handler:    _OkrService_GetProposal_Handler,
+		},
+		{
+			MethodName: "ApproveProposal",
+			Handler:    _OkrService_ApproveProposal_Handler,
+		},
+		{
+			MethodName: "RejectProposal",
+			Handler:    _OkrService_RejectProposal_Handler,
+		},
+		{
+			MethodName: "WithdrawProposal",
+			Handler:    _OkrService_WithdrawProposal_Handler,
+		},
+		{
+			MethodName: "GetAgentSettings",
+			Handler:    _OkrService_GetAgentSettings_Handler,
+		},
+		{
+			MethodName: "SetProposeOnly",
+			Handler:    _OkrService_SetProposeOnly_Handler,
+		},
+		{
+			MethodName: "SetTrustReports",
+			Handler:    _OkrService_SetTrustReports_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "WatchChanges",
 			Handler:       _OkrService_WatchChanges_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "ExportObjectives",
+			Handler:       _OkrService_ExportObjectives_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ImportObjectives",
+			Handler:       _OkrService_ImportObjectives_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 	},
 	Metadata: "okr/v1/okr_service.proto",

@@ -1,0 +1,22 @@
+// Package okrclient is how programs of internal teams talk to okr-store, over gRPC and with the permissions of a member.
+//
+// Dial makes a Client. It has the methods of the contract (okr/v1) as they are, and to each call adds what a good caller
+// does:
+//
+//   - An access token of a TokenSource. One that the server calls expired is replaced, and the call repeated, once. Package
+//     signin signs a person in and keeps them signed in; StaticToken and OAuth2 are for programs.
+//   - A request_id on every mutation that has none, so that sending it again cannot do it again. Give your own where a
+//     repetition may come from another process: for an hour, the same id answers the same.
+//   - Retries of what is safe to repeat (reads, and mutations with a request_id) after what passes by itself: UNAVAILABLE
+//     without a reason or with AUTHZ_UNAVAILABLE, and RATE_LIMITED with a time to come back. The delay grows from a tenth
+//     of a second to ten, half of it by chance, and is never shorter than the server's RetryInfo. Clients stop repeating
+//     while more than every tenth call fails, as gRPC's own retry throttling does. Everything else is answered as it is.
+//   - Errors of type *Error, with the contract's reason, broken rules of fields and the time to wait.
+//   - A deadline of 30 seconds where the context has none.
+//
+// Objectives, KeyResults, DueKeyResults, CheckIns and Changes loop over all pages of a list. Watch loops over changes as
+// they happen, across lost connections, restarts of the server and the ends of tokens; Snapshot gives it where to begin.
+//
+// Connections are encrypted, except to this machine itself and where Config.Plaintext allows it, because whoever reads an
+// access token can use it.
+package okrclient
