@@ -13,6 +13,9 @@ import (
 const (
 	ResourceObjective = "objective"
 	ResourceKeyResult = "key_result"
+	// ResourceOrganization is Stytch's own. A member whose roles hold the right to change every setting of the organization
+	// has the action to update it; scopes never have.
+	ResourceOrganization = "stytch.organization"
 )
 
 // AllPermissions lists the eight permissions of the product in a stable order.
@@ -27,6 +30,11 @@ func AllPermissions() []*accessv1.Permission {
 		}
 	}
 	return all
+}
+
+// ChangeOrganization is the permission to change the settings of the organization, which no token has.
+func ChangeOrganization() *accessv1.Permission {
+	return &accessv1.Permission{Resource: ResourceOrganization, Action: accessv1.Action_ACTION_UPDATE}
 }
 
 // ActionName is an action as the Stytch policy writes it, such as "create".

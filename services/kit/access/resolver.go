@@ -25,17 +25,19 @@ const (
 	policyLifetime    = time.Minute
 	policyRetry       = time.Second
 
-	// tokenMargin is how long a transaction token must still be good to be sent along: a call takes its time.
-	tokenMargin = time.Second
+	// tokenMargin is how long a transaction token must still be good to be sent along, where the credential allows it: on
+	// a busy machine a call may be on its way for seconds.
+	tokenMargin = TxnTokenLifetime / 3
 )
 
-// Resolver asks authz who a credential belongs to, and remembers the answer no longer than its transaction token lives.
+// Resolver asks authz who a credential belongs to, and remembers the answer as long as its transaction token can be sent.
 // Callers with the same credential share one question. It is safe for concurrent use.
 type Resolver struct {
 	authz   authzv1.AuthzServiceClient
 	now     func() time.Time
 	answers *lru.Cache[[sha256.Size]byte, *authzv1.AuthenticateResponse]
 	flight  singleflight.Group
+	counts  resolverCounts
 
 	mu         sync.Mutex
 	grants     map[string]*authzv1.PermissionGrants
@@ -55,16 +57,18 @@ func NewResolver(authz authzv1.AuthzServiceClient, now func() time.Time) *Resolv
 // is given to everyone who asked at that time and is not remembered.
 func (r *Resolver) Resolve(ctx context.Context, req *authzv1.AuthenticateRequest) (*authzv1.AuthenticateResponse, error) {
 	key := credentialKey(req)
-	if answer, ok := r.answers.Get(key); ok {
-		if r.now().Before(answer.GetExpireTime().AsTime()) {
-			return answer, nil
-		}
-		r.answers.Remove(key)
+	if answer := r.remembered(key); answer != nil {
+		r.counts.remembered.Add(1)
+		return answer, nil
 	}
 	done := r.flight.DoChan(string(key[:]), func() (any, error) {
+		if answer := r.remembered(key); answer != nil { // it came while this one was on its way here
+			return answer, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolverTimeout)
 		defer cancel()
 		answer, err := r.authz.Authenticate(ctx, req)
+		r.counts.note(err)
 		if err != nil {
 			return nil, authzError(err)
 		}
@@ -82,6 +86,28 @@ func (r *Resolver) Resolve(ctx context.Context, req *authzv1.AuthenticateRequest
 	}
 }
 
+// remembered is an answer whose transaction token can be sent, or nil.
+func (r *Resolver) remembered(key [sha256.Size]byte) *authzv1.AuthenticateResponse {
+	answer, ok := r.answers.Get(key)
+	if !ok {
+		return nil
+	}
+	if !r.lasts(answer) {
+		r.answers.Remove(key)
+		return nil
+	}
+	return answer
+}
+
+func (r *Resolver) lasts(answer *authzv1.AuthenticateResponse) bool {
+	return answer.GetExpireTime().AsTime().Sub(r.now()) >= tokenMargin
+}
+
+// Knows says whether a credential was found good when it was last looked at, not whether it still is.
+func (r *Resolver) Knows(req *authzv1.AuthenticateRequest) bool {
+	return r.answers.Contains(credentialKey(req))
+}
+
 // Forget drops what is remembered for a credential, after a logout for example.
 func (r *Resolver) Forget(req *authzv1.AuthenticateRequest) {
 	r.answers.Remove(credentialKey(req))
@@ -96,7 +122,7 @@ func (r *Resolver) Renew(ctx context.Context, req *authzv1.AuthenticateRequest) 
 // Fresh is the answer that was got for a credential, or a new one where its transaction token is about to expire: after
 // a slow upload, say.
 func (r *Resolver) Fresh(ctx context.Context, req *authzv1.AuthenticateRequest, answer *authzv1.AuthenticateResponse) (*authzv1.AuthenticateResponse, error) {
-	if answer.GetExpireTime().AsTime().Sub(r.now()) >= tokenMargin {
+	if r.lasts(answer) {
 		return answer, nil
 	}
 	return r.Renew(ctx, req)
@@ -149,7 +175,18 @@ func credentialKey(req *authzv1.AuthenticateRequest) [sha256.Size]byte {
 	case *authzv1.AuthenticateRequest_Bearer:
 		kind, value = "bearer", c.Bearer
 	}
-	return sha256.Sum256([]byte(kind + "\x00" + value))
+	return digest(kind, "\x00", value)
+}
+
+// digest is the SHA-256 of texts one after the other. They are put together on the stack, where tokens of the usual
+// length fit: every call comes by here, and a copy of its token would be the largest piece of memory that it asks for.
+func digest(texts ...string) [sha256.Size]byte {
+	var buffer [2048]byte
+	joined := buffer[:0]
+	for _, text := range texts {
+		joined = append(joined, text...)
+	}
+	return sha256.Sum256(joined)
 }
 
 // authzError keeps what authz said, and makes AUTHZ_UNAVAILABLE of every answer that authz did not give. A status without
@@ -203,18 +240,22 @@ func (a ServiceAuthenticator) Authenticate(ctx context.Context, md metadata.MD) 
 // of that form.
 func BearerToken(header string) (string, error) {
 	scheme, token, ok := strings.Cut(header, " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsFunc(token, notOfToken) {
+	if !ok || !strings.EqualFold(scheme, "Bearer") || !wellFormed(token) {
 		return "", rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID,
 			"the authorization header must be of the form: Bearer <token>")
 	}
 	return token, nil
 }
 
-// notOfToken says of a character that it is in no token ("b64token" of the RFC).
-func notOfToken(c rune) bool {
-	switch {
-	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		return false
+// wellFormed says whether a text is a token ("b64token" of the RFC) as far as its characters go.
+func wellFormed(token string) bool {
+	for i := range len(token) {
+		switch c := token[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/', c == '=':
+		default:
+			return false
+		}
 	}
-	return !strings.ContainsRune("-._~+/=", c)
+	return token != ""
 }

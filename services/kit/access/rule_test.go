@@ -162,6 +162,9 @@ func TestRulesThatAreNotAPermission(t *testing.T) {
 		{Resource: "key_result", Action: accessv1.Action_ACTION_UPDATE},
 	}}
 	stranger := &authzv1.Principal{MemberId: "member-1"} // of no organization
+	inPerson := &accessv1.Rule{Session: true, AnyOf: anyOf.GetAnyOf()}
+	noRoles := kittest.Employee("acme")
+	noRoles.Roles, noRoles.RolePermissions = nil, nil
 	for _, test := range []struct {
 		name      string
 		rule      *accessv1.Rule
@@ -175,6 +178,10 @@ func TestRulesThatAreNotAPermission(t *testing.T) {
 		{"a member method refuses a principal without an organization", &accessv1.Rule{Member: true}, stranger, "TOKEN_MISSING"},
 		{"a session method takes a member", &accessv1.Rule{Session: true}, member, ""},
 		{"a session method refuses an agent", &accessv1.Rule{Session: true}, agent, "SESSION_REQUIRED"},
+		{"a method for a session with a permission takes a member who has it", inPerson, member, ""},
+		{"a method for a session with a permission refuses a member without it", inPerson, noRoles, "ROLE_MISSING"},
+		{"a method for a session with a permission refuses an agent that has it", inPerson, kittest.Agent(kittest.CEO("acme"), "manage:objectives", "manage:krs"), "SESSION_REQUIRED"},
+		{"a method for a session with a permission refuses a stranger", inPerson, stranger, "TOKEN_MISSING"},
 		{"one of several permissions is enough", anyOf, member, ""},
 		{"without one of several permissions the role's missing scope is named", anyOf, agent, "SCOPE_MISSING"},
 		{"a rule that asks for nothing lets nobody in", &accessv1.Rule{}, kittest.CEO("acme"), "ROLE_MISSING"},
@@ -184,6 +191,60 @@ func TestRulesThatAreNotAPermission(t *testing.T) {
 				t.Errorf("Check = %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestAWriteIsProposedByWhoseScopesCoverItAndWhoMayRead(t *testing.T) {
+	deletes := &accessv1.Rule{Resource: "objective", Action: accessv1.Action_ACTION_DELETE, Propose: accessv1.Action_ACTION_READ}
+	ceo, employee := kittest.CEO("acme"), kittest.Employee("acme")
+	noRoles := kittest.Employee("acme")
+	noRoles.Roles, noRoles.RolePermissions = nil, nil
+	propose := &okrv1.DeleteObjectiveRequest{Mode: accessv1.WriteMode_WRITE_MODE_PROPOSE}
+	validate := &okrv1.DeleteObjectiveRequest{Mode: accessv1.WriteMode_WRITE_MODE_VALIDATE}
+	for _, test := range []struct {
+		name      string
+		principal *authzv1.Principal
+		apply     string
+		propose   string
+		scopes    string // of the refusal to propose
+		unread    string
+		offered   bool // by the refusal to apply
+	}{
+		{name: "a CEO does both", principal: ceo},
+		{name: "an employee proposes what the role does not allow, and is told so", principal: employee, apply: "ROLE_MISSING", offered: true},
+		{name: "an employee's agent whose scopes would do proposes", principal: kittest.Agent(employee, "manage:objectives"), apply: "ROLE_MISSING", offered: true},
+		{
+			name: "an employee's agent whose scopes do not cover the write does not propose", principal: kittest.Agent(employee, "read:okrs", "manage:krs"),
+			apply: "ROLE_MISSING", propose: "SCOPE_MISSING", scopes: "manage:objectives", unread: "ROLE_MISSING",
+		},
+		{
+			name: "a CEO's agent that only reads does not propose", principal: kittest.Agent(ceo, "read:okrs"),
+			apply: "SCOPE_MISSING", propose: "SCOPE_MISSING", scopes: "manage:objectives", unread: "SCOPE_MISSING",
+		},
+		{name: "who may not even read does not propose", principal: noRoles, apply: "ROLE_MISSING", propose: "ROLE_MISSING", unread: "ROLE_MISSING"},
+		{name: "nobody does not propose", principal: nil, apply: "TOKEN_MISSING", propose: "TOKEN_MISSING", unread: "TOKEN_MISSING"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			grantors := kittest.Authenticator{}
+			err := access.CheckRequest(t.Context(), deletes, &okrv1.DeleteObjectiveRequest{}, test.principal, grantors)
+			if reason(err) != test.apply || (rpcerr.InfoOf(err).GetMetadata()["mode"] == "PROPOSE") != test.offered {
+				t.Errorf("to apply it: %v", err)
+			}
+			if tried := access.CheckRequest(t.Context(), deletes, validate, test.principal, grantors); reason(tried) != test.apply {
+				t.Errorf("to try it: %v", tried)
+			}
+			err = access.CheckRequest(t.Context(), deletes, propose, test.principal, grantors)
+			if reason(err) != test.propose || rpcerr.InfoOf(err).GetMetadata()["scopes"] != test.scopes {
+				t.Errorf("to propose it: %v", err)
+			}
+			if err := access.CheckUnread(t.Context(), deletes, test.principal, grantors); reason(err) != test.unread {
+				t.Errorf("before it is read: %v", err)
+			}
+		})
+	}
+	reads := &accessv1.Rule{Resource: "objective", Action: accessv1.Action_ACTION_DELETE}
+	if err := access.CheckRequest(t.Context(), reads, propose, ceo, kittest.Authenticator{}); reason(err) != "ROLE_MISSING" {
+		t.Errorf("what cannot be proposed: %v", err)
 	}
 }
 
@@ -208,6 +269,11 @@ func TestAMethodHasExactlyOneWholeRule(t *testing.T) {
 		{"public and member", &accessv1.Rule{Public: true, Member: true}, false},
 		{"member and session", &accessv1.Rule{Member: true, Session: true}, false},
 		{"several permissions and one", &accessv1.Rule{Resource: "objective", Action: accessv1.Action_ACTION_READ, AnyOf: []*accessv1.Permission{read}}, false},
+		{"session and one of several permissions", &accessv1.Rule{Session: true, AnyOf: []*accessv1.Permission{read}}, true},
+		{"session and a permission", &accessv1.Rule{Session: true, Resource: "objective", Action: accessv1.Action_ACTION_READ}, false},
+		{"member and one of several permissions", &accessv1.Rule{Member: true, AnyOf: []*accessv1.Permission{read}}, false},
+		{"a permission, and another to propose", &accessv1.Rule{Resource: "objective", Action: accessv1.Action_ACTION_DELETE, Propose: accessv1.Action_ACTION_READ}, true},
+		{"something to propose that takes nothing to do", &accessv1.Rule{Member: true, Propose: accessv1.Action_ACTION_READ}, false},
 		{"several permissions, one without an action", &accessv1.Rule{AnyOf: []*accessv1.Permission{read, {Resource: "objective"}}}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

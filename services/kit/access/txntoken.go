@@ -180,7 +180,7 @@ func NewTxnVerifier(fetch func(context.Context) (string, error), now func() time
 // Verify establishes the identity that a token carries. TOKEN_INVALID, TOKEN_EXPIRED; AUTHZ_UNAVAILABLE when the keys
 // cannot be fetched.
 func (v *TxnVerifier) Verify(ctx context.Context, token string) (*Identity, error) {
-	digest := sha256.Sum256([]byte(token))
+	digest := digest(token)
 	if identity, ok := v.verified.Get(digest); ok {
 		if v.now().Before(identity.Expire) {
 			return identity, nil

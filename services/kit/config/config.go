@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"reflect"
+	"strings"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -20,7 +22,8 @@ type Validator interface {
 }
 
 // Load fills a configuration from the environment variables that its fields' `env` tags name, with the values of their
-// `envDefault` tags for those that are not set, and validates it. The error lists every mistake.
+// `envDefault` tags for those that are not set, and validates it. The error lists every mistake,
+// among them variables of the system that no program reads.
 func Load[C any]() (C, error) { return LoadOver[C](nil) }
 
 // LoadOver is Load with defaults of the program's own, by variable name, which stand over those of the `envDefault` tags
@@ -40,7 +43,7 @@ func LoadOver[C any](defaults map[string]string) (C, error) {
 	if v, ok := any(&c).(Validator); ok {
 		err = errors.Join(err, v.Validate())
 	}
-	return c, err
+	return c, errors.Join(err, errors.Join(unknown[C](environment)...))
 }
 
 // Variable describes one setting, for the configuration table of the README.
@@ -62,6 +65,36 @@ func Variables[C any]() ([]Variable, error) {
 		}
 	}
 	return variables, nil
+}
+
+// Write lists the settings of a configuration that was loaded, one line each as NAME=value, in the order of its fields;
+// those of the environment are marked as such. Secrets are written as REDACTED.
+func Write[C any](w io.Writer, c C) error {
+	variables, err := Variables[C]()
+	if err != nil {
+		return err
+	}
+	values := map[string]string{}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[C]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+		if name != "" {
+			value := reflect.ValueOf(c).FieldByIndex(field.Index).Interface()
+			if list, ok := value.([]string); ok {
+				value = strings.Join(list, ",")
+			}
+			values[name] = fmt.Sprint(value)
+		}
+	}
+	for _, v := range variables {
+		source := ""
+		if _, set := os.LookupEnv(v.Name); set {
+			source = "  # from the environment"
+		}
+		if _, err := fmt.Fprintf(w, "%s=%s%s\n", v.Name, values[v.Name], source); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const redacted = "REDACTED"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ type settings struct {
 	Interval time.Duration `env:"TEST_INTERVAL" envDefault:"30s"`
 	Replicas int           `env:"TEST_REPLICAS" envDefault:"1"`
 	Key      config.Secret `env:"TEST_KEY"`
+	Origins  []string      `env:"TEST_ORIGINS" envDefault:"a,b"`
 	Unread   string
 }
 
@@ -36,8 +38,8 @@ func (s settings) Validate() error {
 
 func TestDefaultsStandInTheCode(t *testing.T) {
 	got, err := config.Load[settings]()
-	want := settings{Addr: "127.0.0.1:9001", Interval: 30 * time.Second, Replicas: 1}
-	if err != nil || got != want {
+	want := settings{Addr: "127.0.0.1:9001", Interval: 30 * time.Second, Replicas: 1, Origins: []string{"a", "b"}}
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Load = %+v, %v", got, err)
 	}
 }
@@ -48,8 +50,8 @@ func TestTheEnvironmentOverridesDefaults(t *testing.T) {
 	t.Setenv("TEST_REPLICAS", "3")
 	t.Setenv("TEST_KEY", "hunter2")
 	got, err := config.Load[settings]()
-	want := settings{Addr: ":1", Interval: 90 * time.Second, Replicas: 3, Key: "hunter2"}
-	if err != nil || got != want {
+	want := settings{Addr: ":1", Interval: 90 * time.Second, Replicas: 3, Key: "hunter2", Origins: []string{"a", "b"}}
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Load = %+v, %v", got, err)
 	}
 	if string(got.Key) != "hunter2" {
@@ -87,9 +89,31 @@ func TestVariablesListTheSettingsInOrder(t *testing.T) {
 		{Name: "TEST_INTERVAL", Default: "30s"},
 		{Name: "TEST_REPLICAS", Default: "1"},
 		{Name: "TEST_KEY"},
+		{Name: "TEST_ORIGINS", Default: "a,b"},
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("Variables = %v, %v", got, err)
+	}
+}
+
+func TestWriteListsWhatIsInEffectWithoutSecrets(t *testing.T) {
+	t.Setenv("TEST_INTERVAL", "1m30s")
+	t.Setenv("TEST_KEY", "hunter2")
+	c, err := config.Load[settings]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := config.Write(&out, c); err != nil {
+		t.Fatal(err)
+	}
+	want := "TEST_ADDR=127.0.0.1:9001\n" +
+		"TEST_INTERVAL=1m30s  # from the environment\n" +
+		"TEST_REPLICAS=1\n" +
+		"TEST_KEY=REDACTED  # from the environment\n" +
+		"TEST_ORIGINS=a,b\n"
+	if out.String() != want {
+		t.Errorf("it wrote\n%swant\n%s", &out, want)
 	}
 }
 

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
 
 // Config says what a connection carries.
@@ -19,18 +21,29 @@ type Config struct {
 	// Outgoing gives the metadata that the service at the other end may see of a call: keys and values by turns. Nil for
 	// none beside the correlation id.
 	Outgoing func(ctx context.Context, method string) (pairs []string, err error)
+	// Tracing gives each call a span, and carries the trace to the other end; nil for neither.
+	Tracing *tracing.Tracing
+	// Credentials encrypt the connection; nil for none.
+	Credentials credentials.TransportCredentials
 }
 
 // Dial opens a connection, which connects on the first call and again whenever it breaks. Calls fail at once while the
-// other end is away. The connection is not encrypted.
+// other end is away.
 func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
-	conn, err := grpc.NewClient(target,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	if cfg.Credentials == nil {
+		cfg.Credentials = insecure.NewCredentials()
+	}
+	conn, err := grpc.NewClient(target, append(
+		cfg.Tracing.DialOptions(),
+		grpc.WithTransportCredentials(cfg.Credentials),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		// gRPC would otherwise ask DNS for a configuration in a TXT record: whoever answers could change ours, and where
+		// nobody answers, even a connection to this very machine waits.
+		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
 		grpc.WithUnaryInterceptor(cfg.unary),
 		grpc.WithStreamInterceptor(cfg.stream),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", target, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -17,22 +16,8 @@ import (
 // healthMethods would fill the log with what probes do; only their failures are logged.
 const healthMethods = "/grpc.health.v1.Health/"
 
-func (c *chain) logUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	start := time.Now()
-	resp, err := next(ctx, req)
-	c.logCall(ctx, info.FullMethod, start, err)
-	return resp, err
-}
-
-func (c *chain) logStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	start := time.Now()
-	err := next(srv, ss)
-	c.logCall(ss.Context(), info.FullMethod, start, err)
-	return err
-}
-
 // logCall writes one line a call: never a body, a token, an address of e-mail or a text of the organization.
-func (c *chain) logCall(ctx context.Context, method string, start time.Time, err error) {
+func (c *chain) logCall(ctx context.Context, call *call, method string, start time.Time, err error) {
 	code := status.Code(err)
 	if code == codes.OK && strings.HasPrefix(method, healthMethods) {
 		return
@@ -53,7 +38,7 @@ func (c *chain) logCall(ctx context.Context, method string, start time.Time, err
 	if p, ok := peer.FromContext(ctx); ok {
 		attrs = append(attrs, slog.String("peer", p.Addr.String()))
 	}
-	if call := callFrom(ctx); call != nil && call.identity != nil {
+	if call.identity != nil {
 		principal := call.identity.Principal
 		attrs = append(attrs,
 			slog.String("organization_id", principal.GetOrganizationId()),
@@ -64,5 +49,13 @@ func (c *chain) logCall(ctx context.Context, method string, start time.Time, err
 			attrs = append(attrs, slog.String("client_id", principal.GetClientId()))
 		}
 	}
-	c.cfg.Logger.LogAttrs(ctx, level, "call", attrs...)
+	handler := c.cfg.Logger.Handler()
+	if !handler.Enabled(ctx, level) {
+		return
+	}
+	// The record is made by hand because a Logger looks up the line that logs, which says nothing here and costs more
+	// than to format the line.
+	record := slog.NewRecord(time.Now(), level, "call", 0)
+	record.AddAttrs(attrs...)
+	_ = handler.Handle(ctx, record) // as a Logger does: there is nowhere left to say that the log cannot be written
 }

@@ -9,6 +9,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -24,26 +25,24 @@ import (
 // rate limit by address, error mapping, authentication and authorization, rate limit by caller, validation. So every call
 // is counted and logged whatever becomes of it, and nobody learns whether a request is valid before it is known whether
 // the caller may make it (AIP-211).
+//
+// They are three functions and not ten, one on each side of the metrics: each link of a chain costs a closure and two
+// stack frames in every call.
 type chain struct {
 	cfg       Config
 	rules     map[string]*accessv1.Rule
 	validator protovalidate.Validator
 	limiter   *limiter
-	stopping  context.Context // its cause ends streams
+	streams   *prometheus.GaugeVec // open, by service and method
+	stopping  context.Context      // its cause ends streams
 }
 
 func (c *chain) unary(metrics *grpcprom.ServerMetrics) []grpc.UnaryServerInterceptor {
-	return []grpc.UnaryServerInterceptor{
-		c.describe, c.logUnary, metrics.UnaryServerInterceptor(), c.recoverUnary, c.deadline, c.limitAddress, c.mapErrors,
-		c.authorizeUnary, c.limitCaller, c.validate,
-	}
+	return []grpc.UnaryServerInterceptor{c.describe, metrics.UnaryServerInterceptor(), c.guard}
 }
 
 func (c *chain) stream(metrics *grpcprom.ServerMetrics) []grpc.StreamServerInterceptor {
-	return []grpc.StreamServerInterceptor{
-		c.describeStream, c.logStream, metrics.StreamServerInterceptor(), c.recoverStream, c.limitAddressStream,
-		c.mapErrorsStream, c.authorizeStream, c.limitCallerStream, c.validateStream,
-	}
+	return []grpc.StreamServerInterceptor{c.describeStream, metrics.StreamServerInterceptor(), c.guardStream}
 }
 
 // call is what the interceptors learn about a call and the access log prints.
@@ -59,28 +58,107 @@ func callFrom(ctx context.Context) *call {
 }
 
 // begin gives a call its correlation id, the caller's if it is well formed.
-func begin(ctx context.Context) context.Context {
+func begin(ctx context.Context) (context.Context, *call) {
 	var id string
 	if values := metadata.ValueFromIncomingContext(ctx, telemetry.MetadataCorrelationID); len(values) == 1 {
 		id = values[0]
 	}
-	return context.WithValue(telemetry.WithCorrelationID(ctx, id), callKey{}, &call{})
+	call := &call{}
+	return context.WithValue(telemetry.WithCorrelationID(ctx, id), callKey{}, call), call
 }
 
-func (c *chain) describe(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx = begin(ctx)
+// describe gives a call its correlation id and writes the access log.
+func (c *chain) describe(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	start := time.Now()
+	ctx, call := begin(ctx)
 	if err := grpc.SetHeader(ctx, metadata.Pairs(telemetry.MetadataCorrelationID, telemetry.CorrelationID(ctx))); err != nil {
 		return nil, fmt.Errorf("setting the correlation id: %w", err)
+	}
+	resp, err := next(ctx, req)
+	c.logCall(ctx, call, info.FullMethod, start, err)
+	return resp, err
+}
+
+func (c *chain) describeStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	start := time.Now()
+	ctx, call := begin(ss.Context())
+	if err := ss.SetHeader(metadata.Pairs(telemetry.MetadataCorrelationID, telemetry.CorrelationID(ctx))); err != nil {
+		return fmt.Errorf("setting the correlation id: %w", err)
+	}
+	open := c.streams.WithLabelValues(splitMethod(info.FullMethod))
+	open.Inc()
+	defer open.Dec()
+	err := next(srv, withContext(ctx, ss))
+	c.logCall(ctx, call, info.FullMethod, start, err)
+	return err
+}
+
+// guard stands between a call and the handler: everything inside of the metrics.
+func (c *chain) guard(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			resp, err = nil, c.panicked(ctx, r)
+		}
+	}()
+	timed, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := c.limiter.address(ctx); err != nil {
+		return nil, err
+	}
+	resp, err = c.admit(timed, req, info.FullMethod, next)
+	return resp, c.public(ctx, info.FullMethod, err)
+}
+
+// admit lets a call through to the handler, or says why not.
+func (c *chain) admit(ctx context.Context, req any, method string, next grpc.UnaryHandler) (any, error) {
+	ctx, _, err := c.authorize(ctx, method, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.limiter.caller(ctx); err != nil {
+		return nil, err
+	}
+	if err := Validate(c.validator, req, ""); err != nil {
+		return nil, err
 	}
 	return next(ctx, req)
 }
 
-func (c *chain) describeStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx := begin(ss.Context())
-	if err := ss.SetHeader(metadata.Pairs(telemetry.MetadataCorrelationID, telemetry.CorrelationID(ctx))); err != nil {
-		return fmt.Errorf("setting the correlation id: %w", err)
+func (c *chain) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = c.panicked(ss.Context(), r)
+		}
+	}()
+	if err := c.limiter.address(ss.Context()); err != nil {
+		return err
 	}
-	return next(srv, withContext(ctx, ss))
+	return c.public(ss.Context(), info.FullMethod, c.admitStream(srv, ss, info.FullMethod, next))
+}
+
+// admitStream also ends the stream when the identity expires or the server stops.
+func (c *chain) admitStream(srv any, ss grpc.ServerStream, method string, next grpc.StreamHandler) error {
+	ctx, identity, err := c.authorize(ss.Context(), method, nil)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.stopping, func() { cancel(context.Cause(c.stopping)) })()
+	if identity != nil {
+		expired := rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED,
+			"the credential has expired; authenticate again and resume")
+		timer := time.AfterFunc(time.Until(identity.Expire), func() { cancel(expired) })
+		defer timer.Stop()
+	}
+	if err := c.limiter.caller(ctx); err != nil {
+		return err
+	}
+	err = next(srv, &validatingStream{withContext(ctx, ss), c.validator})
+	if cause := context.Cause(ctx); cause != nil && ss.Context().Err() == nil {
+		return cause // also when the handler took the end of its context for success
+	}
+	return err
 }
 
 // panicked turns a panic into INTERNAL; the stack goes to the log.
@@ -88,39 +166,6 @@ func (c *chain) panicked(ctx context.Context, recovered any) error {
 	c.cfg.Logger.ErrorContext(ctx, "panic",
 		slog.String("panic", fmt.Sprint(recovered)), slog.String("stack", string(debug.Stack())))
 	return status.Error(codes.Internal, "internal error")
-}
-
-func (c *chain) recoverUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			resp, err = nil, c.panicked(ctx, r)
-		}
-	}()
-	return next(ctx, req)
-}
-
-func (c *chain) recoverStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = c.panicked(ss.Context(), r)
-		}
-	}()
-	return next(srv, ss)
-}
-
-func (c *chain) deadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return next(ctx, req)
-}
-
-func (c *chain) mapErrors(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	resp, err := next(ctx, req)
-	return resp, c.public(ctx, info.FullMethod, err)
-}
-
-func (c *chain) mapErrorsStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return c.public(ss.Context(), info.FullMethod, next(srv, ss))
 }
 
 // public is the error for the caller; what it hides goes to the log.
@@ -135,8 +180,9 @@ func (c *chain) public(ctx context.Context, method string, err error) error {
 	return st.Err()
 }
 
-// authorize establishes who is calling and whether the method's rule lets them.
-func (c *chain) authorize(ctx context.Context, method string) (context.Context, *access.Identity, error) {
+// authorize establishes who is calling and whether the method's rule lets them. The request, nil for a stream, is looked at
+// for nothing but its mode.
+func (c *chain) authorize(ctx context.Context, method string, req any) (context.Context, *access.Identity, error) {
 	rule, ok := c.rules[method]
 	if !ok { // grpc answers UNIMPLEMENTED before interceptors run; this is for a rule table out of step
 		return ctx, nil, status.Errorf(codes.Unimplemented, "unknown method %s", method)
@@ -152,51 +198,10 @@ func (c *chain) authorize(ctx context.Context, method string) (context.Context, 
 	if call := callFrom(ctx); call != nil {
 		call.identity = identity
 	}
-	if err := access.Check(ctx, rule, identity.Principal, c.cfg.Grantors); err != nil {
+	if err := access.CheckRequest(ctx, rule, req, identity.Principal, c.cfg.Grantors); err != nil {
 		return ctx, nil, err
 	}
 	return access.WithPrincipal(ctx, identity.Principal), identity, nil
-}
-
-func (c *chain) authorizeUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, _, err := c.authorize(ctx, info.FullMethod)
-	if err != nil {
-		return nil, err
-	}
-	return next(ctx, req)
-}
-
-// authorizeStream also ends the stream when the identity expires or the server stops.
-func (c *chain) authorizeStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, identity, err := c.authorize(ss.Context(), info.FullMethod)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(c.stopping, func() { cancel(context.Cause(c.stopping)) })()
-	if identity != nil {
-		expired := rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED,
-			"the credential has expired; authenticate again and resume")
-		timer := time.AfterFunc(time.Until(identity.Expire), func() { cancel(expired) })
-		defer timer.Stop()
-	}
-	err = next(srv, withContext(ctx, ss))
-	if cause := context.Cause(ctx); cause != nil && ss.Context().Err() == nil {
-		return cause // also when the handler took the end of its context for success
-	}
-	return err
-}
-
-func (c *chain) validate(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if err := Validate(c.validator, req, ""); err != nil {
-		return nil, err
-	}
-	return next(ctx, req)
-}
-
-func (c *chain) validateStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return next(srv, &validatingStream{ss, c.validator})
 }
 
 // stream overrides a stream's context, and stops sending when that context ends.

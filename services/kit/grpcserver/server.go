@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -24,6 +26,7 @@ import (
 
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
 
 const (
@@ -31,6 +34,8 @@ const (
 	callTimeout = 30 * time.Second
 	// stopTimeout bounds the graceful stop.
 	stopTimeout = 10 * time.Second
+	// maxHeaderBytes bounds the metadata of a call, in which the largest part is a token.
+	maxHeaderBytes = 64 << 10
 	// streamWorkers is how many goroutines stay from call to call. A new one would have to grow its stack for each call
 	// again; when all are busy, with streams that stay open say, calls get goroutines of their own.
 	streamWorkers = 64
@@ -44,8 +49,10 @@ type Config struct {
 	Addr string
 	// Listener is an open listener to serve on; the server closes it.
 	Listener net.Listener
-	// AdminAddr is where to serve /metrics, /livez and /readyz; empty for not at all.
-	AdminAddr string
+	// Credentials encrypt the connections; nil for none.
+	Credentials credentials.TransportCredentials
+	// AdminAddr is where to serve /metrics, /livez and /readyz, and DebugAddr where to serve profiles; empty for not at all.
+	AdminAddr, DebugAddr string
 	// Register adds the services.
 	Register func(grpc.ServiceRegistrar)
 	// Authenticator establishes who is calling.
@@ -54,12 +61,17 @@ type Config struct {
 	Grantors access.Grantors
 	// Ready says whether the service's own resources work; nil for always.
 	Ready func(context.Context) error
+	// ConnectionAge is after how long a client is asked to connect anew, once its calls have ended; zero for never. It
+	// spreads clients over replicas that stand behind one address.
+	ConnectionAge time.Duration
 	// Limits are the rate limits; the zero value has none.
 	Limits Limits
 	// Logger gets the access log and failures.
 	Logger *slog.Logger
 	// Registry gets the metrics.
 	Registry *prometheus.Registry
+	// Tracing gives each call a span; nil for none.
+	Tracing *tracing.Tracing
 }
 
 // Run serves until ctx ends, and then stops: it answers health checks with NOT_SERVING, ends streams with UNAVAILABLE,
@@ -67,6 +79,9 @@ type Config struct {
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.Ready == nil {
 		cfg.Ready = func(context.Context) error { return nil }
+	}
+	if cfg.Credentials == nil {
+		cfg.Credentials = insecure.NewCredentials()
 	}
 	server, err := newServer(cfg)
 	if err != nil {
@@ -94,7 +109,9 @@ func Run(ctx context.Context, cfg Config) error {
 		return nil
 	})
 	group.Go(func() error {
-		return telemetry.ServeAdmin(ctx, cfg.AdminAddr, cfg.Registry, cfg.Ready)
+		return telemetry.ServeAdmin(ctx, telemetry.AdminConfig{
+			Addr: cfg.AdminAddr, DebugAddr: cfg.DebugAddr, Registry: cfg.Registry, Ready: cfg.Ready, Logger: cfg.Logger,
+		})
 	})
 	return group.Wait()
 }
@@ -115,17 +132,26 @@ func newServer(cfg Config) (*server, error) {
 	if err := cfg.Registry.Register(metrics); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
+	chain := &chain{cfg: cfg, validator: validator, limiter: newLimiter(cfg.Limits), streams: newStreamGauge()}
+	if err := chain.register(cfg.Registry); err != nil {
+		return nil, err
+	}
 	stopping, stopNow := context.WithCancelCause(context.Background())
-	chain := &chain{cfg: cfg, validator: validator, stopping: stopping, limiter: newLimiter(cfg.Limits)}
+	chain.stopping = stopping
 	s := &server{
-		grpc: grpc.NewServer(
+		grpc: grpc.NewServer(append(
+			cfg.Tracing.ServerOptions(),
+			grpc.Creds(cfg.Credentials),
 			grpc.ChainUnaryInterceptor(chain.unary(metrics)...),
 			grpc.ChainStreamInterceptor(chain.stream(metrics)...),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-			grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+			grpc.KeepaliveParams(keepalive.ServerParameters{
+				Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionAge: cfg.ConnectionAge, // its grace has no end
+			}),
 			grpc.ConnectionTimeout(10*time.Second),
 			grpc.NumStreamWorkers(streamWorkers),
-		),
+			grpc.MaxHeaderListSize(maxHeaderBytes),
+		)...),
 		health:   health.NewServer(),
 		stopping: stopping,
 		stopNow:  stopNow,

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
@@ -228,6 +229,23 @@ func TestAStopLetsARunningCallFinish(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Errorf("Run ended with %v", err)
 	}
+}
+
+func TestAClientConnectsAnewFromTimeToTimeAndNoCallFails(t *testing.T) {
+	peers := map[string]bool{}
+	h := serve(t, &service{
+		get: func(ctx context.Context, _ *okrv1.GetObjectiveRequest) (*okrv1.Objective, error) {
+			caller, _ := peer.FromContext(ctx)
+			peers[caller.Addr.String()] = true
+			return &okrv1.Objective{Id: "okr_1"}, nil
+		},
+	}, func(cfg *grpcserver.Config) { cfg.ConnectionAge = 20 * time.Millisecond })
+	eventually(t, "a third connection", func() bool {
+		if _, err := h.GetObjective(kittest.As(t.Context(), "ceo"), &okrv1.GetObjectiveRequest{ObjectiveId: "okr_1"}); err != nil {
+			t.Fatal(err)
+		}
+		return len(peers) >= 3
+	})
 }
 
 func TestAPortThatIsTakenIsAnErrorAtOnce(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/df0f9dda/okr-manager/services/kit/config"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
+	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
@@ -23,11 +24,18 @@ const (
 	maxAnswer = 512
 )
 
-// GRPC is the command of a service that speaks gRPC, at the address that its configuration names (gRPC Health Checking
-// Protocol).
-func GRPC[C any](addr func(C) string) run.Command {
-	return command(addr, func(ctx context.Context, target string) error {
-		conn, err := grpcclient.Dial(target, grpcclient.Config{})
+// Service is what a configuration says about reaching the service.
+type Service struct {
+	// Addr is where it listens.
+	Addr string
+	// TLSDir holds its certificate; empty for a service that speaks without encryption.
+	TLSDir string
+}
+
+// GRPC is the command of a service that speaks gRPC, which its configuration describes (gRPC Health Checking Protocol).
+func GRPC[C any](service func(C) Service) run.Command {
+	return command(service, func(ctx context.Context, target string, identity *mtls.Identity) error {
+		conn, err := grpcclient.Dial(target, grpcclient.Config{Credentials: identity.SelfCredentials()})
 		if err != nil {
 			return err
 		}
@@ -43,14 +51,18 @@ func GRPC[C any](addr func(C) string) run.Command {
 	})
 }
 
-// HTTP is the command of a service that speaks HTTP and answers /readyz, at the address that its configuration names.
-func HTTP[C any](addr func(C) string) run.Command {
-	return command(addr, func(ctx context.Context, target string) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+"/readyz", http.NoBody)
+// HTTP is the command of a service that speaks HTTP and answers /readyz, which its configuration describes.
+func HTTP[C any](service func(C) Service) run.Command {
+	return command(service, func(ctx context.Context, target string, identity *mtls.Identity) error {
+		scheme, transport := "http://", &http.Transport{}
+		if identity != nil {
+			scheme, transport.TLSClientConfig = "https://", identity.SelfConfig()
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+target+"/readyz", http.NoBody)
 		if err != nil {
 			return err
 		}
-		answer, err := http.DefaultClient.Do(req)
+		answer, err := (&http.Client{Transport: transport}).Do(req)
 		if err != nil {
 			return err
 		}
@@ -63,7 +75,7 @@ func HTTP[C any](addr func(C) string) run.Command {
 	})
 }
 
-func command[C any](addr func(C) string, check func(ctx context.Context, target string) error) run.Command {
+func command[C any](describe func(C) Service, check func(ctx context.Context, target string, identity *mtls.Identity) error) run.Command {
 	return run.Command{
 		Name:    "healthcheck",
 		Summary: "ask the service that runs with the same settings whether it is ready",
@@ -75,13 +87,18 @@ func command[C any](addr func(C) string, check func(ctx context.Context, target 
 			if err != nil {
 				return fmt.Errorf("%w: the configuration has mistakes:\n%w", run.ErrUsage, err)
 			}
-			target, err := local(addr(c))
+			service := describe(c)
+			target, err := local(service.Addr)
+			if err != nil {
+				return err
+			}
+			identity, err := mtls.Load(mtls.Config{Dir: service.TLSDir})
 			if err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			return check(ctx, target)
+			return check(ctx, target, identity)
 		},
 	}
 }

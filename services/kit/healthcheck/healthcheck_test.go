@@ -17,10 +17,11 @@ import (
 )
 
 type settings struct {
-	Addr string `env:"OKR_HEALTHCHECK_TEST_ADDR"`
+	Addr   string `env:"OKR_HEALTHCHECK_TEST_ADDR"`
+	TLSDir string `env:"OKR_HEALTHCHECK_TEST_TLS_DIR"`
 }
 
-func addr(s settings) string { return s.Addr }
+func addr(s settings) Service { return Service(s) }
 
 func check(t *testing.T, c run.Command, addr string, args ...string) error {
 	t.Helper()

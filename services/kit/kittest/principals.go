@@ -21,10 +21,13 @@ import (
 
 const allActions = "create read update delete"
 
+// administrator is the role that may change the settings of the organization, too.
+const administrator = "stytch_admin"
+
 // rolePermissions is the access policy of the product by role: what the actions on objectives and on key results are.
 func rolePermissions() map[string][2]string {
 	return map[string][2]string{
-		"stytch_admin":  {allActions, allActions},
+		administrator:   {allActions, allActions},
 		"manager":       {"read", allActions},
 		"stytch_member": {"read", "read update"},
 	}
@@ -56,6 +59,9 @@ func permissions(table map[string][2]string, names ...string) []*accessv1.Permis
 			out = append(out, p)
 		}
 	}
+	if slices.Contains(names, administrator) {
+		out = append(out, access.ChangeOrganization())
+	}
 	return out
 }
 
@@ -76,7 +82,7 @@ func Member(organization, member string, roles ...string) *authzv1.Principal {
 
 // CEO is the persona who may do everything; with Manager and Employee one of the three personas of the product.
 func CEO(organization string) *authzv1.Principal {
-	return Member(organization, "member-ceo-"+organization, "stytch_admin")
+	return Member(organization, "member-ceo-"+organization, administrator)
 }
 
 // Manager is the persona with the role "manager".

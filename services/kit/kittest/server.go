@@ -106,3 +106,6 @@ func (l *Log) String() string {
 	defer l.mu.Unlock()
 	return l.buf.String()
 }
+
+// Logger writes every level to the buffer.
+func Logger(l *Log) *slog.Logger { return telemetry.NewLogger(l, slog.LevelDebug, "test") }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -70,6 +71,19 @@ func program() {
 	}, run.Command{
 		Name: "canceled", Summary: "fail as if it had been stopped",
 		Run: func(context.Context, []string, run.Stdio) error { return context.Canceled },
+	}, run.Command{
+		Name: "work", Summary: "work until it is interrupted",
+		Run: func(ctx context.Context, _ []string, stdio run.Stdio) error {
+			fmt.Fprintln(stdio.Out, "working")
+			<-ctx.Done()
+			return fmt.Errorf("nothing was changed: %w", ctx.Err())
+		},
+	}, run.Command{
+		Name: "gc", Summary: "print by how many percent the heap may grow",
+		Run: func(_ context.Context, _ []string, stdio run.Stdio) error {
+			_, err := fmt.Fprintln(stdio.Out, "percent:", debug.SetGCPercent(-1))
+			return err
+		},
 	})
 }
 
@@ -100,8 +114,12 @@ func TestThePrograms(t *testing.T) {
 		{name: "an unknown command exits with 2 and lists those there are", args: []string{"ehco"}, code: 2, err: `there is no command "ehco"`, printsUsage: true, notServing: true},
 		{name: "an unknown flag exits with 2", args: []string{"-verbose"}, code: 2, err: `there is no command "-verbose"`, printsUsage: true, notServing: true},
 		{name: "help exits with 0 and lists the commands", args: []string{"help"}, out: "print the arguments", notServing: true},
-		{name: "version exits with 0 and names the program", args: []string{"version"}, env: "RUN_TEST_MODE=dance", out: "box dev (go1.", notServing: true},
+		{name: "version exits with 0 and names the program", args: []string{"version"}, env: "RUN_TEST_MODE=dance", out: "box dev (revision unknown, go1.", notServing: true},
+		{name: "config prints the settings in effect", args: []string{"config"}, out: "RUN_TEST_MODE=wait\n", notServing: true},
+		{name: "config prints the mistakes, too, and exits with 2", args: []string{"config"}, env: "RUN_TEST_MODE=dance", code: 2, out: "RUN_TEST_MODE=dance", err: `RUN_TEST_MODE is "dance"`, notServing: true},
 		{name: "so does --help", args: []string{"--help"}, out: "usage: box", notServing: true},
+		{name: "the heap may grow by 200 percent", args: []string{"gc"}, env: "GOGC=", out: "percent: 200\n"},
+		{name: "or by what GOGC says", args: []string{"gc"}, env: "GOGC=50", out: "percent: 50\n"},
 		{name: "being canceled without a signal is a failure", args: []string{"canceled"}, code: 1, err: "context canceled"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -134,14 +152,16 @@ func TestSignalsStopAProgram(t *testing.T) {
 		mode    string
 		signals []os.Signal
 		want    string // of os.ProcessState
+		args    []string
 	}{
-		{"an interrupt stops it with 0", "wait", []os.Signal{os.Interrupt}, "exit status 0"},
-		{"SIGTERM stops it with 0", "wait", []os.Signal{syscall.SIGTERM}, "exit status 0"},
-		{"a second interrupt ends one that does not stop", "hang", []os.Signal{os.Interrupt, os.Interrupt}, "exit status 130"},
-		{"a second SIGTERM, too", "hang", []os.Signal{syscall.SIGTERM, syscall.SIGTERM}, "exit status 130"},
+		{"an interrupt stops it with 0", "wait", []os.Signal{os.Interrupt}, "exit status 0", nil},
+		{"SIGTERM stops it with 0", "wait", []os.Signal{syscall.SIGTERM}, "exit status 0", nil},
+		{"a second interrupt ends one that does not stop", "hang", []os.Signal{os.Interrupt, os.Interrupt}, "exit status 130", nil},
+		{"a second SIGTERM, too", "hang", []os.Signal{syscall.SIGTERM, syscall.SIGTERM}, "exit status 130", nil},
+		{"a command that is interrupted has not done its work", "wait", []os.Signal{os.Interrupt}, "exit status 130", []string{"work"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cmd := command(t, nil, "RUN_TEST_MODE="+test.mode)
+			cmd := command(t, test.args, "RUN_TEST_MODE="+test.mode)
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/google/uuid"
 )
@@ -14,7 +13,8 @@ const (
 	HeaderCorrelationID   = "X-Correlation-Id"
 )
 
-var correlationIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// maxCorrelationID is the most characters that a correlation id has.
+const maxCorrelationID = 64
 
 type correlationKey struct{}
 
@@ -27,8 +27,23 @@ func CorrelationID(ctx context.Context) string {
 // WithCorrelationID returns a context for a request with the given id. An id that is not 1 to 64 of [A-Za-z0-9_-] is
 // replaced by a new one: ids go into logs and must not carry anything else there.
 func WithCorrelationID(ctx context.Context, id string) context.Context {
-	if !correlationIDPattern.MatchString(id) {
+	if !wellFormed(id) {
 		id = uuid.NewString()
 	}
 	return context.WithValue(ctx, correlationKey{}, id)
+}
+
+// wellFormed says whether an id is 1 to 64 of [A-Za-z0-9_-].
+func wellFormed(id string) bool {
+	if id == "" || len(id) > maxCorrelationID {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -9,20 +9,26 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/trace"
 )
 
-// NewLogger writes JSON lines that name the service and, within a request, its correlation id.
+// NewLogger writes JSON lines that name the service and, within a request, its correlation id and, where it is traced,
+// the ids of its trace and span.
 func NewLogger(w io.Writer, level slog.Leveler, service string) *slog.Logger {
 	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 	return slog.New(correlated{handler}).With(slog.String("service", service))
 }
 
-// correlated adds the correlation id of the context to each record.
+// correlated adds the ids of the context to each record, those of a trace by the names that OpenTelemetry gives them in
+// JSON ("Trace Context in non-OTLP Log Formats").
 type correlated struct{ slog.Handler }
 
 func (c correlated) Handle(ctx context.Context, r slog.Record) error {
 	if id := CorrelationID(ctx); id != "" {
 		r.AddAttrs(slog.String("correlation_id", id))
+	}
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	return c.Handler.Handle(ctx, r)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
@@ -16,6 +17,9 @@ func TestALogLineNamesTheServiceAndTheRequest(t *testing.T) {
 	var out bytes.Buffer
 	logger := telemetry.NewLogger(&out, slog.LevelInfo, "okr-store")
 	ctx := telemetry.WithCorrelationID(t.Context(), "id-1")
+	traced := trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, SpanID: trace.SpanID{1, 2, 3, 4, 5, 6, 7, 8},
+	}))
 	for _, test := range []struct {
 		name string
 		log  func()
@@ -23,6 +27,10 @@ func TestALogLineNamesTheServiceAndTheRequest(t *testing.T) {
 	}{
 		{"in a request", func() { logger.InfoContext(ctx, "m") }, map[string]any{"service": "okr-store", "correlation_id": "id-1", "level": "INFO"}},
 		{"outside a request", func() { logger.Warn("m") }, map[string]any{"service": "okr-store", "correlation_id": nil, "level": "WARN"}},
+		{"in a request that is traced", func() { logger.InfoContext(traced, "m") }, map[string]any{
+			"correlation_id": "id-1", "trace_id": "0102030405060708090a0b0c0d0e0f10", "span_id": "0102030405060708",
+		}},
+		{"in one that is not", func() { logger.InfoContext(ctx, "m") }, map[string]any{"trace_id": nil, "span_id": nil}},
 		{"by a logger with attributes of its own", func() { logger.With(slog.String("engine", "bolt")).InfoContext(ctx, "m") }, map[string]any{"engine": "bolt", "correlation_id": "id-1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
