@@ -9,10 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
@@ -20,15 +18,14 @@ import (
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/config"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcserver"
+	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/api"
-	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/boltengine"
 )
-
-// fileName is the store file in the data directory.
-const fileName = "okr.db"
 
 // Config holds the settings of okr-store.
 type Config struct {
@@ -40,12 +37,47 @@ type Config struct {
 	DataDir string `env:"OKR_DATA_DIR" envDefault:".data"`
 	// Path is the store file, if it is to be another than okr.db in DataDir. Its directory must exist.
 	Path string `env:"OKR_STORE_PATH"`
+	// Engine is where the data is: bolt for a file of this process alone, etcd for a cluster that any number of them share.
+	Engine string `env:"OKR_STORE_ENGINE" envDefault:"bolt"`
+	// EtcdEndpoints are the URLs of the etcd members, with commas between them, and EtcdPrefix is what all keys there start
+	// with.
+	EtcdEndpoints []string `env:"OKR_STORE_ETCD_ENDPOINTS"`
+	EtcdPrefix    string   `env:"OKR_STORE_ETCD_PREFIX" envDefault:"okr/"`
+	// EtcdUser, EtcdPassword and the PEM files EtcdCA, EtcdCert and EtcdKey are how okr-store and etcd know each other; the
+	// system's authorities vouch for https endpoints without EtcdCA. Each may be empty.
+	EtcdUser     string        `env:"OKR_STORE_ETCD_USER"`
+	EtcdPassword config.Secret `env:"OKR_STORE_ETCD_PASSWORD"`
+	EtcdCA       string        `env:"OKR_STORE_ETCD_CA"`
+	EtcdCert     string        `env:"OKR_STORE_ETCD_CERT"`
+	EtcdKey      string        `env:"OKR_STORE_ETCD_KEY"`
+	// Socket is a Unix socket on which the store is asked for backups and deletions; empty for none.
+	Socket string `env:"OKR_STORE_SOCKET"`
+	// BackupDir is where scheduled backups are kept; empty for none.
+	BackupDir string `env:"OKR_STORE_BACKUP_DIR"`
+	// BackupInterval is the time from one scheduled backup to the next; 0 for none.
+	BackupInterval time.Duration `env:"OKR_STORE_BACKUP_INTERVAL" envDefault:"24h"`
+	// BackupKeep is how many backups stay there.
+	BackupKeep int `env:"OKR_STORE_BACKUP_KEEP" envDefault:"7"`
 	// AuthzAddr is the gRPC address of authz.
 	AuthzAddr string `env:"OKR_AUTHZ_ADDR" envDefault:"127.0.0.1:9002"`
+	// TLSDir holds the certificate for connections among the boxes (tls.crt, tls.key, ca.crt); empty for none. It is read
+	// again when it changes.
+	TLSDir string `env:"OKR_TLS_DIR"`
+	// PlainNetwork permits unencrypted connections among the boxes beyond this machine, on a private network that nobody
+	// else is on.
+	PlainNetwork bool `env:"OKR_PLAIN_NETWORK"`
+	// TLSClients are the names of the certificates that are let in where there is a TLSDir; "*" for all of the authority.
+	TLSClients []string `env:"OKR_STORE_TLS_CLIENTS" envDefault:"rest,mcp"`
 	// CallerRate is how many calls a second each client of an organization may make; 0 for no limit.
 	CallerRate float64 `env:"OKR_STORE_CALLER_RATE" envDefault:"0"`
+	// MaxObjectives is how many objectives each organization may have, archived ones included; 0 for any number.
+	MaxObjectives int `env:"OKR_STORE_MAX_OBJECTIVES" envDefault:"20000"`
+	// ProposalLifetime is for how long a proposal can be approved.
+	ProposalLifetime time.Duration `env:"OKR_STORE_PROPOSAL_LIFETIME" envDefault:"336h"`
 	// Heartbeat is the time between two heartbeats of a watch.
 	Heartbeat time.Duration `env:"OKR_STORE_HEARTBEAT" envDefault:"15s"`
+	// DebugAddr serves profiles of the process under /debug/pprof/, on loopback unless it names a host; empty for not at all.
+	DebugAddr string `env:"OKR_DEBUG_ADDR"`
 	// LogLevel is the lowest level that is logged.
 	LogLevel slog.Level `env:"OKR_LOG_LEVEL" envDefault:"info"`
 
@@ -71,29 +103,60 @@ func (c *Config) Validate() error {
 	if c.Addr == "" && c.Listener == nil {
 		errs = append(errs, errors.New("OKR_STORE_ADDR must not be empty"))
 	}
-	if c.DataDir == "" && c.Path == "" {
-		errs = append(errs, errors.New("OKR_DATA_DIR or OKR_STORE_PATH must be set"))
+	if err := c.validateEngine(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.AuthzAddr == "" && c.Authenticator == nil {
 		errs = append(errs, errors.New("OKR_AUTHZ_ADDR must not be empty"))
 	}
+	var addresses []mtls.Address
+	if c.Listener == nil {
+		addresses = append(addresses, mtls.Address{Name: "OKR_STORE_ADDR", Value: c.Addr})
+	}
+	if c.Authenticator == nil {
+		addresses = append(addresses, mtls.Address{Name: "OKR_AUTHZ_ADDR", Value: c.AuthzAddr})
+	}
+	errs = append(errs, mtls.CheckPlain(c.TLSDir, c.PlainNetwork, addresses...),
+		mtls.CheckClients(c.TLSDir, "OKR_STORE_TLS_CLIENTS", c.TLSClients))
 	if c.CallerRate < 0 {
 		errs = append(errs, errors.New("OKR_STORE_CALLER_RATE must not be negative"))
+	}
+	if c.MaxObjectives < 0 {
+		errs = append(errs, errors.New("OKR_STORE_MAX_OBJECTIVES must not be negative"))
+	}
+	if c.ProposalLifetime <= 0 {
+		errs = append(errs, errors.New("OKR_STORE_PROPOSAL_LIFETIME must be positive"))
 	}
 	if c.Heartbeat <= 0 {
 		errs = append(errs, errors.New("OKR_STORE_HEARTBEAT must be positive"))
 	}
+	if c.BackupDir != "" && c.BackupInterval < 0 {
+		errs = append(errs, errors.New("OKR_STORE_BACKUP_INTERVAL must not be negative"))
+	}
+	if c.BackupDir != "" && c.BackupKeep < 1 {
+		errs = append(errs, errors.New("OKR_STORE_BACKUP_KEEP must be at least 1"))
+	}
 	return errors.Join(errs...)
 }
 
-// Run opens the store file and serves until ctx ends, or until the disk fails: then the process must end, because what
-// is on disk is known only to the next one that opens the file.
+// Run opens the store and serves until ctx ends, or until the engine breaks, as it does when the disk fails: then the
+// process must end, because what is there is known only to the next one that opens the store.
 func Run(ctx context.Context, cfg Config) (err error) {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
 	cfg.setDefaults()
-	engine, err := openEngine(ctx, cfg)
+	identity, err := mtls.Load(mtls.Config{Dir: cfg.TLSDir, Logger: cfg.Logger})
+	if err != nil {
+		return err
+	}
+	traces, err := tracing.Start(ctx, "okr-store", cfg.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, traces.Close(ctx)) }()
+	registry := telemetry.NewRegistry()
+	engine, metrics, err := openEngine(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -101,33 +164,49 @@ func Run(ctx context.Context, cfg Config) (err error) {
 
 	authenticator := cfg.Authenticator
 	if authenticator == nil {
-		conn, err := grpcclient.Dial(cfg.AuthzAddr, grpcclient.Config{})
+		conn, err := grpcclient.Dial(cfg.AuthzAddr, grpcclient.Config{Credentials: identity.ClientCredentials(), Tracing: traces})
 		if err != nil {
 			return fmt.Errorf("connecting to authz: %w", err)
 		}
 		defer func() { _ = conn.Close() }() // all calls have ended; it can only have been closed before
-		authenticator = newAuthenticator(conn, cfg.Now)
+		resolver := access.NewResolver(authzv1.NewAuthzServiceClient(conn), cfg.Now)
+		if err := resolver.Register(registry); err != nil {
+			return err
+		}
+		authenticator = newAuthenticator(resolver, cfg.Now)
 	}
-	service, err := api.New(api.Config{Engine: engine, Logger: cfg.Logger, Now: cfg.Now, Heartbeat: cfg.Heartbeat})
+	service, err := api.New(api.Config{
+		Engine: traced(engine, cfg.Engine, traces.Tracer()), Logger: cfg.Logger, Now: cfg.Now, Heartbeat: cfg.Heartbeat,
+		MaxObjectives: cfg.MaxObjectives, ProposalLifetime: cfg.ProposalLifetime, Grantors: authenticator,
+	})
 	if err != nil {
 		return err
 	}
-	registry := telemetry.NewRegistry()
-	registry.MustRegister(engineMetrics(engine)...)
+	care, err := newCare(ctx, cfg, engine)
+	if err != nil {
+		return err
+	}
+	registry.MustRegister(metrics...)
+	registry.MustRegister(care.metrics()...)
 
 	group, ctx := errgroup.WithContext(ctx)
+	care.run(ctx, group)
 	group.Go(func() error {
 		return grpcserver.Run(ctx, grpcserver.Config{
 			Addr:          cfg.Addr,
 			Listener:      cfg.Listener,
 			AdminAddr:     cfg.MetricsAddr,
+			DebugAddr:     cfg.DebugAddr,
 			Register:      func(r grpc.ServiceRegistrar) { okrv1.RegisterOkrServiceServer(r, service) },
 			Authenticator: authenticator,
 			Grantors:      authenticator,
 			Ready:         engine.Ready,
+			Credentials:   identity.ServerCredentials(cfg.TLSClients),
+			ConnectionAge: cfg.connectionAge(identity),
 			Limits:        grpcserver.Limits{PerCaller: cfg.CallerRate},
 			Logger:        cfg.Logger,
 			Registry:      registry,
+			Tracing:       traces,
 		})
 	})
 	group.Go(func() error {
@@ -150,18 +229,6 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// openEngine opens the store file. Its errors say what to do.
-func openEngine(ctx context.Context, cfg Config) (*boltengine.Engine, error) {
-	path := cfg.Path
-	if path == "" {
-		if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-			return nil, fmt.Errorf("making the data directory, see OKR_DATA_DIR: %w", err)
-		}
-		path = filepath.Join(cfg.DataDir, fileName)
-	}
-	return boltengine.Open(ctx, boltengine.Config{Path: path, Logger: cfg.Logger})
-}
-
 // resolving is the Authenticator that asks authz.
 type resolving struct{ access.ServiceAuthenticator }
 
@@ -170,24 +237,18 @@ func (r resolving) Grantors(ctx context.Context, resource string, action accessv
 	return r.Resolver.Grantors(ctx, resource, action)
 }
 
-func newAuthenticator(conn *grpc.ClientConn, now func() time.Time) Authenticator {
-	resolver := access.NewResolver(authzv1.NewAuthzServiceClient(conn), now)
+func newAuthenticator(resolver *access.Resolver, now func() time.Time) Authenticator {
 	return resolving{access.ServiceAuthenticator{
 		Resolver: resolver,
 		Verifier: access.NewTxnVerifier(resolver.Keys, now),
 	}}
 }
 
-// engineMetrics show how well commits are grouped: updates for each group.
-func engineMetrics(engine *boltengine.Engine) []prometheus.Collector {
-	return []prometheus.Collector{
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "okr_store_commit_groups_total",
-			Help: "Commits to disk; each makes a group of updates durable.",
-		}, func() float64 { return float64(engine.Stats().Groups) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "okr_store_updates_total",
-			Help: "Updates that commits made durable.",
-		}, func() float64 { return float64(engine.Stats().Updates) }),
+// connectionAge bounds how long a connection may outlive the certificates that it was made with, and how long a replica that
+// was added waits for its share of the calls. Where there is neither, it need not end.
+func (c *Config) connectionAge(identity *mtls.Identity) time.Duration {
+	if identity == nil && c.Engine != engineEtcd {
+		return 0
 	}
+	return 5 * time.Minute
 }

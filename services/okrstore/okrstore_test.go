@@ -27,7 +27,7 @@ func start(t *testing.T) okrv1.OkrServiceClient {
 	ceo := kittest.CEO("acme")
 	listener := kittest.Listen(t)
 	cfg := okrstore.Config{
-		DataDir: t.TempDir(), Listener: listener, Heartbeat: 15 * time.Second, Logger: slog.New(slog.DiscardHandler),
+		DataDir: t.TempDir(), Listener: listener, Heartbeat: 15 * time.Second, ProposalLifetime: time.Hour, Logger: slog.New(slog.DiscardHandler),
 		Authenticator: kittest.Authenticator{
 			"ceo": ceo, "manager": kittest.Manager("acme"), "employee": kittest.Employee("acme"), "other": kittest.CEO("globex"),
 			"objectives-agent": kittest.Agent(ceo, "manage:objectives"), "reporter": kittest.Agent(ceo, "report_kr_status"),

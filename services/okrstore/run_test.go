@@ -26,7 +26,7 @@ import (
 func run(t *testing.T, dir string, change func(*okrstore.Config)) (conn *grpc.ClientConn, stop func() error) {
 	t.Helper()
 	cfg := okrstore.Config{
-		DataDir: dir, Listener: kittest.Listen(t), Heartbeat: time.Minute, Logger: slog.New(slog.DiscardHandler),
+		DataDir: dir, Listener: kittest.Listen(t), Heartbeat: time.Minute, ProposalLifetime: time.Hour, Logger: slog.New(slog.DiscardHandler),
 		Authenticator: kittest.Authenticator{"ceo": kittest.CEO("acme")},
 	}
 	if change != nil {
@@ -99,7 +99,7 @@ func TestAStoreFileThatIsOpenElsewhereIsRefusedWithAdvice(t *testing.T) {
 		t.Fatal(err) // it serves, so it has the file
 	}
 	err := okrstore.Run(t.Context(), okrstore.Config{
-		Path: filepath.Join(dir, "okr.db"), Listener: kittest.Listen(t), Heartbeat: time.Minute,
+		Path: filepath.Join(dir, "okr.db"), Listener: kittest.Listen(t), Heartbeat: time.Minute, ProposalLifetime: time.Hour,
 		Logger: slog.New(slog.DiscardHandler), Authenticator: kittest.Authenticator{},
 	})
 	if err == nil || !strings.Contains(err.Error(), "OKR_STORE_PATH") {
@@ -154,10 +154,11 @@ func TestReflectionInBothVersionsAndHealthNeedNoCredential(t *testing.T) {
 }
 
 func TestTheConfigurationReportsEveryMistakeAtOnce(t *testing.T) {
-	cfg := okrstore.Config{CallerRate: -1}
+	cfg := okrstore.Config{CallerRate: -1, MaxObjectives: -1, BackupDir: "backups", BackupInterval: -1}
 	err := cfg.Validate()
 	for _, name := range []string{
-		"OKR_STORE_ADDR", "OKR_DATA_DIR", "OKR_STORE_PATH", "OKR_AUTHZ_ADDR", "OKR_STORE_CALLER_RATE", "OKR_STORE_HEARTBEAT",
+		"OKR_STORE_ADDR", "OKR_DATA_DIR", "OKR_STORE_PATH", "OKR_AUTHZ_ADDR", "OKR_STORE_CALLER_RATE", "OKR_STORE_MAX_OBJECTIVES",
+		"OKR_STORE_HEARTBEAT", "OKR_STORE_BACKUP_INTERVAL", "OKR_STORE_BACKUP_KEEP", "OKR_STORE_PROPOSAL_LIFETIME",
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("the error %v does not name %s", err, name)

@@ -9,5 +9,7 @@ import (
 
 func main() {
 	run.Main("okr-store", okrstore.Run,
-		healthcheck.GRPC(func(c okrstore.Config) string { return c.Addr }))
+		append(okrstore.Commands(), healthcheck.GRPC(func(c okrstore.Config) healthcheck.Service {
+			return healthcheck.Service{Addr: c.Addr, TLSDir: c.TLSDir}
+		}))...)
 }

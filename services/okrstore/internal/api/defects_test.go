@@ -156,11 +156,16 @@ func TestDefect10UnknownIDsAreNotFoundAlsoWhenTheyAreDeleted(t *testing.T) {
 	f := newFixture(t)
 	o := f.createObjective("Grow")
 	all := methods()
-	for _, name := range []string{"GetObjective", "UpdateObjective", "DeleteObjective", "CreateKeyResult", "ListKeyResults"} {
+	for _, name := range []string{
+		"GetObjective", "UpdateObjective", "CloseObjective", "ReopenObjective", "ArchiveObjective", "RestoreObjective",
+		"DeleteObjective", "CreateKeyResult", "ListKeyResults",
+	} {
 		_, err := all[name](f, f.as(ceo), unknownObjective, "")
 		wantReason(t, err, codes.NotFound, "OBJECTIVE_NOT_FOUND")
 	}
-	for _, name := range []string{"GetKeyResult", "UpdateKeyResult", "SetKeyResultAttainment", "DeleteKeyResult"} {
+	for _, name := range []string{
+		"GetKeyResult", "UpdateKeyResult", "SetKeyResultAttainment", "CreateCheckIn", "ListCheckIns", "DeleteKeyResult",
+	} {
 		_, err := all[name](f, f.as(ceo), o.GetId(), unknownKeyResult)
 		wantReason(t, err, codes.NotFound, "KEY_RESULT_NOT_FOUND")
 	}

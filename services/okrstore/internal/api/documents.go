@@ -2,6 +2,7 @@ package api
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
 
@@ -12,28 +13,48 @@ import (
 // document is a stored objective, decoded. Calls share it, so like everything that package okr works on it is read-only.
 type document struct {
 	stored *okrv1.Objective
-	// whole is what those see of it who may read everything, which nearly all may.
-	whole *okrv1.Objective
-	// size is the encoded length of whole.
-	size int
+	// latest is what the day that asked last derives from it, made for the first who asks: much of what is written is
+	// replaced before. Callers of two days may undo each other's work, which only happens around midnight.
+	latest atomic.Pointer[derived]
 }
 
-// visible is what a caller may see of the objective, with its encoded length.
-func (d *document) visible(r okr.Readable) (o *okrv1.Objective, size int) {
-	if r == okr.Everything() {
-		return d.whole, d.size
+// derived is an objective with all that is derived from it on one day: what those see of it who may read everything,
+// which nearly all may. size is its encoded length.
+type derived struct {
+	day   okr.Day
+	whole *okrv1.Objective
+	size  int
+}
+
+// on is the objective with what is derived from it on a day.
+func (d *document) on(day okr.Day) *derived {
+	if known := d.latest.Load(); known != nil && known.day == day {
+		return known
 	}
-	o = r.Objective(d.stored)
+	whole := okr.Derive(d.stored, day)
+	fresh := &derived{day, whole, proto.Size(whole)}
+	d.latest.Store(fresh)
+	return fresh
+}
+
+// visible is what a caller may see of the objective on a day, with its encoded length.
+func (d *document) visible(r okr.Readable, day okr.Day) (o *okrv1.Objective, size int) {
+	today := d.on(day)
+	if r == okr.Everything() {
+		return today.whole, today.size
+	}
+	o = r.Objective(today.whole)
 	return o, proto.Size(o)
 }
 
-// maxGenerationBytes bounds the stored values of one generation of documents. Decoded they take three times as much, so
-// both generations come to 64 MiB at most.
-const maxGenerationBytes = 8 << 20
+// maxGenerationBytes bounds the stored values of one generation of documents. With what they are decoded to and what is
+// derived from that they take five and a half times as much, so both generations come to about 64 MiB at most.
+const maxGenerationBytes = 6 << 20
 
-// documents remembers decoded objectives: to decode them again for every call would be most of the work of a list. It
-// finds them by the stored bytes themselves. So nothing can be out of date, whatever was committed, rolled back or
-// restored meanwhile, and no caller gets anything but the meaning of the bytes that its own transaction read.
+// documents remembers decoded objectives: to decode them again for every call would be most of the work of a list, and
+// a large part of a write's. It finds them by the stored bytes themselves. So nothing can be out of date, whatever was
+// committed, rolled back or restored meanwhile, and no caller gets anything but the meaning of the bytes that its own
+// transaction read.
 //
 // There are two generations: when the recent one is full it takes the place of the older, which is dropped, and what is
 // used of the older one moves back. That keeps what is in use almost as well as an order of use would. The zero value
@@ -53,12 +74,18 @@ func (c *documents) decode(value []byte) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := okr.Everything().Objective(o)
-	d := &document{stored: o, whole: whole, size: proto.Size(whole)}
+	d := &document{stored: o}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.add(string(value), d)
 	return d, nil
+}
+
+// encoded remembers an objective for whoever reads what it was just encoded to. If the transaction fails, nobody does.
+func (c *documents) encoded(value []byte, o *okrv1.Objective) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.add(string(value), &document{stored: o})
 }
 
 func (c *documents) find(value []byte) *document {

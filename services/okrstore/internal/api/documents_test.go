@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -32,14 +33,68 @@ func TestADocumentIsDecodedOnceForTheSameBytesAndAnewForOthers(t *testing.T) {
 	checkDocuments(t, &c)
 }
 
+func TestADocumentThatWasWrittenNeedsNoDecoding(t *testing.T) {
+	f := newFixture(t)
+	o := must(f.CreateObjective(f.as(ceo), &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "Written"}}))(t)
+	var value []byte
+	err := f.engine.View(t.Context(), acme, func(tx storage.Tx) (err error) {
+		value, err = tx.Get(objectiveKey(o.GetId()))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.server.documents.find(value) == nil {
+		t.Error("what was written is not at hand for the next who reads it")
+	}
+}
+
+// A transaction that fails has left its document in the cache: nobody may ever get it in place of what is stored, and
+// neither may another organization.
+func TestADocumentOfAFailedTransactionServesNobody(t *testing.T) {
+	f := newFixture(t)
+	o := must(f.CreateObjective(f.as(ceo), &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "Stored"}}))(t)
+	f.server.newID = func(string, time.Time) string { return o.GetId() }
+	must(f.CreateObjective(f.as(globexCEO), &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "Globex's"}}))(t)
+	refused := errors.New("refused")
+	for _, organization := range []string{acme, globex} {
+		err := f.engine.Update(t.Context(), organization, func(tx storage.Tx) error {
+			r := records{tx, &f.server.documents}
+			if err := r.putObjective(&okrv1.Objective{Id: o.GetId(), Title: "Never"}); err != nil {
+				return err
+			}
+			if within, err := r.objective(o.GetId()); err != nil || within.GetTitle() != "Never" {
+				t.Errorf("the transaction itself reads %v, %v", within, err)
+			}
+			return refused
+		})
+		if !errors.Is(err, refused) {
+			t.Fatal(err)
+		}
+	}
+	for caller, want := range map[string]string{ceo: "Stored", globexCEO: "Globex's"} {
+		request := &okrv1.GetObjectiveRequest{ObjectiveId: o.GetId()}
+		if got := must(f.GetObjective(f.as(caller), request))(t).GetTitle(); got != want {
+			t.Errorf("the %s reads %q, want %q", caller, got, want)
+		}
+	}
+}
+
 func TestADocumentShowsEachCallerWhatTheRulesSay(t *testing.T) {
 	var c documents
-	o := bigObjective("okr_1", 3)
+	o := okr.Complete(bigObjective("okr_1", 3))
+	o.StartDate, o.DueDate = "2026-11-01", "2026-11-30"
 	d := must(c.decode(must(encode(o))(t)))(t)
-	for _, r := range []okr.Readable{{}, {Objectives: true}, {KeyResults: true}, okr.Everything()} {
-		got, size := d.visible(r)
-		if want := r.Objective(o); !proto.Equal(got, want) || size != proto.Size(want) {
-			t.Errorf("%+v: %v of %d bytes, want %v", r, got, size, want)
+	first, _ := okr.ParseDay("2026-11-23")
+	for _, day := range []okr.Day{first, first + 1, first} {
+		for _, r := range []okr.Readable{{}, {Objectives: true}, {KeyResults: true}, okr.Everything()} {
+			got, size := d.visible(r, day)
+			if want := r.Objective(okr.Derive(o, day)); !proto.Equal(got, want) || size != proto.Size(want) {
+				t.Errorf("%+v on %s: %v of %d bytes, want %v", r, day, got, size, want)
+			}
+		}
+		if d.on(day) != d.on(day) {
+			t.Errorf("what follows from %s was derived twice", day)
 		}
 	}
 }

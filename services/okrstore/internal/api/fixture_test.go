@@ -2,8 +2,12 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,7 +16,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
@@ -20,7 +26,9 @@ import (
 	"github.com/df0f9dda/okr-manager/services/kit/kittest"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/okr"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/etcdengine"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/memengine"
 )
 
@@ -33,20 +41,48 @@ const (
 	objectivesAgent = "objectives-agent" // may do everything with objectives and nothing with key results
 	reporter        = "reporter"         // may read and update key results
 	reader          = "reader"           // may read both
+	creator         = "creator"          // may create both and change neither
 	fleeting        = "fleeting"         // the CEO with a credential that expires in a moment
+	deputy          = "deputy"           // may do everything
+	assistant       = "assistant"        // an employee's, with the scopes for everything
 )
+
+// assistantClient is the client of the employee's agent; that of all others is testClient.
+const assistantClient = "connected-app-assistant"
 
 const (
 	acme   = "acme"
 	globex = "globex"
 )
 
-// fixture is the service behind the production interceptors, on the model engine.
+// etcdVariable names the endpoint of an etcd on which the tests run instead of on the model engine, each under a prefix of
+// its own.
+const etcdVariable = "OKR_STORE_TEST_ETCD"
+
+// newEngine is an empty engine: the model, if nobody asked for etcd.
+func newEngine(t testing.TB) storage.Engine {
+	t.Helper()
+	endpoint := os.Getenv(etcdVariable)
+	if endpoint == "" {
+		return memengine.New()
+	}
+	engine := must(etcdengine.Open(t.Context(), etcdengine.Config{
+		Endpoints: []string{endpoint}, Prefix: rand.Text() + "/", Upgrades: Upgrades(),
+	}))(t)
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return engine
+}
+
+// fixture is the service behind the production interceptors, on the engine of newEngine if the test names no other.
 type fixture struct {
 	okrv1.OkrServiceClient
 	t      *testing.T
 	server *Server
-	engine *memengine.Engine
+	engine storage.Engine
 	clock  *clock
 }
 
@@ -72,7 +108,16 @@ func callers() kittest.Authenticator {
 	chief := kittest.CEO(acme)
 	short := kittest.CEO(acme)
 	short.ExpireTime.Seconds = time.Now().Add(time.Second).Unix() + 1
+	creates := kittest.Agent(chief, "read:okrs")
+	for _, resource := range []string{access.ResourceObjective, access.ResourceKeyResult} {
+		creates.ScopePermissions = append(creates.ScopePermissions, &accessv1.Permission{Resource: resource, Action: accessv1.Action_ACTION_CREATE})
+	}
+	helps := kittest.Agent(kittest.Employee(acme), "read:okrs", "manage:objectives", "manage:krs")
+	helps.ClientId, helps.ClientName = assistantClient, "Assistant"
 	return kittest.Authenticator{
+		deputy:          kittest.Agent(chief, "manage:objectives", "manage:krs"),
+		assistant:       helps,
+		creator:         creates,
 		ceo:             chief,
 		manager:         kittest.Manager(acme),
 		employee:        kittest.Employee(acme),
@@ -84,12 +129,15 @@ func callers() kittest.Authenticator {
 	}
 }
 
+// smallScan is what a page may read where a test would otherwise fill the store for many seconds.
+const smallScan = maxPageScan / 8
+
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newFixtureOn(t, memengine.New(), 15*time.Second)
+	return newFixtureOn(t, newEngine(t), 15*time.Second)
 }
 
-func newFixtureOn(t *testing.T, engine *memengine.Engine, heartbeat time.Duration) *fixture {
+func newFixtureOn(t *testing.T, engine storage.Engine, heartbeat time.Duration) *fixture {
 	t.Helper()
 	server, clock := newServer(t, engine, heartbeat)
 	known := callers()
@@ -98,6 +146,12 @@ func newFixtureOn(t *testing.T, engine *memengine.Engine, heartbeat time.Duratio
 		Authenticator: known,
 		Grantors:      known,
 	})
+	t.Cleanup(func() {
+		for _, organization := range []string{acme, globex} {
+			checkIndexes(t, engine, organization)
+			checkChain(t, engine, organization)
+		}
+	})
 	return &fixture{okrv1.NewOkrServiceClient(conn), t, server, engine, clock}
 }
 
@@ -105,10 +159,12 @@ func newServer(t testing.TB, engine storage.Engine, heartbeat time.Duration) (*S
 	t.Helper()
 	clock := &clock{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	server, err := New(Config{
-		Engine:    engine,
-		Logger:    slog.New(slog.DiscardHandler),
-		Now:       clock.Now,
-		Heartbeat: heartbeat,
+		Engine:           engine,
+		Logger:           slog.New(slog.DiscardHandler),
+		Now:              clock.Now,
+		Heartbeat:        heartbeat,
+		ProposalLifetime: 14 * 24 * time.Hour,
+		Grantors:         callers(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -123,8 +179,13 @@ func checkDocuments(t testing.TB, shared *documents) {
 	for _, generation := range []map[string]*document{shared.recent, shared.older} {
 		for value, d := range generation {
 			fresh := must(new(documents).decode([]byte(value)))(t)
-			if !proto.Equal(d.stored, fresh.stored) || !proto.Equal(d.whole, fresh.whole) || d.size != fresh.size {
-				t.Errorf("a shared document was changed: it is %v, and %v is stored", d, fresh)
+			if !proto.Equal(d.stored, fresh.stored) {
+				t.Errorf("a shared document was changed: it is %v, and %v is stored", d.stored, fresh.stored)
+			}
+			if known := d.latest.Load(); known != nil {
+				if want := fresh.on(known.day); !proto.Equal(known.whole, want.whole) || known.size != want.size {
+					t.Errorf("what was derived from a shared document was changed: it is %v, and follows as %v", known, want)
+				}
 			}
 		}
 	}
@@ -193,10 +254,23 @@ func (f *fixture) plant(organization string, objectives ...*okrv1.Objective) {
 	f.t.Helper()
 	for _, o := range objectives {
 		err := f.engine.Update(f.t.Context(), organization, func(tx storage.Tx) error {
-			return records{tx: tx}.putObjective(o)
+			return records{tx, &f.server.documents}.putObjective(okr.Complete(o))
 		})
 		if err != nil {
 			f.t.Fatal(err)
+		}
+		for part := range slices.Chunk(o.GetKeyResults(), storage.MaxOperations) {
+			err := f.engine.Update(f.t.Context(), organization, func(tx storage.Tx) error {
+				for _, k := range part {
+					if err := (records{tx: tx}).putKeyResultParent(k); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				f.t.Fatal(err)
+			}
 		}
 	}
 }
@@ -264,4 +338,22 @@ func longTitle() string {
 		title[i] = '𝄞'
 	}
 	return string(title)
+}
+
+// putUndecided writes the entry of an open proposal of somebody else, in a transaction.
+func putUndecided(id string, expire time.Time) func(storage.Tx) error {
+	return func(tx storage.Tx) error {
+		p := &okrv1.Proposal{
+			Id: id, Proposer: &okrv1.Member{MemberId: "member-" + id}, State: okrv1.ProposalState_PROPOSAL_STATE_OPEN,
+			ExpireTime: timestamppb.New(expire),
+			Write: &okrv1.ProposedWrite{Request: &okrv1.ProposedWrite_CreateObjective{
+				CreateObjective: &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "Theirs"}},
+			}},
+		}
+		value, err := encode(p)
+		if err != nil {
+			return err
+		}
+		return errors.Join(tx.Put(undecidedKey(id), value), tx.Put(proposalKey(id), value))
+	}
 }

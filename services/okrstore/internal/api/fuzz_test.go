@@ -69,6 +69,8 @@ func FuzzStoredValues(f *testing.F) {
 		{},
 		{formatMessage},
 		{formatRequest},
+		{formatChange},
+		must(chainedValue(&okrv1.Change{Seq: 1, After: snapshotOfObjective(o)}))(f),
 		{99},
 	} {
 		f.Add(value)
@@ -76,11 +78,14 @@ func FuzzStoredValues(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value []byte) {
 		for _, visible := range []okr.Readable{{}, {Objectives: true}, {KeyResults: true}, {Objectives: true, KeyResults: true}} {
 			if o, err := decode(bytes.Clone(value), new(okrv1.Objective)); err == nil {
-				visible.Objective(o)
+				visible.Objective(okr.Derive(okr.Complete(o), 20_000))
 				okr.FindKeyResult(o, "kr_1")
 				okr.WithoutKeyResult(o, "kr_1")
 			}
 			if c, err := decode(value, new(okrv1.Change)); err == nil {
+				visible.Change(okr.CompleteChange(c))
+			}
+			if c, _, err := decodeChained(value); err == nil {
 				visible.Change(c)
 			}
 		}

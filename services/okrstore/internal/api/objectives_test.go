@@ -13,6 +13,7 @@ import (
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/okr"
 )
 
 const unknownObjective, unknownKeyResult = "okr_0000000000000", "kr_0000000000000"
@@ -23,11 +24,14 @@ func TestACreatedObjectiveHasWhatTheServerGivesAndNothingElseOfTheOutputOnlyFiel
 		Id: "okr_mine", Title: "Grow", Progress: new(int32(100)), Etag: "mine",
 		KeyResults: []*okrv1.KeyResult{{Id: "kr_mine", Title: "Smuggled"}},
 		CreateTime: timestamppb.New(time.Unix(1, 0)), Creator: &okrv1.Member{MemberId: "somebody"},
+		State: okrv1.ObjectiveState_OBJECTIVE_STATE_CLOSED, Score: "1", ClosingNote: "Done", CloseTime: timestamppb.New(time.Unix(1, 0)),
+		ArchiveTime: timestamppb.New(time.Unix(1, 0)), ExpectedProgress: new(int32(1)), Period: &okrv1.Period{StartDate: "2026-01-01"},
 	}}))(t)
 	author := &okrv1.Member{MemberId: "member-ceo-acme", DisplayName: "Name of member-ceo-acme"}
 	now := timestamppb.New(f.clock.Now())
 	wantEqual(t, got, &okrv1.Objective{
 		Id: got.GetId(), Title: "Grow", Etag: got.GetEtag(), CreateTime: now, UpdateTime: now, Creator: author, Updater: author,
+		State: okrv1.ObjectiveState_OBJECTIVE_STATE_ACTIVE,
 	})
 	if !strings.HasPrefix(got.GetId(), "okr_") || got.GetId() == "okr_mine" || got.GetEtag() == "" || got.GetEtag() == "mine" {
 		t.Errorf("id %q, etag %q", got.GetId(), got.GetEtag())
@@ -132,6 +136,25 @@ func TestAnUpdateThatChangesNothingKeepsTheEtagAndWritesNoChange(t *testing.T) {
 	}
 }
 
+func TestMeIsWhoeverMakesTheCall(t *testing.T) {
+	f := newFixture(t)
+	o := f.createObjective("Grow")
+	given := &okrv1.Objective{Id: o.GetId(), OwnerId: "me"}
+	updated := must(f.UpdateObjective(f.as(ceo), &okrv1.UpdateObjectiveRequest{Objective: given}))(t)
+	k := must(f.CreateKeyResult(f.as(manager), &okrv1.CreateKeyResultRequest{
+		ObjectiveId: o.GetId(), KeyResult: &okrv1.KeyResult{Title: "By ten", OwnerId: "me"},
+	}))(t)
+	if updated.GetOwnerId() != "member-ceo-acme" || k.GetOwnerId() != "member-manager-acme" {
+		t.Errorf("the owners are %q and %q", updated.GetOwnerId(), k.GetOwnerId())
+	}
+	emptied := must(f.UpdateObjective(f.as(ceo), &okrv1.UpdateObjectiveRequest{
+		Objective: &okrv1.Objective{Id: o.GetId()}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"owner_id"}},
+	}))(t)
+	if emptied.GetOwnerId() != "" {
+		t.Errorf("the owner is %q", emptied.GetOwnerId())
+	}
+}
+
 func TestDeletingAnObjectiveTakesItsKeyResultsAlong(t *testing.T) {
 	f := newFixture(t)
 	o := f.createObjective("Grow")
@@ -157,7 +180,7 @@ func TestDeletingAnObjectiveTakesItsKeyResultsAlong(t *testing.T) {
 func TestAnObjectiveThatOutgrowsOneTransactionIsRefusedAndStaysAsItWas(t *testing.T) {
 	f := newFixture(t)
 	n := 1
-	for proto.Size(bigObjective("okr_BIG", n+1)) < maxObjectiveBytes {
+	for proto.Size(okr.Complete(bigObjective("okr_BIG", n+1))) < maxObjectiveBytes {
 		n++
 	}
 	o := bigObjective("okr_BIG", n) // one more does not fit

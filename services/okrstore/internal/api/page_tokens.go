@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -31,10 +32,10 @@ const (
 // pageTokenSum is the length of the checksum that a page token starts with. The position follows.
 const pageTokenSum = 12
 
-// A page token is bound to the method, the request (other than page_size and page_token), the organization and the
-// epoch by a checksum. It is no secret and protects nothing: all that it carries is a position in data that the caller
-// may list anyway, and the organization comes from the caller's identity. The checksum is there so that a token that
-// was damaged or belongs to another request is told so, rather than answered with a page that is not the next one.
+// A page token is bound to the method, the request (other than page_size, page_token and page_tokens), the organization
+// and the epoch by a checksum. It is no secret and protects nothing: all that it carries is a position in data that the
+// caller may list anyway, and the organization comes from the caller's identity. The checksum is there so that a token
+// that was damaged or belongs to another request is told so, rather than answered with a page that is not the next one.
 type pageBinding [sha256.Size]byte
 
 // listRequest is a request for a page.
@@ -50,29 +51,27 @@ type listing struct {
 	position string
 
 	binding pageBinding
-	items   int // still to take
-	bytes   int // still to take
-	scan    int // still to read
+	each    bool      // whether a token is wanted after each resource
+	tokens  []string  // those
+	mac     hash.Hash // of their checksums; nil before the first
+	items   int       // still to take
+	bytes   int       // still to take
+	scan    int       // still to read
 	started bool
 	more    bool
 }
 
 // newListing starts a page where the request's token says. PAGE_TOKEN_INVALID.
 func (s *Server) newListing(caller access.Caller, method string, req listRequest) (*listing, error) {
-	query, err := fingerprint(req, "page_size", "page_token")
+	query, err := fingerprint(req, "page_size", "page_token", "page_tokens")
 	if err != nil {
 		return nil, err
 	}
-	mac := hmac.New(sha256.New, s.epochPrint[:])
-	for _, part := range [][]byte{[]byte(caller.GetOrganizationId()), []byte(method), query[:]} {
-		mac.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		mac.Write(part)
-	}
 	list := &listing{
-		binding: pageBinding(mac.Sum(nil)),
+		binding: s.bind(caller, method, query),
 		items:   pageSize(req.GetPageSize()),
 		bytes:   maxPageBytes,
-		scan:    maxPageScan,
+		scan:    s.pageScan,
 	}
 	if token := req.GetPageToken(); token != "" {
 		position, ok := list.binding.open(token)
@@ -83,6 +82,16 @@ func (s *Server) newListing(caller access.Caller, method string, req listRequest
 		list.position = position
 	}
 	return list, nil
+}
+
+// bind makes the binding of what was asked for, given by its fingerprint.
+func (s *Server) bind(caller access.Caller, method string, query [sha256.Size]byte) pageBinding {
+	mac := hmac.New(sha256.New, s.epochPrint[:])
+	for _, part := range [][]byte{[]byte(caller.GetOrganizationId()), []byte(method), query[:]} {
+		mac.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		mac.Write(part)
+	}
+	return pageBinding(mac.Sum(nil))
 }
 
 func pageSize(asked int32) int {
@@ -111,6 +120,17 @@ func (l *listing) take(size int) bool {
 	return !l.more
 }
 
+// taken moves on past a resource that was handed out.
+func (l *listing) taken(position string) {
+	l.position = position
+	if l.each {
+		if l.mac == nil {
+			l.mac = l.binding.mac()
+		}
+		l.tokens = append(l.tokens, seal(l.mac, position))
+	}
+}
+
 // nextPageToken names the page after this one; it is empty after the last.
 func (l *listing) nextPageToken() string {
 	if !l.more {
@@ -119,8 +139,11 @@ func (l *listing) nextPageToken() string {
 	return l.binding.seal(l.position)
 }
 
-func (b pageBinding) seal(position string) string {
-	return base64.RawURLEncoding.EncodeToString(append(b.sum(position), position...))
+func (b pageBinding) seal(position string) string { return seal(b.mac(), position) }
+
+// seal writes a token with a keyed hash that may have been used before: to key one costs more than to use it.
+func seal(mac hash.Hash, position string) string {
+	return base64.RawURLEncoding.EncodeToString(append(checksum(mac, position), position...))
 }
 
 func (b pageBinding) open(token string) (position string, ok bool) {
@@ -129,11 +152,13 @@ func (b pageBinding) open(token string) (position string, ok bool) {
 		return "", false
 	}
 	position = string(raw[pageTokenSum:])
-	return position, hmac.Equal(raw[:pageTokenSum], b.sum(position))
+	return position, hmac.Equal(raw[:pageTokenSum], checksum(b.mac(), position))
 }
 
-func (b pageBinding) sum(position string) []byte {
-	mac := hmac.New(sha256.New, b[:])
+func (b pageBinding) mac() hash.Hash { return hmac.New(sha256.New, b[:]) }
+
+func checksum(mac hash.Hash, position string) []byte {
+	mac.Reset()
 	mac.Write([]byte(position))
 	return mac.Sum(nil)[:pageTokenSum]
 }

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
-	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/memengine"
 )
 
 // pages lists everything page by page and returns the ids of each page.
@@ -258,7 +257,7 @@ func TestAPageTokenServesItsOwnRequestAlone(t *testing.T) {
 	_, refused["of another start"] = f.ListChanges(f.as(ceo), &okrv1.ListChangesRequest{
 		AfterCursor: log.GetChanges()[0].GetCursor(), PageToken: log.GetNextPageToken(),
 	})
-	restored := newFixtureOn(t, memengine.New(), time.Minute)
+	restored := newFixtureOn(t, newEngine(t), time.Minute)
 	refused["from before a restore"] = func() error {
 		_, err := restored.ListObjectives(restored.as(ceo), &okrv1.ListObjectivesRequest{PageToken: token})
 		return err
@@ -266,4 +265,65 @@ func TestAPageTokenServesItsOwnRequestAlone(t *testing.T) {
 	for name, err := range refused {
 		t.Run(name, func(t *testing.T) { wantReason(t, err, codes.InvalidArgument, "PAGE_TOKEN_INVALID") })
 	}
+}
+
+// A client that shows fewer than it got goes on behind what it showed, whichever that was, with a request that asks for
+// tokens or not. Nothing is shown twice or left out, also where something was added or deleted meanwhile.
+func TestAPageCanBeLeftAfterEachOfItsResources(t *testing.T) {
+	f := newFixture(t)
+	for i := range 6 {
+		o := f.createObjective(fmt.Sprint(i))
+		for range i % 3 {
+			must(f.CreateKeyResult(f.as(ceo), &okrv1.CreateKeyResultRequest{
+				ObjectiveId: o.GetId(), KeyResult: &okrv1.KeyResult{Title: "k", OwnerId: "me"},
+			}))(t)
+			f.clock.advance(time.Millisecond)
+		}
+	}
+	for name, list := range map[string]func(size int32, token string, each bool) (ids, tokens []string){
+		"of objectives": func(size int32, token string, each bool) (ids, tokens []string) {
+			page := must(f.ListObjectives(f.as(ceo), &okrv1.ListObjectivesRequest{PageSize: size, PageToken: token, PageTokens: each}))(t)
+			return objectiveIDs(page), page.GetPageTokens()
+		},
+		"of key results": func(size int32, token string, each bool) (ids, tokens []string) {
+			page := must(f.ListKeyResults(f.as(ceo), &okrv1.ListKeyResultsRequest{PageSize: size, PageToken: token, PageTokens: each}))(t)
+			return keyResultIDs(page), page.GetPageTokens()
+		},
+		"of what is due": func(size int32, token string, each bool) (ids, tokens []string) {
+			page := must(f.ListDueKeyResults(f.as(ceo), &okrv1.ListDueKeyResultsRequest{PageSize: size, PageToken: token, PageTokens: each}))(t)
+			for _, d := range page.GetKeyResults() {
+				ids = append(ids, d.GetKeyResult().GetId())
+			}
+			return ids, page.GetPageTokens()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all, tokens := list(0, "", true)
+			if len(all) != 6 || len(tokens) != len(all) {
+				t.Fatalf("%d resources and %d tokens", len(all), len(tokens))
+			}
+			if _, none := list(0, "", false); none != nil {
+				t.Errorf("tokens that nobody asked for: %q", none)
+			}
+			for i, token := range tokens {
+				for _, each := range []bool{true, false} {
+					if rest, _ := list(0, token, each); !slices.Equal(rest, all[i+1:]) {
+						t.Errorf("after %d: %v, want %v", i, rest, all[i+1:])
+					}
+				}
+			}
+			if part, shorter := list(3, tokens[0], true); !slices.Equal(part, all[1:4]) || !slices.Equal(shorter, tokens[1:4]) {
+				t.Errorf("the second to fourth are %v", part)
+			}
+		})
+	}
+	t.Run("and what it stopped at may be gone", func(t *testing.T) {
+		page := must(f.ListObjectives(f.as(ceo), &okrv1.ListObjectivesRequest{PageTokens: true}))(t)
+		must(f.DeleteObjective(f.as(ceo), &okrv1.DeleteObjectiveRequest{ObjectiveId: page.GetObjectives()[1].GetId()}))(t)
+		added := f.createObjective("new")
+		rest := must(f.ListObjectives(f.as(ceo), &okrv1.ListObjectivesRequest{PageToken: page.GetPageTokens()[1]}))(t)
+		if got, want := objectiveIDs(rest), append(objectiveIDs(page)[2:], added.GetId()); !slices.Equal(got, want) {
+			t.Errorf("the rest is %v, want %v", got, want)
+		}
+	})
 }

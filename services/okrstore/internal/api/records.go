@@ -21,12 +21,17 @@ const (
 	formatMessage = 1
 	// formatRequest is followed by a requestRecord.
 	formatRequest = 2
+	// formatChange is followed by a hash and a Change, see chain.go.
+	formatChange = 3
+	// formatParked is followed by a requestRecord whose answer is the id of a proposal.
+	formatParked = 4
 )
 
 // maxObjectiveBytes bounds an objective with its key results. The largest transaction is the update of an objective
-// under a request id: it writes the document and the same once more as the answer, and has to stay within
-// storage.MaxBytes together with its change.
-const maxObjectiveBytes = 384 << 10
+// under a request id: it writes the document and the same once more as the answer, with what is derived, and has to stay
+// within storage.MaxBytes together with its change. In the first schema the bound was 384 KiB; okr.Complete adds at most
+// 8 KiB to such a document, which must not leave one that nobody can write.
+const maxObjectiveBytes = 400 << 10
 
 // records reads and writes what the keys of an organization hold.
 type records struct {
@@ -55,7 +60,7 @@ func (r records) document(id string) (*document, error) {
 	return r.documents.decode(value)
 }
 
-// putObjective writes an objective with its key results. TRANSACTION_TOO_LARGE.
+// putObjective writes an objective with its key results, which is read-only from then on. TRANSACTION_TOO_LARGE.
 func (r records) putObjective(o *okrv1.Objective) error {
 	value, err := encode(o)
 	if err != nil {
@@ -65,27 +70,27 @@ func (r records) putObjective(o *okrv1.Objective) error {
 		return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_TRANSACTION_TOO_LARGE,
 			"the objective and its key results together have %d bytes, at most %d fit", len(value), maxObjectiveBytes)
 	}
-	return r.tx.Put(objectiveKey(o.GetId()), value)
+	if err := r.indexObjective(o); err != nil {
+		return err
+	}
+	if err := r.tx.Put(objectiveKey(o.GetId()), value); err != nil {
+		return err
+	}
+	r.documents.encoded(value, o)
+	return nil
 }
 
 // keyResult finds a key result and the objective that holds it. If objectiveID is not empty it has to be that one.
 // KEY_RESULT_NOT_FOUND.
 func (r records) keyResult(id, objectiveID string) (*okrv1.Objective, *okrv1.KeyResult, error) {
-	value, err := r.tx.Get(keyResultKey(id))
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil, nil, keyResultNotFound()
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding a key result: %w", err)
-	}
-	parent, err := decode(value, new(wrapperspb.StringValue))
+	parent, err := r.keyResultParent(id)
 	if err != nil {
 		return nil, nil, err
 	}
-	if objectiveID != "" && objectiveID != parent.GetValue() {
+	if parent == "" || objectiveID != "" && objectiveID != parent {
 		return nil, nil, keyResultNotFound()
 	}
-	o, err := r.objective(parent.GetValue())
+	o, err := r.objective(parent)
 	if rpcerr.ReasonOf(err) == accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_NOT_FOUND {
 		return nil, nil, keyResultNotFound()
 	}
@@ -94,9 +99,23 @@ func (r records) keyResult(id, objectiveID string) (*okrv1.Objective, *okrv1.Key
 	}
 	k := okr.FindKeyResult(o, id)
 	if k == nil {
-		return nil, nil, fmt.Errorf("%w: objective %s lacks its key result %s", storage.ErrCorrupted, o.GetId(), id)
+		return nil, nil, keyResultNotFound()
 	}
 	return o, k, nil
+}
+
+// keyResultParent is the id of the objective that holds a key result or held it before one of them was deleted; empty
+// when there never was such a key result.
+func (r records) keyResultParent(id string) (string, error) {
+	value, err := r.tx.Get(keyResultKey(id))
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("finding a key result: %w", err)
+	}
+	parent, err := decode(value, new(wrapperspb.StringValue))
+	return parent.GetValue(), err
 }
 
 // putKeyResultParent writes where a key result is to be found.
@@ -117,44 +136,21 @@ func (r records) exists(key []byte) (bool, error) {
 	return err == nil, err
 }
 
-// head is the last change with nothing but its seq and time; the seq is 0 in an organization without changes.
-func (r records) head() (*okrv1.Change, error) {
-	value, err := r.tx.Get([]byte(keyHead))
-	if errors.Is(err, storage.ErrNotFound) {
-		return new(okrv1.Change), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the head of the change log: %w", err)
-	}
-	return decode(value, new(okrv1.Change))
-}
-
-// appendChange writes the next entry of the change log.
-func (r records) appendChange(c *okrv1.Change) error {
-	value, err := encode(c)
-	if err != nil {
-		return err
-	}
-	head, err := encode(&okrv1.Change{Seq: c.GetSeq(), CreateTime: c.GetCreateTime()})
-	if err != nil {
-		return err
-	}
-	if err := r.tx.Put(changeKey(c.GetSeq()), value); err != nil {
-		return err
-	}
-	return r.tx.Put([]byte(keyHead), head)
-}
-
 // decodeChange reads an entry of the change log.
 func decodeChange(kv storage.KV) (*okrv1.Change, error) {
-	c, err := decode(kv.Value, new(okrv1.Change))
+	c, _, err := decodeChained(kv.Value)
 	if err != nil {
 		return nil, err
 	}
-	if seq, err := changeSeq(kv.Key); err != nil || seq != c.GetSeq() {
-		return nil, fmt.Errorf("%w: change %d stands under the key %x", storage.ErrCorrupted, c.GetSeq(), kv.Key)
+	return c, checkPlace(c, kv.Key)
+}
+
+// checkPlace checks that a change stands where it belongs.
+func checkPlace(c *okrv1.Change, key []byte) error {
+	if seq, err := changeSeq(key); err != nil || seq != c.GetSeq() {
+		return fmt.Errorf("%w: change %d stands under the key %x", storage.ErrCorrupted, c.GetSeq(), key)
 	}
-	return c, nil
+	return nil
 }
 
 // encode writes a message as a value.

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
@@ -37,7 +38,7 @@ func newRequestID(caller access.Caller, method string, req mutationRequest) (req
 	if req.GetRequestId() == "" {
 		return requestID{}, nil
 	}
-	payload, err := fingerprint(req, "request_id")
+	payload, err := fingerprint(withoutETags(req), "request_id")
 	if err != nil {
 		return requestID{}, err
 	}
@@ -49,12 +50,34 @@ func newRequestID(caller access.Caller, method string, req mutationRequest) (req
 	return requestID{given: true, digest: sha256.Sum256(scope), payload: payload}, nil
 }
 
+// withoutETags is a request without the etags that it was made on: whoever repeats it because the answer was lost may have
+// read again in between, and then has the etag that the first one led to.
+func withoutETags(req proto.Message) proto.Message {
+	req = proto.Clone(req)
+	m := req.ProtoReflect()
+	clearETag(m)
+	for field, value := range m.Range {
+		if field.Kind() == protoreflect.MessageKind && !field.IsList() && !field.IsMap() {
+			clearETag(value.Message())
+		}
+	}
+	return req
+}
+
+func clearETag(m protoreflect.Message) {
+	if field := m.Descriptor().Fields().ByName("etag"); field != nil {
+		m.Clear(field)
+	}
+}
+
 // fingerprint is a hash of a request without some of its fields.
 func fingerprint(req proto.Message, without ...string) ([sha256.Size]byte, error) {
 	m := proto.Clone(req)
 	fields := m.ProtoReflect().Descriptor().Fields()
 	for _, name := range without {
-		m.ProtoReflect().Clear(fields.ByTextName(name))
+		if field := fields.ByTextName(name); field != nil { // not every request has each of them
+			m.ProtoReflect().Clear(field)
+		}
 	}
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
@@ -63,9 +86,9 @@ func fingerprint(req proto.Message, without ...string) ([sha256.Size]byte, error
 	return sha256.Sum256(raw), nil
 }
 
-// replay returns the answer that a request id got before, as an encoded message, or nil when there is none.
-// REQUEST_ID_REUSED when that was the answer to another payload.
-func (r records) replay(id requestID, now time.Time) ([]byte, error) {
+// replay returns what is kept for a request id that was answered before, or nil. REQUEST_ID_REUSED when that was the answer
+// to another payload.
+func (r records) replay(id requestID, now time.Time) (*requestRecord, error) {
 	if !id.given {
 		return nil, nil
 	}
@@ -87,14 +110,11 @@ func (r records) replay(id requestID, now time.Time) ([]byte, error) {
 		return nil, rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED,
 			"the request id was used for another request: choose a new one")
 	}
-	return record.answer, nil
+	return &record, nil
 }
 
-// remember keeps the answer to a request id, and removes a few that have expired.
+// remember keeps the answer to a request id, and removes a few that have expired: who adds none need not remove any.
 func (r records) remember(id requestID, answer proto.Message, now time.Time) error {
-	if err := r.sweep(now); err != nil {
-		return err
-	}
 	if !id.given {
 		return nil
 	}
@@ -102,10 +122,25 @@ func (r records) remember(id requestID, answer proto.Message, now time.Time) err
 	if err != nil {
 		return fmt.Errorf("encoding an answer: %w", err)
 	}
-	if err := r.tx.Put(requestKey(id.digest), encodeRequest(requestRecord{id.payload, now, raw})); err != nil {
+	return r.keep(id, requestRecord{payload: id.payload, time: now, answer: raw})
+}
+
+// rememberParked is remember for a write that waits as a proposal.
+func (r records) rememberParked(id requestID, proposalID string, now time.Time) error {
+	if !id.given {
+		return nil
+	}
+	return r.keep(id, requestRecord{payload: id.payload, time: now, answer: []byte(proposalID), parked: true})
+}
+
+func (r records) keep(id requestID, record requestRecord) error {
+	if err := r.sweep(record.time); err != nil {
 		return err
 	}
-	return r.tx.Put(requestTimeKey(now, id.digest), nil)
+	if err := r.tx.Put(requestKey(id.digest), encodeRequest(record)); err != nil {
+		return err
+	}
+	return r.tx.Put(requestTimeKey(record.time, id.digest), nil)
 }
 
 // sweep removes request ids that have expired, oldest first.
@@ -140,11 +175,17 @@ func (r records) forget(at time.Time, digest requestDigest) error {
 type requestRecord struct {
 	payload [sha256.Size]byte
 	time    time.Time
-	answer  []byte
+	// answer is an encoded message, or the id of the proposal that the write became.
+	answer []byte
+	parked bool
 }
 
 func encodeRequest(r requestRecord) []byte {
-	value := append([]byte{formatRequest}, r.payload[:]...)
+	format := byte(formatRequest)
+	if r.parked {
+		format = formatParked
+	}
+	value := append([]byte{format}, r.payload[:]...)
 	value = binary.BigEndian.AppendUint64(value, uint64(r.time.UnixMilli()))
 	return append(value, r.answer...)
 }
@@ -152,12 +193,13 @@ func encodeRequest(r requestRecord) []byte {
 // decodeRequest reads what encodeRequest wrote. The answer is not nil, and is empty for an empty message.
 func decodeRequest(value []byte) (requestRecord, error) {
 	const header = 1 + sha256.Size + 8
-	if len(value) < header || value[0] != formatRequest {
+	if len(value) < header || value[0] != formatRequest && value[0] != formatParked {
 		return requestRecord{}, fmt.Errorf("%w: not the format of a request id", storage.ErrCorrupted)
 	}
 	r := requestRecord{
 		time:   time.UnixMilli(int64(binary.BigEndian.Uint64(value[1+sha256.Size:]))),
 		answer: value[header:],
+		parked: value[0] == formatParked,
 	}
 	copy(r.payload[:], value[1:])
 	return r, nil

@@ -98,6 +98,25 @@ func TestRequestIDs(t *testing.T) {
 		}
 		wantReason(t, update("B"), codes.InvalidArgument, "REQUEST_ID_REUSED")
 	})
+	t.Run("stay the same when the caller has read a newer etag in between", func(t *testing.T) {
+		f := newFixture(t)
+		o := f.createObjective("A")
+		update := func(etag string) *okrv1.Objective {
+			return must(f.UpdateObjective(f.as(ceo), &okrv1.UpdateObjectiveRequest{
+				Objective: &okrv1.Objective{Id: o.GetId(), Title: "B", Etag: etag}, RequestId: "1",
+			}))(t)
+		}
+		first := update(o.GetEtag())
+		wantEqual(t, update(first.GetEtag()), first)
+		remove := func(etag string) {
+			must(f.DeleteObjective(f.as(ceo), &okrv1.DeleteObjectiveRequest{ObjectiveId: o.GetId(), Etag: etag, RequestId: "2"}))(t)
+		}
+		remove(first.GetEtag())
+		remove("")
+		if n := len(f.changes(ceo)); n != 3 {
+			t.Errorf("%d changes, want 3", n)
+		}
+	})
 	t.Run("of calls that failed are free", func(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.DeleteObjective(f.as(ceo), &okrv1.DeleteObjectiveRequest{ObjectiveId: unknownObjective, RequestId: "1"})
@@ -156,7 +175,7 @@ func TestRequestIDs(t *testing.T) {
 		f.clock.advance(time.Hour)
 		second := must(create(f, ceo, "A", "1"))(t)
 		f.clock.advance(time.Hour - time.Millisecond)
-		f.createObjective("B") // sweeps
+		must(create(f, ceo, "B", "2"))(t) // sweeps
 		if again := must(create(f, ceo, "A", "1"))(t); again.GetId() != second.GetId() {
 			t.Error("the sweep of the first use took the second along")
 		}
@@ -167,8 +186,8 @@ func TestRequestIDs(t *testing.T) {
 			must(create(f, ceo, "A", fmt.Sprint(i)))(t)
 		}
 		f.clock.advance(time.Hour + time.Millisecond)
-		for _, want := range []int{maxSwept + 3, 3, 0, 0} {
-			f.createObjective("B")
+		for i, want := range []int{maxSwept + 4, 5, 3, 4} { // with the new one of each time
+			must(create(f, ceo, "B", fmt.Sprint("new-", i)))(t)
 			if n, m := f.keys(acme, prefixRequest), f.keys(acme, prefixRequestByTime); n != want || m != want {
 				t.Errorf("%d request ids and %d times are left, want %d", n, m, want)
 			}

@@ -33,7 +33,7 @@ import (
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
 )
 
-// Config is what a Server needs. All fields are required.
+// Config is what a Server needs.
 type Config struct {
 	// Engine holds the data.
 	Engine storage.Engine
@@ -43,29 +43,43 @@ type Config struct {
 	Now func() time.Time
 	// Heartbeat is the time between two heartbeats of a watch.
 	Heartbeat time.Duration
+	// MaxObjectives is how many objectives an organization may have; 0 for any number.
+	MaxObjectives int
+	// ProposalLifetime is for how long a proposal can be approved.
+	ProposalLifetime time.Duration
+	// Grantors says what would help those who may not undo a change or decide on a proposal.
+	Grantors access.Grantors
 }
 
 // Server implements okrv1.OkrServiceServer. It is safe for concurrent use.
 type Server struct {
 	okrv1.UnimplementedOkrServiceServer
 
-	engine      storage.Engine
-	validator   protovalidate.Validator
-	logger      *slog.Logger
-	now         func() time.Time
-	heartbeat   time.Duration
+	engine    storage.Engine
+	validator protovalidate.Validator
+	logger    *slog.Logger
+	now       func() time.Time
+	heartbeat time.Duration
+	// maxObjectives is 0 for any number.
+	maxObjectives    int
+	proposalLifetime time.Duration
+	// pageScan is maxPageScan, but for tests.
+	pageScan    int
+	grantors    access.Grantors
 	permissions map[string]*accessv1.Permission
+	proposable  map[string]bool // by full method name
 	newID       func(prefix string, now time.Time) string
 	epoch       string
 	// epochPrint stands for the epoch in cursors and page tokens.
 	epochPrint [sha256.Size]byte
 	documents  documents
+	users      users
 }
 
 // New makes a server. It fails when the contract has a method without a usable access rule, or constraints that do not
 // compile.
 func New(cfg Config) (*Server, error) {
-	permissions, err := methodPermissions()
+	permissions, proposable, err := methodPermissions()
 	if err != nil {
 		return nil, err
 	}
@@ -75,34 +89,41 @@ func New(cfg Config) (*Server, error) {
 	}
 	epoch := cfg.Engine.Epoch()
 	return &Server{
-		engine:      cfg.Engine,
-		validator:   validator,
-		logger:      cfg.Logger,
-		now:         cfg.Now,
-		heartbeat:   cfg.Heartbeat,
-		permissions: permissions,
-		newID:       new(okr.IDs).Next,
-		epoch:       epoch,
-		epochPrint:  sha256.Sum256([]byte(epoch)),
+		engine:           living{cfg.Engine},
+		validator:        validator,
+		logger:           cfg.Logger,
+		now:              cfg.Now,
+		heartbeat:        cfg.Heartbeat,
+		maxObjectives:    cfg.MaxObjectives,
+		proposalLifetime: cfg.ProposalLifetime,
+		pageScan:         maxPageScan,
+		grantors:         cfg.Grantors,
+		permissions:      permissions,
+		proposable:       proposable,
+		newID:            new(okr.IDs).Next,
+		epoch:            epoch,
+		epochPrint:       sha256.Sum256([]byte(epoch)),
 	}, nil
 }
 
 // methodPermissions collects by full method name the permission that each method's access rule asks for, to be written
-// into changes. A rule that accepts several permissions stands at methods that change nothing and has no entry.
-func methodPermissions() (map[string]*accessv1.Permission, error) {
-	permissions := map[string]*accessv1.Permission{}
+// into changes, and which methods can be proposed. A rule that accepts several permissions stands at methods that change
+// nothing themselves and has no entry.
+func methodPermissions() (permissions map[string]*accessv1.Permission, proposable map[string]bool, err error) {
+	permissions, proposable = map[string]*accessv1.Permission{}, map[string]bool{}
 	service := okrv1.File_okr_v1_okr_service_proto.Services().ByName("OkrService")
 	for i := range service.Methods().Len() {
 		method := service.Methods().Get(i)
 		rule, err := access.RuleOf(method)
 		if err != nil {
-			return nil, fmt.Errorf("access rule of %s: %w", method.FullName(), err)
+			return nil, nil, fmt.Errorf("access rule of %s: %w", method.FullName(), err)
 		}
 		if rule.GetResource() != "" {
 			permissions[fullName(method)] = &accessv1.Permission{Resource: rule.GetResource(), Action: rule.GetAction()}
+			proposable[fullName(method)] = rule.GetPropose() != accessv1.Action_ACTION_UNSPECIFIED
 		}
 	}
-	return permissions, nil
+	return permissions, proposable, nil
 }
 
 // fullName is a method's name in the form of gRPC: "/okr.v1.OkrService/GetObjective".
@@ -119,8 +140,9 @@ func readable(caller access.Caller) okr.Readable {
 	}
 }
 
-// view runs fn on a snapshot of the caller's organization.
+// view runs fn on a snapshot of the caller's organization. It notes that the caller's client is in use.
 func (s *Server) view(ctx context.Context, caller access.Caller, fn func(records) error) error {
+	s.use(ctx, caller)
 	return s.failed(ctx, s.engine.View(ctx, caller.GetOrganizationId(), func(tx storage.Tx) error {
 		return fn(records{tx, &s.documents})
 	}))
@@ -136,8 +158,14 @@ func (s *Server) failed(ctx context.Context, err error) error {
 	case errors.Is(err, storage.ErrTooLarge):
 		return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_TRANSACTION_TOO_LARGE,
 			"the change is too large for one transaction").Wrap(err)
+	case errors.Is(err, storage.ErrFull):
+		return rpcerr.New(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_STORAGE_FULL,
+			"okr-store has no room to write: nothing was changed, and what is there can be read; try again when there is room").Wrap(err)
 	case errors.Is(err, storage.ErrClosed), errors.Is(err, storage.ErrBroken):
 		return stopping()
+	case errors.Is(err, storage.ErrUnavailable):
+		s.logger.WarnContext(ctx, "the data is out of reach", slog.String("error", err.Error()))
+		return status.Error(codes.Unavailable, "okr-store does not reach its data, try again")
 	}
 	return err
 }
@@ -159,6 +187,36 @@ func invalidField(err error) error {
 		return err
 	}
 	return rpcerr.FieldInvalid().Field(field.Field, field.Description, field.Rule)
+}
+
+// invalidFieldIn is invalidField for a message that stands in the request under a path.
+func invalidFieldIn(path string, err error) error {
+	var field *okr.FieldError
+	if !errors.As(err, &field) {
+		return err
+	}
+	return rpcerr.FieldInvalid().Field(path+"."+field.Field, field.Description, field.Rule)
+}
+
+// inState turns an [okr.StateError] into OBJECTIVE_STATE_CONFLICT. Other errors pass.
+func inState(err error) error {
+	var state *okr.StateError
+	if !errors.As(err, &state) {
+		return err
+	}
+	return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_STATE_CONFLICT, "%s", state).
+		With("state", okr.StateName(state.State))
+}
+
+// today is the day for which what is derived is answered.
+func (s *Server) today() okr.Day { return okr.DayOf(s.now()) }
+
+// memberID resolves "me" in a field that names a member.
+func memberID(caller access.Caller, id string) string {
+	if id == "me" {
+		return caller.GetMemberId()
+	}
+	return id
 }
 
 // checkEtag compares the etag that a caller gave, if it gave one, with the current one.

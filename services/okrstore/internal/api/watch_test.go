@@ -17,7 +17,6 @@ import (
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
-	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/memengine"
 )
 
 type changeStream = grpc.ServerStreamingClient[okrv1.WatchChangesResponse]
@@ -109,7 +108,7 @@ func TestWatchReplaysALogOfManyBatches(t *testing.T) {
 }
 
 func TestWatchShowsChangesOfWhatTheCallerMayReadAndHeartbeatsPassTheRest(t *testing.T) {
-	f := newFixtureOn(t, memengine.New(), 20*time.Millisecond)
+	f := newFixtureOn(t, newEngine(t), 20*time.Millisecond)
 	objectives, _ := f.watch(f.as(objectivesAgent), "")
 	results, _ := f.watch(f.as(reporter), "")
 	other, _ := f.watch(f.as(globexCEO), "")
@@ -287,7 +286,10 @@ func TestAGapInTheLogEndsAWatchRatherThanToBePassedOver(t *testing.T) {
 	f := newFixture(t)
 	caller := must(access.CallerFrom(directly(t.Context(), callers()[ceo])))(t)
 	w := &watch{server: f.server, caller: caller, position: 1}
-	value := must(encode(&okrv1.Change{Seq: 3}))(t)
+	value, _, err := encodeChange(&okrv1.Change{Seq: 3}, chainHash{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := w.sendChange(storage.KV{Key: changeKey(3), Value: value}); !errors.Is(err, errGap) {
 		t.Errorf("got %v, want %v", err, errGap)
 	}

@@ -12,6 +12,8 @@ import (
 const (
 	ObjectivePrefix = "okr_"
 	KeyResultPrefix = "kr_"
+	CheckInPrefix   = "chk_"
+	ProposalPrefix  = "prp_"
 )
 
 // crockford are the symbols of Douglas Crockford's base 32: no I, L, O or U, and in ASCII order, so that encoded

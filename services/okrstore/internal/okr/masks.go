@@ -31,10 +31,9 @@ func Merge[M proto.Message](current, update M, mask *fieldmaskpb.FieldMask) (M, 
 	merged := Copy(current)
 	from, to := update.ProtoReflect(), merged.ProtoReflect()
 	for _, field := range selected {
+		to.Clear(field) // to set an optional field that is there would write to what the copy shares with current
 		if from.Has(field) {
 			to.Set(field, from.Get(field))
-		} else {
-			to.Clear(field)
 		}
 	}
 	return merged, nil
@@ -123,7 +122,12 @@ func nothingSelected(fields protoreflect.FieldDescriptors, ignored []string) str
 		switch name {
 		case "id", "objective_id", "etag": // they name the resource and its state; nobody wants to set them
 		case "attainment":
-			reasons = append(reasons, `"attainment" is output only here: use SetKeyResultAttainment`)
+			reasons = append(reasons, `"attainment" is output only here: use SetKeyResultAttainment or CreateCheckIn`)
+		case "current_value", "confidence":
+			reasons = append(reasons, fmt.Sprintf("%q is output only here: use CreateCheckIn", name))
+		case "state", "score", "closing_note":
+			reasons = append(reasons, fmt.Sprintf(
+				"%q is output only here: use CloseObjective, ReopenObjective, ArchiveObjective or RestoreObjective", name))
 		case "key_results":
 			reasons = append(reasons, `"key_results" is output only here: use the methods of key results`)
 		default:

@@ -85,6 +85,19 @@ func TestMerge(t *testing.T) {
 	})
 }
 
+// An optional number is a pointer in the generated code, which a copy shares with its original.
+func TestMergeLeavesOptionalFieldsOfItsArgumentsAsTheyAre(t *testing.T) {
+	current, update := &okrv1.KeyResult{Weight: new(int32(1))}, &okrv1.KeyResult{Weight: new(int32(7))}
+	merged, err := okr.Merge(current, update, nil)
+	if err != nil || merged.GetWeight() != 7 || current.GetWeight() != 1 {
+		t.Errorf("merged to %v, %v, and the current one became %v", merged, err, current)
+	}
+	*merged.Weight = 9
+	if update.GetWeight() != 7 {
+		t.Errorf("the update became %v", update)
+	}
+}
+
 func TestMergeNeverTouchesOutputOnlyFields(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		current, update := drawObjective(t, "current"), drawObjective(t, "update")

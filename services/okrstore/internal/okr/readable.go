@@ -16,13 +16,13 @@ func Everything() Readable {
 	return Readable{Objectives: true, KeyResults: true}
 }
 
-// Objective returns what the caller may see of an objective that it may have: all of it with the progress, or, for a
-// caller who may not read key results, the objective's own fields alone.
+// Objective returns what the caller may see of an objective that it may have: all of it, or, for a caller who may not
+// read key results, nothing of them and nothing that was derived from them.
 func (r Readable) Objective(o *okrv1.Objective) *okrv1.Objective {
 	if !r.KeyResults {
 		return OwnFields(o)
 	}
-	return WithProgress(o)
+	return o
 }
 
 // Change returns what the caller may see of an entry of the change log, and nil when that is nothing. A change is
@@ -30,7 +30,10 @@ func (r Readable) Objective(o *okrv1.Objective) *okrv1.Objective {
 func (r Readable) Change(c *okrv1.Change) *okrv1.Change {
 	before, seesBefore := r.snapshot(c.GetBefore())
 	after, seesAfter := r.snapshot(c.GetAfter())
-	if c == nil || !seesBefore || !seesAfter || before == nil && after == nil {
+	switch {
+	case c == nil, !seesBefore, !seesAfter, before == nil && after == nil:
+		return nil
+	case c.GetCheckIn() != nil && !r.KeyResults:
 		return nil
 	}
 	result := Copy(c)
@@ -46,8 +49,8 @@ func (r Readable) snapshot(s *okrv1.Snapshot) (*okrv1.Snapshot, bool) {
 		if !r.Objectives {
 			return nil, false
 		}
-		o := resource.Objective
-		return &okrv1.Snapshot{Resource: &okrv1.Snapshot_Objective{Objective: r.Objective(o)}}, true
+		o := r.Objective(WithProgress(resource.Objective))
+		return &okrv1.Snapshot{Resource: &okrv1.Snapshot_Objective{Objective: o}}, true
 	case *okrv1.Snapshot_KeyResult:
 		if !r.KeyResults {
 			return nil, false

@@ -20,15 +20,22 @@ func ofKeyResult(k *okrv1.KeyResult) *okrv1.Snapshot {
 
 // The reference listed objectives with their key results to callers without the permission to read key results.
 func TestDefect21AnObjectiveShowsNeitherKeyResultsNorProgressWithoutThePermission(t *testing.T) {
-	o := &okrv1.Objective{Id: "okr_1", Title: "Grow", Etag: "E", KeyResults: keyResults(30, 40)}
+	o := &okrv1.Objective{
+		Id: "okr_1", Title: "Grow", Etag: "E", KeyResults: keyResults(30, 40), Cycle: "2026-Q4",
+		State: okrv1.ObjectiveState_OBJECTIVE_STATE_ACTIVE,
+	}
 	before := proto.Clone(o)
 
-	got := okr.Readable{Objectives: true}.Objective(o)
-	if want := (&okrv1.Objective{Id: "okr_1", Title: "Grow", Etag: "E"}); !proto.Equal(got, want) {
+	got := okr.Readable{Objectives: true}.Objective(okr.Derive(o, okr.DayOf(now)))
+	want := &okrv1.Objective{
+		Id: "okr_1", Title: "Grow", Etag: "E", Cycle: "2026-Q4", State: okrv1.ObjectiveState_OBJECTIVE_STATE_ACTIVE,
+		Period: &okrv1.Period{StartDate: "2026-10-01", DueDate: "2026-12-31"},
+	}
+	if !proto.Equal(got, want) {
 		t.Errorf("without the permission: %v, want %v", got, want)
 	}
-	got = okr.Readable{Objectives: true, KeyResults: true}.Objective(o)
-	if len(got.GetKeyResults()) != 2 || got.GetProgress() != 35 {
+	got = okr.Readable{Objectives: true, KeyResults: true}.Objective(okr.Derive(o, okr.DayOf(now)))
+	if len(got.GetKeyResults()) != 2 || got.GetProgress() != 35 || got.GetExpectedProgress() != 59 {
 		t.Errorf("with the permission: %v", got)
 	}
 	if !proto.Equal(o, before) {
@@ -49,6 +56,8 @@ func TestReadableChange(t *testing.T) {
 		change  = func(before, after *okrv1.Snapshot) *okrv1.Change {
 			return &okrv1.Change{Seq: 7, Before: before, After: after}
 		}
+		checkIn  = &okrv1.Change{Seq: 7, Before: kr, After: kr, CheckIn: &okrv1.CheckIn{Id: "chk_1", Note: "Secret"}}
+		astray   = &okrv1.Change{Seq: 7, Before: own, After: own, CheckIn: checkIn.CheckIn}
 		unknown  = &okrv1.Snapshot{}
 		deletion = change(whole, nil)
 	)
@@ -66,6 +75,9 @@ func TestReadableChange(t *testing.T) {
 		"who reads key results alone does not see an objective's deletion": {krs, deletion, nil},
 		"who reads key results sees a key result's creation":               {krs, change(nil, kr), change(nil, kr)},
 		"who reads both sees a deletion with key results and progress":     {both, deletion, change(shown, nil)},
+		"who reads key results sees a check-in":                            {krs, checkIn, checkIn},
+		"who reads objectives alone sees no check-in":                      {objs, checkIn, nil},
+		"nor one that stands at an objective's change":                     {objs, astray, nil},
 		"a kind of resource that is not known is shown to nobody":          {both, change(unknown, nil), nil},
 		"a change of nothing is shown to nobody":                           {both, change(nil, nil), nil},
 	}

@@ -29,6 +29,15 @@ var (
 	// disk. The engine answers nothing else from then on: the process must end,
 	// and the next one reads what the disk really holds.
 	ErrBroken = errors.New("storage engine is broken")
+	// ErrFull says that there was no room for an Update, nor for those that were
+	// to be made durable with it. Nothing of it was applied, the engine serves
+	// reads as before, and the same Update succeeds once there is room again.
+	ErrFull = errors.New("no room to write")
+	// ErrUnavailable says that the place where the data is does not answer, and
+	// did not for as long as the engine waits. A View or an Update that returns
+	// it may succeed later. An Update that does may also have been made: then its
+	// text says so, and to try again is safe only for what can be repeated.
+	ErrUnavailable = errors.New("storage is unavailable")
 	// ErrCorrupted says that stored bytes are not what was written.
 	ErrCorrupted = errors.New("stored data is damaged")
 	// ErrNewerSchema says that the data was written by a newer program, whose

@@ -5,6 +5,7 @@
 // Nothing here knows what the bytes mean. The engines are
 //
 //   - boltengine: one file on one machine, durable, the default;
+//   - etcdengine: a cluster of etcd, for several processes at once;
 //   - memengine: the model, for tests.
 //
 // storagetest holds the suite that every engine must pass. The words must,
@@ -32,7 +33,8 @@ type Engine interface {
 	//
 	// fn runs on the caller's goroutine. A View that stays open for long holds
 	// back the reuse of disk space, and on some engines the growth of the file,
-	// so fn must not wait for the network or for another transaction.
+	// so fn must not wait for the network or for another transaction. It may be
+	// called more than once, as that of an Update.
 	View(ctx context.Context, organization string, fn func(Tx) error) error
 
 	// Update calls fn with a transaction and makes what fn wrote durable. It
@@ -54,7 +56,9 @@ type Engine interface {
 	//
 	// While the call waits for its turn, an ended ctx takes it out of the queue
 	// and fn is never called. Once fn was called, Update answers the true
-	// outcome, however long that takes and whatever ctx says.
+	// outcome, however long that takes and whatever ctx says. An engine whose data
+	// is elsewhere may give up on that after a bounded time, with
+	// [ErrUnavailable].
 	Update(ctx context.Context, organization string, fn func(Tx) error) error
 
 	// Watch returns a channel that says "something was committed in this

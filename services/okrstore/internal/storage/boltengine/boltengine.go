@@ -18,7 +18,8 @@
 //
 // # Commits
 //
-// See commit.go: one goroutine commits what is queued as a group.
+// See commit.go: one goroutine commits as a group what came together while it
+// committed the group before.
 package boltengine
 
 import (
@@ -43,6 +44,8 @@ import (
 // file open.
 var ErrLocked = errors.New("store file is locked")
 
+const defaultLockTimeout = 500 * time.Millisecond
+
 // Config says which file to open and how.
 type Config struct {
 	// Path is the file. Its directory must exist; the file is made when there
@@ -55,6 +58,20 @@ type Config struct {
 	// out of a backup: positions in the log that were handed out after the
 	// backup was made point at history that no longer exists.
 	NewEpoch bool
+	// Epoch is the epoch that the file gets, for a copy that goes on with the
+	// history of another store. Empty: it keeps its own.
+	Epoch string
+	// Upgrades bring the records of older files to the form that the caller
+	// writes: the first one those of schema 1 to schema 2, and so on. One that
+	// was released is never changed.
+	Upgrades []storage.Upgrade
+	// Uncopied leaves out the copy that is made of an older file before it is
+	// upgraded. It is for files that are copies themselves.
+	Uncopied bool
+	// Committed is told of each commit: how many Updates it made durable, and how
+	// long that took. It is called on the writer goroutine, before those Updates
+	// are answered, so it must be quick. Nil: nobody is.
+	Committed func(updates int, took time.Duration)
 	// Logger gets what an operator wants to know. Nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -67,9 +84,14 @@ type Engine struct {
 	epoch  string
 	hub    watch.Hub
 	// commit is (*bolt.Tx).Commit; tests put a failing disk in its place.
-	commit func(*bolt.Tx) error
+	commit    func(*bolt.Tx) error
+	committed func(updates int, took time.Duration) // may be nil
 
-	queue   chan *request
+	// open holds the group that is open, unless somebody has the turn; full
+	// holds it instead when it takes no more. See commit.go.
+	open, full chan *group
+	work       chan struct{} // wakes the writer goroutine for a group that has members
+
 	closing chan struct{} // closed by Close
 	stopped chan struct{} // closed by the writer goroutine at its end
 	broken  chan struct{} // closed after a failed commit
@@ -78,7 +100,13 @@ type Engine struct {
 	down      atomic.Pointer[error]
 	closeOnce sync.Once
 
-	groups, updates atomic.Uint64
+	// noRoom says that the last commit found none on the disk. It belongs to
+	// the writer goroutine.
+	noRoom bool
+
+	waiting atomic.Int64 // Updates whose turn has not come
+
+	groups, updates, refused atomic.Uint64
 }
 
 var _ storage.Engine = (*Engine)(nil)
@@ -89,44 +117,52 @@ type Stats struct {
 	Groups uint64
 	// Updates is the number of Updates with writes that these commits held.
 	Updates uint64
+	// Full is the number of commits for which the disk had no room.
+	Full uint64
 }
 
 // Open opens the file, or makes it. It returns within a second unless the disk
-// stalls: [ErrLocked] when another process keeps the file,
+// stalls or the file is of an older schema, which takes as long as it takes to
+// write the records anew; ctx can end that, and the next Open goes on with it.
+// Errors: [ErrLocked] when another process keeps the file,
 // [storage.ErrCorrupted] when it is damaged or not a store's file,
 // [storage.ErrNewerSchema] when a newer program wrote it. In all three cases
 // the file is left as it was, and the message says what to do.
 func Open(ctx context.Context, config Config) (*Engine, error) {
-	return open(ctx, config, migrations)
+	return open(ctx, config, migrations(config.Upgrades))
 }
 
 func open(ctx context.Context, config Config, steps []migration) (*Engine, error) {
 	if config.LockTimeout == 0 {
-		config.LockTimeout = 500 * time.Millisecond
+		config.LockTimeout = defaultLockTimeout
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	start := time.Now()
-	f := file{path: config.Path, lockTimeout: config.LockTimeout, steps: steps}
+	f := file{path: config.Path, lockTimeout: config.LockTimeout, steps: steps, uncopied: config.Uncopied, logger: config.Logger}
 	db, err := f.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	epoch, err := readEpoch(db, config.NewEpoch)
+	epoch, err := readEpoch(db, config)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("reading the epoch of %s: %w", config.Path, err), db.Close())
 	}
 	e := &Engine{
-		db:      db,
-		logger:  config.Logger,
-		epoch:   epoch,
-		commit:  (*bolt.Tx).Commit,
-		queue:   make(chan *request, queueLength),
-		closing: make(chan struct{}),
-		stopped: make(chan struct{}),
-		broken:  make(chan struct{}),
+		db:        db,
+		logger:    config.Logger,
+		epoch:     epoch,
+		committed: config.Committed,
+		commit:    (*bolt.Tx).Commit,
+		open:      make(chan *group, 1),
+		full:      make(chan *group, 1),
+		work:      make(chan struct{}, 1),
+		closing:   make(chan struct{}),
+		stopped:   make(chan struct{}),
+		broken:    make(chan struct{}),
 	}
+	e.open <- newGroup()
 	go e.write()
 	e.logger.InfoContext(ctx, "store file opened", slog.String("path", config.Path), slog.Int("schema", len(steps)),
 		slog.String("epoch", epoch), slog.Bool("fully_checked", f.fullyChecked), slog.Duration("duration", time.Since(start)))
@@ -173,7 +209,7 @@ func (e *Engine) Broken() <-chan struct{} { return e.broken }
 
 // Stats returns the counts so far.
 func (e *Engine) Stats() Stats {
-	return Stats{Groups: e.groups.Load(), Updates: e.updates.Load()}
+	return Stats{Groups: e.groups.Load(), Updates: e.updates.Load(), Full: e.refused.Load()}
 }
 
 // Backup writes a consistent copy of the whole file, all organizations, to w:
@@ -190,10 +226,18 @@ func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
+	if err := writeTo(ctx, tx, w); err != nil {
+		return fmt.Errorf("writing the backup: %w", err)
+	}
+	return nil
+}
+
+// writeTo writes the state that tx shows as a file of its own.
+func writeTo(ctx context.Context, tx *bolt.Tx, w io.Writer) error {
 	out := &contextWriter{ctx: ctx, w: w}
 	if _, err := tx.WriteTo(out); err != nil {
 		// bbolt keeps of the writer's error only its words.
-		return fmt.Errorf("writing the backup: %w", errors.Join(out.err, err))
+		return errors.Join(out.err, err)
 	}
 	return nil
 }

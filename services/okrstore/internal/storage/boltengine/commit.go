@@ -16,42 +16,68 @@ import (
 
 // Group commit.
 //
-// A commit costs two fdatasyncs, whatever it holds. So the writer goroutine
-// takes all that is queued, lets each function run in turn on its own overlay
-// over the file and the writes of the earlier members, puts the writes of all
-// members into one bbolt transaction and commits it once. Only then does any
-// member get its answer: an answer means "on disk", and also a refusal may rest
-// on what an earlier member wrote. There is no delay: a lone writer is a group
-// of one, and while a group commits the next one queues.
+// A commit costs two fdatasyncs, whatever it holds. So there is always one
+// group that is open. Each caller of Update in turn runs its function, on an
+// overlay over the file and the writes of those before, adds its writes to the
+// group and waits. The writer goroutine takes the group, opens the next one,
+// puts the writes of all members into one bbolt transaction and commits it
+// once. Only then does any member get its answer: an answer means "on disk",
+// and also a refusal may rest on what an earlier member wrote.
 //
-// The functions run on their callers' goroutines, one at a time, when the
-// writer gives them the turn. So a panic's stack and a profile's labels are the
-// caller's, and a function that ends its goroutine ends none of ours.
+// While a group is being committed the functions of the next one run already,
+// over its writes. These stand over a file that may or may not have them yet,
+// which makes no difference to what is read. If the commit fails, all of the
+// next group fail with it, and the engine is broken, unless all that was
+// wrong is that the disk has no room: see full.go.
+//
+// There is no delay: a lone caller is a group of one. And nobody is left
+// behind without need: the writer waits for its turn like everyone else, so
+// whoever waited already when it came gets into the group that it takes.
+//
+// The functions run on their callers' goroutines, one at a time. So a panic's
+// stack and a profile's labels are the caller's, and a function that ends its
+// goroutine ends none of ours.
 
 // These bound how long a group can get, and with it the latency of its first
 // member: 128 functions, and at most maxGroupBytes plus one transaction.
 const (
 	maxGroupMembers = 128
 	maxGroupBytes   = 4 << 20
-	// queueLength is how many callers may be ahead of the group that commits;
-	// more of them wait for room, which their contexts can end as well.
-	queueLength = 2 * maxGroupMembers
 )
 
-// errAbandoned is the outcome of a function that ended its goroutine.
-var errAbandoned = errors.New("transaction abandoned by its goroutine")
+// fillPercent is how full a page is that a commit splits. Most of what is added
+// goes behind what is there, as change log and check-ins do, so the page in
+// front of a split stays as it is from then on; with bbolt's half, these took
+// twice the pages. It also lowers the number of pages in a commit by a sixth.
+const fillPercent = 0.9
 
-// A request is one Update on its way through the writer. The channels hold one
-// element each, and one is sent at most, so no side ever blocks on the other's
-// absence.
-type request struct {
-	organization string
-	// settled is set by whoever comes first: the writer, to give the turn, or
-	// the caller, to withdraw.
-	settled atomic.Bool
-	turn    chan *overlay.Tx // writer to caller: run your function on this
-	ran     chan error       // caller to writer: this is what it returned
-	outcome chan error       // writer to caller: what became of the group
+// A group is what one bbolt transaction will hold. It belongs to whoever has
+// the turn, and from when the writer took it to the writer; then its writes
+// change no more.
+type group struct {
+	// earlier is the group that is being committed, which the file may not
+	// have yet; nil once it has.
+	earlier atomic.Pointer[group]
+	// writes are those of the members that succeeded, by organization.
+	writes  map[string]*overlay.Writes
+	members int // whose functions were called
+	updates int // of them, those with writes
+	bytes   int // of all writes
+	// done is closed when the group is on disk, or failed: then err says why.
+	done chan struct{}
+	err  error
+}
+
+func newGroup() *group {
+	return &group{writes: make(map[string]*overlay.Writes), done: make(chan struct{})}
+}
+
+func (g *group) full() bool { return g.members >= maxGroupMembers || g.bytes >= maxGroupBytes }
+
+// settle gives all members their answer.
+func (g *group) settle(err error) {
+	g.err = err
+	close(g.done)
 }
 
 // Update implements [storage.Engine].
@@ -59,49 +85,94 @@ func (e *Engine) Update(ctx context.Context, organization string, fn func(storag
 	if err := e.admit(ctx, organization); err != nil {
 		return err
 	}
-	r := &request{
-		organization: organization,
-		turn:         make(chan *overlay.Tx, 1),
-		ran:          make(chan error, 1),
-		outcome:      make(chan error, 1),
-	}
-	select {
-	case e.queue <- r:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.stopped:
-		return e.reason()
-	}
-	select {
-	case tx := <-r.turn:
-		return r.run(tx, fn)
-	case <-ctx.Done():
-	case <-e.stopped:
-	}
-	if r.settled.CompareAndSwap(false, true) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return e.reason()
-	}
-	// The writer was faster. It answers without giving the turn only when
-	// bbolt fails on the way there.
-	select {
-	case tx := <-r.turn:
-		return r.run(tx, fn)
-	case err := <-r.outcome:
+	g, err := e.turn(ctx)
+	if err != nil {
 		return err
+	}
+	if err := e.Ready(ctx); err != nil { // it may have ended during the wait
+		e.open <- g
+		return err
+	}
+	err = e.run(g, organization, fn)
+	<-g.done
+	if g.err != nil {
+		return g.err
+	}
+	return err
+}
+
+// turn waits for the turn, which the caller must pass on.
+func (e *Engine) turn(ctx context.Context) (*group, error) {
+	e.waiting.Add(1)
+	defer e.waiting.Add(-1)
+	select {
+	case g := <-e.open:
+		return g, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-e.stopped:
+		return nil, e.reason()
 	}
 }
 
-// run calls fn in its turn and waits for the group's commit.
-func (r *request) run(tx *overlay.Tx, fn func(storage.Tx) error) error {
-	func() {
-		err := errAbandoned
-		defer func() { r.ran <- err }()
-		err = tx.Run(fn)
-	}()
-	return <-r.outcome
+// run calls fn in its turn, adds its writes to the group and passes the turn
+// on, also when fn ends the goroutine.
+func (e *Engine) run(g *group, organization string, fn func(storage.Tx) error) error {
+	defer e.pass(g)
+	g.members++
+	// In this order: a group that has left g by now is in the file that is
+	// read, and one that has not is read from memory.
+	earlier := g.earlier.Load()
+	tx, err := e.begin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // fails only when it was ended before
+	var base overlay.Reader = newReader(tx, organization)
+	if earlier != nil {
+		base = over(base, earlier.writes[organization])
+	}
+	t := overlay.NewUpdate(over(base, g.writes[organization]))
+	if err := t.Run(fn); err != nil {
+		return err
+	}
+	g.add(organization, t.Writes())
+	return nil
+}
+
+func over(base overlay.Reader, writes *overlay.Writes) overlay.Reader {
+	if writes == nil {
+		return base
+	}
+	return overlay.Over(base, writes)
+}
+
+// add makes the writes of a member part of the group.
+func (g *group) add(organization string, writes *overlay.Writes) {
+	if writes.Len() == 0 {
+		return
+	}
+	g.updates++
+	g.bytes += writes.Bytes()
+	if earlier := g.writes[organization]; earlier != nil {
+		earlier.Absorb(writes)
+	} else {
+		g.writes[organization] = writes
+	}
+}
+
+// pass gives the turn to the next who waits, or to nobody but the writer when
+// the group is full. The first member wakes the writer.
+func (e *Engine) pass(g *group) {
+	first, full := g.members == 1, g.full()
+	if full {
+		e.full <- g
+	} else {
+		e.open <- g
+	}
+	if first {
+		e.work <- struct{}{}
+	}
 }
 
 // write is the writer goroutine. Those who still wait when it ends see that
@@ -110,48 +181,55 @@ func (e *Engine) write() {
 	defer close(e.stopped)
 	for {
 		select {
+		case <-e.work:
 		case <-e.closing:
+		}
+		var g *group
+		select {
+		case g = <-e.open:
+		case g = <-e.full:
+		}
+		if e.reason() != nil { // closed: nobody gets another turn
+			g.settle(e.commitOrBreak(g))
 			return
-		case first := <-e.queue:
-			if !e.serve(first) {
-				return
-			}
 		}
-	}
-}
-
-// A group is what one bbolt transaction will hold.
-type group struct {
-	members []member
-	// writes are those of the members that succeeded, by organization.
-	writes  map[string]*overlay.Writes
-	updates int
-	bytes   int
-}
-
-type member struct {
-	request *request
-	err     error
-}
-
-// serve runs and commits the group that begins with first. It returns false
-// when the engine is broken.
-func (e *Engine) serve(first *request) bool {
-	g := group{writes: make(map[string]*overlay.Writes)}
-	err := guard(func() error { return e.collectAndCommit(&g, first) })
-	if err != nil {
-		err = e.breakDown(err)
-	}
-	for _, m := range g.members {
-		if err != nil {
-			m.err = err
+		next := newGroup()
+		next.earlier.Store(g)
+		e.open <- next
+		err := e.timed(g)
+		g.settle(err)
+		if err == nil {
+			next.earlier.Store(nil)
+			continue
 		}
-		m.request.outcome <- m.err
+		select {
+		case next = <-e.open:
+		case next = <-e.full:
+		}
+		if !errors.Is(err, storage.ErrFull) {
+			next.settle(err)
+			return
+		}
+		e.open <- newGroup()
+		next.settle(err)
 	}
-	return err == nil
 }
 
-func (e *Engine) collectAndCommit(g *group, first *request) error {
+// commitOrBreak makes the group durable. After any error but
+// [storage.ErrFull] the engine is broken.
+func (e *Engine) commitOrBreak(g *group) error {
+	if g.updates == 0 {
+		return nil
+	}
+	err := guard(func() error { return e.commitGroup(g) })
+	if err != nil && !errors.Is(err, storage.ErrFull) {
+		return e.breakDown(err)
+	}
+	e.noteRoom(err)
+	return err
+}
+
+func (e *Engine) commitGroup(g *group) error {
 	tx, err := e.db.Begin(true)
 	if err != nil {
 		return fmt.Errorf("starting a write transaction: %w", err)
@@ -159,16 +237,12 @@ func (e *Engine) collectAndCommit(g *group, first *request) error {
 	// After a successful commit this does nothing; otherwise it lets go of
 	// bbolt's writer lock, without which the file could not be closed.
 	defer func() { _ = tx.Rollback() }()
-
-	e.collect(g, tx, first)
-	if g.updates == 0 {
-		return nil
-	}
 	if err := g.apply(tx); err != nil {
 		return fmt.Errorf("applying a commit group: %w", err)
 	}
+	id := tx.ID()
 	if err := e.commit(tx); err != nil {
-		return fmt.Errorf("committing: %w", err)
+		return e.afterFailure(id, fmt.Errorf("committing: %w", err))
 	}
 	e.groups.Add(1)
 	e.updates.Add(uint64(g.updates))
@@ -178,66 +252,30 @@ func (e *Engine) collectAndCommit(g *group, first *request) error {
 	return nil
 }
 
-// collect gives first and then what is queued their turns, until the queue is
-// empty or the group is full. It does not change tx: all reads are of the
-// state before the group, with the group's writes laid over it.
-func (e *Engine) collect(g *group, tx *bolt.Tx, first *request) {
-	for r := first; ; {
-		if r.settled.CompareAndSwap(false, true) {
-			g.turn(tx, r)
-		}
-		if len(g.members) >= maxGroupMembers || g.bytes >= maxGroupBytes {
-			return
-		}
-		select {
-		case r = <-e.queue:
-		default:
-			return
-		}
-	}
-}
-
-// turn runs one member's function and adds its writes to the group.
-func (g *group) turn(tx *bolt.Tx, r *request) {
-	at := len(g.members)
-	g.members = append(g.members, member{request: r})
-	earlier := g.writes[r.organization]
-	var base overlay.Reader = newReader(tx, r.organization)
-	if earlier != nil {
-		base = overlay.Over(base, earlier)
-	}
-	t := overlay.NewUpdate(base)
-	r.turn <- t
-	err := <-r.ran
-	g.members[at].err = err
-	if err != nil || t.Writes().Len() == 0 {
-		return
-	}
-	g.updates++
-	g.bytes += t.Writes().Bytes()
-	if earlier == nil {
-		g.writes[r.organization] = t.Writes()
-	} else {
-		earlier.Absorb(t.Writes())
-	}
-}
-
 // apply puts the group's writes into tx.
 func (g *group) apply(tx *bolt.Tx) error {
-	records := tx.Bucket(recordsBucket)
 	for organization, writes := range g.writes {
-		prefix := organizationPrefix(organization)
-		for w := range writes.All() {
-			key := joinKey(prefix, w.Key)
-			var err error
-			if w.Deleted {
-				err = records.Delete(key)
-			} else {
-				err = records.Put(key, seal(key, w.Value))
-			}
-			if err != nil {
-				return err
-			}
+		if err := applyWrites(tx, organizationPrefix(organization), writes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyWrites puts what was written in the organization of a prefix into tx.
+func applyWrites(tx *bolt.Tx, prefix []byte, writes *overlay.Writes) error {
+	records := tx.Bucket(recordsBucket)
+	records.FillPercent = fillPercent
+	for w := range writes.All() {
+		key := joinKey(prefix, w.Key)
+		var err error
+		if w.Deleted {
+			err = records.Delete(key)
+		} else {
+			err = records.Put(key, seal(key, w.Value))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

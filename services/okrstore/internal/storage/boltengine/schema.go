@@ -1,9 +1,11 @@
 package boltengine
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -16,16 +18,31 @@ var (
 	epochKey   = []byte("epoch")
 )
 
-// A migration brings a file from one schema version to the next, within one
-// transaction together with the new version number: a process that dies on
-// the way leaves the old version. There is no way back; an older program
-// refuses the file.
-type migration func(*bolt.Tx) error
+// A migration brings a file from one schema version to the next. There is no
+// way back; an older program refuses the file from the first transaction on.
+type migration struct {
+	// layout changes what the engine itself keeps, in one transaction together
+	// with the new version number: a process that dies on the way leaves the
+	// old version.
+	layout func(*bolt.Tx) error
+	// records, if not nil, follows on all organizations in many transactions,
+	// see upgrade.go. What is left of it when a process dies is done by the
+	// next one that opens the file, before anything else.
+	records storage.Upgrade
+	// commitBytes is how much records writes between two commits.
+	commitBytes int
+}
 
 // migrations are the steps from the first version on: the step at index n
 // makes version n+1. Their number is the version that this program knows. A
 // step that was released is never changed.
-var migrations = []migration{createVersion1}
+func migrations(upgrades []storage.Upgrade) []migration {
+	steps := []migration{{layout: createVersion1}}
+	for _, u := range upgrades {
+		steps = append(steps, migration{records: u, commitBytes: maxGroupBytes})
+	}
+	return steps
+}
 
 // createVersion1 makes an empty file a store's file.
 func createVersion1(tx *bolt.Tx) error {
@@ -38,22 +55,38 @@ func createVersion1(tx *bolt.Tx) error {
 	return putMeta(tx, epochKey, newEpoch())
 }
 
-// migrate runs the steps that the file has not seen, each in one transaction.
+// migrate takes the steps that the file has not seen, or not to their end.
 // The first one makes the bucket that holds the version.
-func migrate(db *bolt.DB, version int, steps []migration) error {
-	for ; version < len(steps); version++ {
-		err := db.Update(func(tx *bolt.Tx) error {
-			if err := steps[version](tx); err != nil {
-				return err
+func migrate(ctx context.Context, db *bolt.DB, version int, steps []migration, logger *slog.Logger) error {
+	for {
+		if version > 0 {
+			if err := steps[version-1].finish(ctx, db, version, logger); err != nil {
+				return fmt.Errorf("bringing the records to schema %d: %w", version, err)
 			}
-			next := binary.BigEndian.AppendUint64(nil, uint64(version+1))
-			return putMeta(tx, schemaKey, next)
-		})
-		if err != nil {
+		}
+		if version == len(steps) {
+			return nil
+		}
+		if err := db.Update(func(tx *bolt.Tx) error { return steps[version].begin(tx, version+1) }); err != nil {
 			return fmt.Errorf("migrating from schema %d to %d: %w", version, version+1, err)
 		}
+		version++
 	}
-	return nil
+}
+
+// begin does what a step does in the transaction that sets the version.
+func (m migration) begin(tx *bolt.Tx, version int) error {
+	if m.layout != nil {
+		if err := m.layout(tx); err != nil {
+			return err
+		}
+	}
+	if m.records != nil {
+		if err := putMeta(tx, upgradeKey, nil); err != nil {
+			return err
+		}
+	}
+	return putMeta(tx, schemaKey, binary.BigEndian.AppendUint64(nil, uint64(version)))
 }
 
 // schemaVersion reads the version of a file. It fails with
@@ -85,9 +118,13 @@ func schemaVersion(tx *bolt.Tx, known int) (int, error) {
 }
 
 // readEpoch returns the file's epoch, after it has set a new one if asked to.
-func readEpoch(db *bolt.DB, renew bool) (epoch string, err error) {
-	if renew {
-		err = db.Update(func(tx *bolt.Tx) error { return putMeta(tx, epochKey, newEpoch()) })
+func readEpoch(db *bolt.DB, config Config) (epoch string, err error) {
+	next := []byte(config.Epoch)
+	if config.NewEpoch {
+		next = newEpoch()
+	}
+	if len(next) > 0 {
+		err = db.Update(func(tx *bolt.Tx) error { return putMeta(tx, epochKey, next) })
 		if err != nil {
 			return "", fmt.Errorf("setting a new epoch: %w", err)
 		}

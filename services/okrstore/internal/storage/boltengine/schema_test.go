@@ -23,10 +23,10 @@ func openWith(t *testing.T, path string, steps []migration) error {
 
 // mark returns a step that leaves its name behind.
 func mark(name string) migration {
-	return func(tx *bolt.Tx) error {
+	return migration{layout: func(tx *bolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
 		return meta.Put([]byte("marks"), append(slices.Clone(meta.Get([]byte("marks"))), name...))
-	}
+	}}
 }
 
 func marks(t *testing.T, path string) string {
@@ -48,7 +48,7 @@ func marks(t *testing.T, path string) string {
 
 func TestMigrationsRunOnceAndInOrder(t *testing.T) {
 	path := newPath(t)
-	steps := slices.Clone(migrations)
+	steps := migrations(nil)
 	for _, step := range []struct{ add, want string }{{"", ""}, {"a", "a"}, {"b", "ab"}, {"", "ab"}} {
 		if step.add != "" {
 			steps = append(steps, mark(step.add))
@@ -64,15 +64,15 @@ func TestMigrationsRunOnceAndInOrder(t *testing.T) {
 
 func TestAFailedMigrationLeavesTheVersionBeforeIt(t *testing.T) {
 	path := newPath(t)
-	if err := openWith(t, path, migrations); err != nil {
+	if err := openWith(t, path, migrations(nil)); err != nil {
 		t.Fatal(err)
 	}
 	errStep := errors.New("the step fails")
-	bad := func(tx *bolt.Tx) error { return errors.Join(mark("bad")(tx), errStep) }
-	if err := openWith(t, path, append(slices.Clone(migrations), mark("a"), bad)); !errors.Is(err, errStep) {
+	bad := migration{layout: func(tx *bolt.Tx) error { return errors.Join(mark("bad").layout(tx), errStep) }}
+	if err := openWith(t, path, append(migrations(nil), mark("a"), bad)); !errors.Is(err, errStep) {
 		t.Fatalf("error is %v", err)
 	}
-	if err := openWith(t, path, append(slices.Clone(migrations), mark("a"), mark("b"))); err != nil {
+	if err := openWith(t, path, append(migrations(nil), mark("a"), mark("b"))); err != nil {
 		t.Fatal(err)
 	}
 	if got := marks(t, path); got != "ab" {
@@ -82,11 +82,11 @@ func TestAFailedMigrationLeavesTheVersionBeforeIt(t *testing.T) {
 
 func TestANewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	path := newPath(t)
-	if err := openWith(t, path, append(slices.Clone(migrations), mark("new"))); err != nil {
+	if err := openWith(t, path, append(migrations(nil), mark("new"))); err != nil {
 		t.Fatal(err)
 	}
 	before := readFile(t, path)
-	err := openWith(t, path, migrations)
+	err := openWith(t, path, migrations(nil))
 	if !errors.Is(err, storage.ErrNewerSchema) {
 		t.Fatalf("error is %v", err)
 	}

@@ -67,17 +67,41 @@ func (w *Writes) sizeWith(op Write) (operations, bytes int) {
 
 // set adds op; it replaces an earlier operation on the same key.
 func (w *Writes) set(op Write) {
-	_, w.bytes = w.sizeWith(op)
-	if i, ok := w.find(op.Key); ok {
+	i, found := w.find(op.Key)
+	if found {
+		w.bytes -= w.entries[i].size()
 		w.entries[i] = op
 	} else {
 		w.entries = slices.Insert(w.entries, i, op)
 	}
+	w.bytes += op.size()
 }
 
+// SizeWith returns what Len and Bytes would be after Absorb(later).
+func (w *Writes) SizeWith(later *Writes) (operations, bytes int) {
+	operations, bytes = len(w.entries)+len(later.entries), w.bytes+later.bytes
+	for _, e := range later.entries {
+		if old, ok := w.get(e.Key); ok {
+			operations--
+			bytes -= old.size()
+		}
+	}
+	return operations, bytes
+}
+
+// fewWrites is up to how many operations Absorb adds one by one.
+const fewWrites = 16
+
 // Absorb adds all operations of later, which replace those on the same keys.
-// One pass over both: a commit group absorbs many small sets into a large one.
+// A commit group absorbs many sets: what is small is inserted, and anything
+// else merged in one pass over both.
 func (w *Writes) Absorb(later *Writes) {
+	if len(later.entries) <= fewWrites {
+		for _, e := range later.entries {
+			w.set(e)
+		}
+		return
+	}
 	merged := Writes{entries: make([]Write, 0, len(w.entries)+len(later.entries))}
 	push := func(e Write) {
 		merged.entries = append(merged.entries, e)

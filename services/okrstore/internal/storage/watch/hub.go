@@ -1,6 +1,6 @@
 // Package watch tells those who follow an organization that something was
-// committed in it. It is the part of [storage.Engine] that engines within one
-// process have in common.
+// committed in it. It is the part of [storage.Engine] that all engines have in
+// common.
 package watch
 
 import (
@@ -54,7 +54,20 @@ func (h *Hub) Watch(ctx context.Context, organization string) (<-chan struct{}, 
 func (h *Hub) Notify(organization string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for s := range h.watches[organization] {
+	notify(h.watches[organization])
+}
+
+// NotifyAll signals every open watch.
+func (h *Hub) NotifyAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, subscriptions := range h.watches {
+		notify(subscriptions)
+	}
+}
+
+func notify(subscriptions map[*subscription]struct{}) {
+	for s := range subscriptions {
 		select {
 		case s.signal <- struct{}{}:
 		default:
