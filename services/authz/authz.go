@@ -6,8 +6,10 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,12 +18,17 @@ import (
 	"github.com/df0f9dda/okr-manager/services/authz/internal/stytch"
 	"github.com/df0f9dda/okr-manager/services/authz/internal/txntoken"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcserver"
+	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
+	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
+
+// connectionAge bounds how long a replica that was added waits for its share of the calls.
+const connectionAge = 5 * time.Minute
 
 // Run serves until ctx ends. It serves from the beginning, also while Stytch does not answer: callers get
 // AUTHZ_UNAVAILABLE then, and health checks NOT_SERVING, until it has Stytch's keys and the access policy.
-func Run(ctx context.Context, cfg Config) error {
+func Run(ctx context.Context, cfg Config) (err error) {
 	if cfg.Listener != nil {
 		defer func() { _ = cfg.Listener.Close() }() // the server closes it too; this is for the errors before
 	}
@@ -29,7 +36,17 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	cfg.setDefaults()
+	traces, err := tracing.Start(ctx, "authz", cfg.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, traces.Close(ctx)) }()
+	registry := telemetry.NewRegistry()
 	keys, err := transactionKeys(cfg.TxnKeyFile)
+	if err != nil {
+		return err
+	}
+	identity, err := mtls.Load(mtls.Config{Dir: cfg.TLSDir, Logger: cfg.Logger})
 	if err != nil {
 		return err
 	}
@@ -48,6 +65,7 @@ func Run(ctx context.Context, cfg Config) error {
 		SessionDuration: time.Duration(cfg.SessionMinutes) * time.Minute,
 		Now:             cfg.Now,
 		Logger:          cfg.Logger,
+		Tracer:          traces.Tracer(),
 	})
 	snapshot := policy.NewSnapshot(policy.SnapshotConfig{
 		Fetch:      func(ctx context.Context) (policy.Source, error) { return client.Policy(ctx) },
@@ -73,6 +91,8 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 
+	registry.MustRegister(slices.Concat(client.Metrics(), snapshot.Metrics(), services.Metrics())...)
+
 	background, stop := context.WithCancel(ctx)
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
@@ -83,21 +103,28 @@ func Run(ctx context.Context, cfg Config) error {
 			snapshot.Follow(background)
 		}
 	})
+	patient := cfg.Now().Add(cfg.StartPatience)
 	return grpcserver.Run(ctx, grpcserver.Config{
 		Addr:          cfg.Addr,
 		Listener:      cfg.Listener,
 		AdminAddr:     cfg.MetricsAddr,
+		Credentials:   identity.ServerCredentials(cfg.TLSClients),
+		DebugAddr:     cfg.DebugAddr,
+		ConnectionAge: connectionAge,
 		Register:      services.Register,
 		Authenticator: services,
 		Grantors:      services,
+		// Whoever starts everything together should find it working. But Stytch is not ours: that it is away, or that the
+		// project's secret is wrong, is for every call to say, and not for a box that never starts.
 		Ready: func(context.Context) error {
-			if err := client.Ready(); err != nil {
-				return err
+			if !cfg.Now().Before(patient) {
+				return nil
 			}
-			return snapshot.Ready()
+			return errors.Join(client.Ready(), snapshot.Ready())
 		},
 		Logger:   cfg.Logger,
-		Registry: telemetry.NewRegistry(),
+		Registry: registry,
+		Tracing:  traces,
 	})
 }
 

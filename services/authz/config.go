@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/df0f9dda/okr-manager/services/kit/config"
+	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 )
 
 // Config holds the settings of authz.
@@ -18,6 +19,16 @@ type Config struct {
 	Addr string `env:"OKR_AUTHZ_ADDR" envDefault:"127.0.0.1:9002"`
 	// MetricsAddr is where to serve /metrics, /livez and /readyz over HTTP; empty for not at all.
 	MetricsAddr string `env:"OKR_AUTHZ_METRICS_ADDR"`
+	// TLSDir holds the certificate for connections among the boxes (tls.crt, tls.key, ca.crt); empty for none. It is read
+	// again when it changes.
+	TLSDir string `env:"OKR_TLS_DIR"`
+	// PlainNetwork permits unencrypted connections among the boxes beyond this machine, on a private network that nobody
+	// else is on.
+	PlainNetwork bool `env:"OKR_PLAIN_NETWORK"`
+	// TLSClients are the names of the certificates that are let in where there is a TLSDir; "*" for all of the authority.
+	TLSClients []string `env:"OKR_AUTHZ_TLS_CLIENTS" envDefault:"okr-store,rest,mcp"`
+	// DebugAddr serves profiles of the process under /debug/pprof/, on loopback unless it names a host; empty for not at all.
+	DebugAddr string `env:"OKR_DEBUG_ADDR"`
 	// LogLevel is the lowest level that is logged.
 	LogLevel slog.Level `env:"OKR_LOG_LEVEL" envDefault:"info"`
 
@@ -46,6 +57,9 @@ type Config struct {
 	CheckInterval time.Duration `env:"OKR_AUTHZ_CHECK_INTERVAL" envDefault:"30s"`
 	// StaleLimit is how long Stytch's last answer serves while Stytch does not answer.
 	StaleLimit time.Duration `env:"OKR_AUTHZ_STALE_LIMIT" envDefault:"5m"`
+	// StartPatience is how long authz waits for Stytch before it says that it is ready without: who calls is then told that
+	// Stytch does not answer.
+	StartPatience time.Duration `env:"OKR_AUTHZ_START_PATIENCE" envDefault:"15s"`
 
 	// Listener is served instead of Addr when it is set; Run closes it.
 	Listener net.Listener `env:"-"`
@@ -75,6 +89,10 @@ func (c *Config) Validate() error {
 	if c.Addr == "" && c.Listener == nil {
 		complain("OKR_AUTHZ_ADDR must not be empty")
 	}
+	if c.Listener == nil {
+		errs = append(errs, mtls.CheckPlain(c.TLSDir, c.PlainNetwork, mtls.Address{Name: "OKR_AUTHZ_ADDR", Value: c.Addr}))
+	}
+	errs = append(errs, mtls.CheckClients(c.TLSDir, "OKR_AUTHZ_TLS_CLIENTS", c.TLSClients))
 	for _, required := range []struct{ name, value string }{
 		{"OKR_STYTCH_PROJECT_ID", c.ProjectID},
 		{"OKR_STYTCH_SECRET", string(c.Secret)},
@@ -117,6 +135,9 @@ func (c *Config) Validate() error {
 	}
 	if c.StaleLimit < c.CheckInterval {
 		complain("OKR_AUTHZ_STALE_LIMIT must not be shorter than OKR_AUTHZ_CHECK_INTERVAL")
+	}
+	if c.StartPatience < 0 {
+		complain("OKR_AUTHZ_START_PATIENCE must not be negative")
 	}
 	return errors.Join(errs...)
 }

@@ -15,6 +15,7 @@ func TestAllMistakesInTheSettingsAreReportedAtOnce(t *testing.T) {
 		"OKR_AUTHZ_ADDR": "", "OKR_STYTCH_PROJECT_ID": "", "OKR_STYTCH_SECRET": "", "OKR_STYTCH_PUBLIC_TOKEN": "",
 		"OKR_STYTCH_BASE_URI": "ftp://x", "OKR_STYTCH_PUBLIC_URL": "localhost:4000", "OKR_PUBLIC_URL": "http://x?y",
 		"OKR_SESSION_MINUTES": "4", "OKR_EDGE_KEY_REST": "short", "OKR_AUTHZ_CHECK_INTERVAL": "0s", "OKR_AUTHZ_STALE_LIMIT": "-1s",
+		"OKR_AUTHZ_START_PATIENCE": "-1s",
 	} {
 		t.Setenv(name, value)
 	}
@@ -25,6 +26,7 @@ func TestAllMistakesInTheSettingsAreReportedAtOnce(t *testing.T) {
 	for _, name := range []string{
 		"OKR_STYTCH_PROJECT_ID", "OKR_STYTCH_SECRET", "OKR_STYTCH_PUBLIC_TOKEN", "OKR_STYTCH_BASE_URI",
 		"OKR_STYTCH_PUBLIC_URL", "OKR_PUBLIC_URL", "OKR_SESSION_MINUTES", "OKR_EDGE_KEY_REST", "OKR_AUTHZ_CHECK_INTERVAL", "OKR_AUTHZ_STALE_LIMIT",
+		"OKR_AUTHZ_START_PATIENCE",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported: %v", name, err)

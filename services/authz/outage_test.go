@@ -188,6 +188,7 @@ func TestAuthzStartsBeforeStytch(t *testing.T) {
 			w.proxy.behave("/", as)
 			var health healthpb.HealthClient
 			w.start(func(cfg *authz.Config) {
+				cfg.StartPatience = 15 * time.Second
 				health = healthpb.NewHealthClient(kittest.Dial(t, cfg.Listener.Addr().String()))
 			})
 			w.refuse(bySession(c), unavailable)
@@ -201,11 +202,37 @@ func TestAuthzStartsBeforeStytch(t *testing.T) {
 			if got := serving(t, health); got != healthpb.HealthCheckResponse_NOT_SERVING {
 				t.Errorf("got %s", got)
 			}
+			w.clock.advance(15 * time.Second) // it has waited long enough, and calls say what does not work
+			eventually(t, "authz is ready without Stytch", func() bool { return serving(t, health) == healthpb.HealthCheckResponse_SERVING })
+			w.refuse(bySession(c), unavailable)
+			_, err = w.sessions.SendEmailCode(t.Context(), &authzv1.SendEmailCodeRequest{EmailAddress: devidptest.AdaEmail})
+			expect(t, err, unavailable)
+
 			w.proxy.behave("", nil)
-			eventually(t, "authz serves", func() bool { return serving(t, health) == healthpb.HealthCheckResponse_SERVING })
-			w.authenticate(bySession(c))
+			eventually(t, "authz has found Stytch", func() bool {
+				_, err := w.authz.Authenticate(t.Context(), bySession(c))
+				return err == nil
+			})
 		})
 	}
+}
+
+func TestAuthzWaitsForStytchAtTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	c := w.signIn(devidptest.AdaEmail, devidptest.Acme)
+	w.proxy.behave("/", hangUp)
+	var health healthpb.HealthClient
+	w.start(func(cfg *authz.Config) {
+		health = healthpb.NewHealthClient(kittest.Dial(t, cfg.Listener.Addr().String()))
+	})
+	w.refuse(bySession(c), unavailable)
+	if got := serving(t, health); got != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("got %s", got)
+	}
+	w.proxy.behave("", nil)
+	eventually(t, "authz serves", func() bool { return serving(t, health) == healthpb.HealthCheckResponse_SERVING })
+	w.authenticate(bySession(c))
 }
 
 func serving(t *testing.T, health healthpb.HealthClient) healthpb.HealthCheckResponse_ServingStatus {
@@ -300,6 +327,8 @@ func TestTheAccessPolicySaysWhoGrantsWhat(t *testing.T) {
 		"key_result:read":   "manager stytch_admin stytch_member | manage:krs read:okrs report_kr_status",
 		"key_result:update": "manager stytch_admin stytch_member | manage:krs report_kr_status",
 		"key_result:delete": "manager stytch_admin | manage:krs",
+
+		"stytch.organization:update": "stytch_admin | ",
 	}
 	for _, g := range got.GetGrants() {
 		name := access.PermissionString(g.GetPermission())

@@ -88,6 +88,7 @@ func (w *world) start(change func(*authz.Config)) {
 		EdgeKeyMCP:      edgeKeyMCP,
 		CheckInterval:   30 * time.Second,
 		StaleLimit:      5 * time.Minute,
+		StartPatience:   time.Hour,
 	}
 	if change != nil {
 		change(&cfg)

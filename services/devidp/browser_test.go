@@ -149,6 +149,35 @@ func TestAnOrganizationsOwnSignInStaysInIt(t *testing.T) {
 	wantError(t, err, http.StatusForbidden, "sso_jit_provisioning_not_allowed")
 }
 
+func TestSingleSignOnMakesMembersOfThoseWhomItsConnectionAdmits(t *testing.T) {
+	t.Parallel()
+	s, api := start(t, devidp.Config{})
+	enter := func(email string) (*sso.AuthenticateResponse, error) {
+		return api.SSO.Authenticate(t.Context(), &sso.AuthenticateParams{SSOToken: s.Choose(ssoStart(s), email).Query().Get("token")})
+	}
+	restrict := func(connections ...string) {
+		t.Helper()
+		_, err := api.Organizations.Update(t.Context(), &organizations.UpdateParams{
+			OrganizationID: devidptest.Acme, SSOJITProvisioning: "RESTRICTED", SSOJITProvisioningAllowedConnections: connections,
+		})
+		ok(t, err)
+	}
+	restrict("oidc-connection-test-another")
+	_, err := enter("newcomer@acme.test")
+	wantError(t, err, http.StatusForbidden, "invalid_connection_for_jit_provisioning")
+	known, err := enter(devidptest.EmmaEmail)
+	ok(t, err)
+	if known.MemberID != devidptest.Emma {
+		t.Errorf("a member comes in as %s", known.MemberID)
+	}
+	restrict(devidptest.AcmeConnection)
+	newcomer, err := enter("newcomer@acme.test")
+	ok(t, err)
+	if newcomer.OrganizationID != devidptest.Acme || !newcomer.MemberAuthenticated {
+		t.Errorf("the newcomer is %+v", newcomer.Member)
+	}
+}
+
 func TestSSOConnectionsAreListed(t *testing.T) {
 	t.Parallel()
 	_, api := start(t, devidp.Config{})

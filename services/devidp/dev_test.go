@@ -1,9 +1,12 @@
 package devidp_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -226,6 +229,42 @@ func TestFaultsMakeTheProviderDownSlowAndLying(t *testing.T) {
 	}
 	if bad := do(t, http.MethodPost, s.URL+"/_dev/faults", `{"path_prefix":"/","status":99}`, "Content-Type: application/json"); bad.status != http.StatusBadRequest {
 		t.Errorf("a fault with a nonsensical status: %d", bad.status)
+	}
+}
+
+// Of a request whose body is unread, a server does not notice that its client is gone: only the fault keeps it.
+func TestADelayedRequestHoldsUpNeitherWhoClearsFaultsNorTheStop(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(s *devidptest.Server){
+		"the faults are cleared": (*devidptest.Server).ClearFaults,
+		"the provider stops":     (*devidptest.Server).Stop,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := start(t, devidp.Config{})
+			s.Fault(devidptest.Fault{PathPrefix: "/v1/", DelayMS: 60_000})
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
+			ok(t, err)
+			defer func() { _ = conn.Close() }()
+			_, err = io.WriteString(conn, "POST /v1/b2b/sessions/authenticate HTTP/1.1\r\nHost: devidp\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+			ok(t, err)
+			do(t, http.MethodGet, s.URL+"/_dev/personas", "") // By now the one before it waits.
+			answered := make(chan error, 1)
+			go func() {
+				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err == nil {
+					err = answer.Body.Close()
+				}
+				answered <- err
+			}()
+			end(s)
+			select {
+			case err := <-answered:
+				ok(t, err)
+			case <-time.After(30 * time.Second):
+				t.Error("the request still waits")
+			}
+		})
 	}
 }
 

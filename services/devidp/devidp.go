@@ -29,10 +29,10 @@ import (
 
 const (
 	sweepEvery    = time.Minute
-	shutdownGrace = 5 * time.Second
+	shutdownGrace = 10 * time.Second
 )
 
-// Run serves until ctx ends, and then lets the running requests finish, within five seconds. It returns nil when it was
+// Run serves until ctx ends, and then lets the running requests finish, within ten seconds. It returns nil when it was
 // stopped by ctx.
 func Run(ctx context.Context, cfg Config) (err error) {
 	if cfg.Logger == nil {
@@ -109,11 +109,14 @@ func serve(ctx context.Context, cfg Config, provider *api.Server, listener net.L
 	stopped := make(chan error, 1)
 	tasks.Go(func() {
 		<-ctx.Done()
+		// A request that a fault makes wait would not notice that its client is gone while its body is unread.
+		provider.ClearFaults()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 		defer cancel()
 		err := server.Shutdown(grace)
-		if err != nil {
-			err = errors.Join(err, server.Close())
+		if errors.Is(err, context.DeadlineExceeded) {
+			cfg.Logger.WarnContext(ctx, "requests are still running; ending them")
+			err = server.Close()
 		}
 		stopped <- err
 	})

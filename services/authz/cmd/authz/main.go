@@ -1,14 +1,18 @@
 // Command authz runs authz: it says who a credential belongs to, over gRPC, with the settings in the environment. Its
-// subcommand policy brings the product's access policy to a Stytch project.
+// subcommand policy brings the product's access policy to a Stytch project, and keys makes keys that replicas share.
 package main
 
 import (
+	"time"
+
 	"github.com/df0f9dda/okr-manager/services/authz"
 	"github.com/df0f9dda/okr-manager/services/kit/healthcheck"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
 func main() {
-	run.Main("authz", authz.Run, authz.PolicyCommand(),
-		healthcheck.GRPC(func(c authz.Config) string { return c.Addr }))
+	run.Main("authz", authz.Run, authz.PolicyCommand(), authz.KeysCommand(), authz.DoctorCommand(time.Now),
+		healthcheck.GRPC(func(c authz.Config) healthcheck.Service {
+			return healthcheck.Service{Addr: c.Addr, TLSDir: c.TLSDir}
+		}))
 }

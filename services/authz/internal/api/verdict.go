@@ -10,6 +10,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
@@ -75,6 +76,7 @@ type verdicts struct {
 	refusals refusals
 	flight   singleflight.Group
 	epochs   *epochs
+	counter  *prometheus.CounterVec
 }
 
 func newVerdicts(cfg verdictsConfig) *verdicts {
@@ -84,6 +86,7 @@ func newVerdicts(cfg verdictsConfig) *verdicts {
 		known:          newCache[digest, *verdict](),
 		refusals:       newRefusals(cfg.now),
 		epochs:         newEpochs(),
+		counter:        newVerdictCounter(),
 	}
 }
 
@@ -136,6 +139,7 @@ func (v *verdicts) checkAudience(token *stytch.AccessToken) error {
 func (v *verdicts) on(ctx context.Context, c credential) (*verdict, proof, error) {
 	p, err := v.prove(ctx, c)
 	if err != nil {
+		v.count(verdictForged)
 		return nil, p, credentialError(err)
 	}
 	found, err := v.look(ctx, c, p)
@@ -153,9 +157,11 @@ func (v *verdicts) on(ctx context.Context, c credential) (*verdict, proof, error
 func (v *verdicts) look(ctx context.Context, c credential, p proof) (*verdict, error) {
 	key := c.key()
 	if found := v.current(key); found != nil {
+		v.count(verdictKnown)
 		return found, nil
 	}
 	if err := v.refusals.get(key); err != nil {
+		v.count(verdictRefused)
 		return nil, err
 	}
 	done := v.flight.DoChan(string(key[:]), func() (any, error) {
@@ -210,18 +216,22 @@ func (v *verdicts) renew(ctx context.Context, key digest, c credential, p proof)
 	}
 	switch {
 	case err == nil && !v.now().Before(fresh.expire):
+		v.count(verdictRefused)
 		return nil, stytch.ErrTokenExpired
 
 	case err == nil:
+		v.count(verdictAsked)
 		v.known.Add(key, fresh)
 		return fresh, nil
 
 	case errors.Is(err, stytch.ErrTokenInvalid):
+		v.count(verdictRefused)
 		v.known.Remove(key)
 		v.refusals.add(key, err)
 		return nil, err
 
 	case last != nil && v.holds(last):
+		v.count(verdictStale)
 		v.logger.WarnContext(ctx, "Stytch does not answer; the last verdict serves on",
 			slog.String("error", err.Error()), slog.Time("asked", last.asked))
 		next := *last
@@ -229,6 +239,7 @@ func (v *verdicts) renew(ctx context.Context, key digest, c credential, p proof)
 		v.known.Add(key, &next)
 		return &next, nil
 	}
+	v.count(verdictUnavailable)
 	v.logger.WarnContext(ctx, "Stytch does not answer", slog.String("error", err.Error()))
 	return nil, err
 }

@@ -21,6 +21,8 @@ type Source interface {
 
 // Table is what a policy says about the product's permissions and about administering an organization, compiled for quick lookups. It does not change.
 type Table struct {
+	// permissions are the product's, and behind them the one that stands for all rights to change settings of the
+	// organization, which roles alone have.
 	permissions []*accessv1.Permission
 	roles       map[string]set
 	scopes      map[string]set
@@ -39,11 +41,20 @@ func Compile(source Source) *Table {
 	}
 	for _, role := range source.Roles() {
 		t.roles[role] = t.compile(role, source.RoleGrants)
+		if t.holdsAll(role, SettingRights()) {
+			t.roles[role] |= 1 << len(t.permissions)
+		}
 	}
 	for _, scope := range source.Scopes() {
 		t.scopes[scope] = t.compile(scope, source.ScopeGrants)
 	}
+	t.permissions = append(t.permissions, access.ChangeOrganization())
 	return t
+}
+
+// holdsAll says whether one role has each of some rights.
+func (t *Table) holdsAll(role string, rights []Right) bool {
+	return !slices.ContainsFunc(rights, func(r Right) bool { return !t.Holds([]string{role}, r) })
 }
 
 func (t *Table) compile(name string, grants func(name, resource, action string) bool) set {

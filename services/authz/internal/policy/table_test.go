@@ -3,6 +3,7 @@ package policy_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/rbac"
@@ -11,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	"github.com/df0f9dda/okr-manager/services/authz/internal/policy"
 	"github.com/df0f9dda/okr-manager/services/authz/internal/stytch"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
@@ -77,13 +79,61 @@ func has(permissions []*accessv1.Permission, p *accessv1.Permission) bool {
 	})
 }
 
+func permissionsOf(grants []*authzv1.PermissionGrants) []*accessv1.Permission {
+	var all []*accessv1.Permission
+	for _, g := range grants {
+		all = append(all, g.GetPermission())
+	}
+	return all
+}
+
+func TestARoleMayChangeTheOrganizationWhenItMayChangeEachOfItsSettings(t *testing.T) {
+	t.Parallel()
+	settings := func(from int) []string {
+		var actions []string
+		for _, right := range policy.SettingRights()[from:] {
+			actions = append(actions, strings.TrimPrefix(string(right), "stytch.organization:"))
+		}
+		return actions
+	}
+	for _, test := range []struct {
+		name    string
+		actions []string
+		want    bool
+	}{
+		{"every action", []string{"*"}, true},
+		{"each setting by name", settings(0), true},
+		{"all settings but one", settings(1), false},
+		{"the name of the organization", []string{"update.info.name"}, false},
+		{"an action that is named like the permission", []string{"update"}, false},
+		{"nothing", nil, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			permissions := []rbac.PolicyRolePermission{{ResourceID: "stytch.organization", Actions: test.actions}}
+			table := policy.Compile(stytch.NewPolicy(&rbac.Policy{
+				Roles: []rbac.PolicyRole{{RoleID: "chief", Permissions: permissions}},
+				Scopes: []rbac.PolicyScope{{Scope: "all", Permissions: []rbac.PolicyScopePermission{
+					{ResourceID: "stytch.organization", Actions: []string{"*"}},
+				}}},
+			}))
+			if got := has(table.RolePermissions([]string{"chief"}), access.ChangeOrganization()); got != test.want {
+				t.Errorf("the role has it: %v", got)
+			}
+			if has(table.ScopePermissions([]string{"all"}), access.ChangeOrganization()) {
+				t.Error("a scope has it")
+			}
+		})
+	}
+}
+
 func TestTheAccessPolicyNamesWhoGrantsWhat(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		source := stytch.NewPolicy(drawPolicy(t))
 		table := policy.Compile(source)
 		grants := table.AccessPolicy().GetGrants()
-		if len(grants) != len(access.AllPermissions()) {
+		if len(grants) != len(access.AllPermissions())+1 || !has(permissionsOf(grants), access.ChangeOrganization()) {
 			t.Fatalf("got %d grants", len(grants))
 		}
 		for _, g := range grants {

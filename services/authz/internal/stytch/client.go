@@ -16,6 +16,7 @@ import (
 
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/b2bstytchapi"
 	"github.com/stytchauth/stytch-go/v16/stytch/config"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -38,6 +39,8 @@ type Config struct {
 	SessionDuration time.Duration
 	// Now is the clock that expiry is judged by.
 	Now func() time.Time
+	// Tracer makes the spans of requests; nil for none.
+	Tracer trace.Tracer
 	// Logger gets what goes wrong in the background.
 	Logger *slog.Logger
 }
@@ -57,23 +60,27 @@ type Client struct {
 	end  context.CancelFunc
 }
 
-// New makes a client that is not connected yet.
-func New(cfg Config) *Client {
-	if cfg.BaseURI == "" {
-		cfg.BaseURI = string(config.BaseURITest)
-		if strings.HasPrefix(cfg.ProjectID, "project-live-") {
-			cfg.BaseURI = string(config.BaseURILive)
+// Addresses are where servers and browsers reach the API of a project, by default Stytch's own for its environment.
+func Addresses(projectID, base, public string) (baseURI, publicURL string) {
+	if base == "" {
+		base = string(config.BaseURITest)
+		if strings.HasPrefix(projectID, "project-live-") {
+			base = string(config.BaseURILive)
 		}
 	}
 	// With a slash at the end the SDK asks for the key set at "//v1/…".
-	cfg.BaseURI = strings.TrimRight(cfg.BaseURI, "/")
-	if cfg.PublicURL == "" {
-		cfg.PublicURL = cfg.BaseURI
+	base = strings.TrimRight(base, "/")
+	if public == "" {
+		public = base
 	}
-	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
+	return base, strings.TrimRight(public, "/")
+}
 
+// New makes a client that is not connected yet.
+func New(cfg Config) *Client {
+	cfg.BaseURI, cfg.PublicURL = Addresses(cfg.ProjectID, cfg.BaseURI, cfg.PublicURL)
 	life, end := context.WithCancel(context.Background())
-	t := newTransport(life, "/v1/b2b/sessions/jwks/"+cfg.ProjectID)
+	t := newTransport(life, "/v1/b2b/sessions/jwks/"+cfg.ProjectID, newObserver(cfg.Tracer))
 	return &Client{
 		cfg:       cfg,
 		transport: t,

@@ -22,11 +22,12 @@ type transport struct {
 	base     *http.Transport
 	life     context.Context
 	jwksPath string
+	observer *observer
 	// keysInDoubt says that the latest attempt to fetch the key set failed: a key id that is not known might be new.
 	keysInDoubt atomic.Bool
 }
 
-func newTransport(life context.Context, jwksPath string) *transport {
+func newTransport(life context.Context, jwksPath string, observer *observer) *transport {
 	base := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		MaxIdleConns:          64,
@@ -36,13 +37,13 @@ func newTransport(life context.Context, jwksPath string) *transport {
 		TLSHandshakeTimeout:   requestTimeout,
 		ResponseHeaderTimeout: requestTimeout,
 	}
-	return &transport{base: base, life: life, jwksPath: jwksPath}
+	return &transport{base: base, life: life, jwksPath: jwksPath, observer: observer}
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	isKeySet := req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, t.jwksPath)
-	resp, err := t.roundTrip(req, isKeySet)
+	resp, err := t.observer.roundTrip(req, func(req *http.Request) (*http.Response, error) { return t.roundTrip(req, isKeySet) })
 	if isKeySet {
 		t.keysInDoubt.Store(err != nil || resp.StatusCode != http.StatusOK)
 	}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -44,7 +45,8 @@ func GenerateKeys() (*Keys, error) {
 }
 
 // LoadKeys reads a key file: a JWK set (RFC 7517) of Ed25519 private keys (RFC 8037) with distinct key ids. It refuses a
-// file that others can read.
+// file that others can read. A group may read what belongs to root, because that is how an orchestrator hands a secret to
+// a program that is not root.
 func LoadKeys(path string) (*Keys, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -55,7 +57,11 @@ func LoadKeys(path string) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("examining the key file: %w", err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	owner := os.Geteuid()
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		owner = int(stat.Uid)
+	}
+	if mode := info.Mode().Perm(); tooOpen(mode, owner, os.Geteuid()) {
 		return nil, fmt.Errorf("the key file %s has mode %#o: others can read it; chmod 600 it", path, mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile))
@@ -67,6 +73,15 @@ func LoadKeys(path string) (*Keys, error) {
 		return nil, fmt.Errorf("the key file %s: %w", path, err)
 	}
 	return keys, nil
+}
+
+// tooOpen says whether others than the process can read a key file, or anybody but its owner can write it.
+func tooOpen(mode fs.FileMode, owner, process int) bool {
+	const root = 0
+	if owner == root && process != root {
+		return mode&0o037 != 0
+	}
+	return mode&0o077 != 0
 }
 
 // LoadOrCreateKeys reads a key file, and makes it first if there is none. Of several processes that start together on
@@ -85,9 +100,18 @@ func LoadOrCreateKeys(path string) (*Keys, error) {
 	return LoadKeys(path)
 }
 
+// File is the text of a key file with these keys.
+func (k *Keys) File() ([]byte, error) {
+	text, err := json.MarshalIndent(k.set, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the JWK set: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
 // create writes the keys to a new file in one step: nobody sees half of it, and a file that is there stays.
 func (k *Keys) create(path string) (err error) {
-	text, err := json.MarshalIndent(k.set, "", "  ")
+	text, err := k.File()
 	if err != nil {
 		return err
 	}
@@ -97,7 +121,7 @@ func (k *Keys) create(path string) (err error) {
 	}
 	// What stays behind would be a second copy of the private keys.
 	defer func() { err = errors.Join(err, os.Remove(temporary.Name())) }()
-	_, err = temporary.Write(append(text, '\n'))
+	_, err = temporary.Write(text)
 	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}

@@ -8,5 +8,7 @@ import (
 )
 
 func main() {
-	run.Main("devidp", devidp.Run, healthcheck.HTTP(func(c devidp.Config) string { return c.Addr }))
+	run.Main("devidp", devidp.Run, healthcheck.HTTP(func(c devidp.Config) healthcheck.Service {
+		return healthcheck.Service{Addr: c.Addr}
+	}))
 }

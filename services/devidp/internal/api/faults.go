@@ -25,12 +25,19 @@ type fault struct {
 type faults struct {
 	mu   sync.Mutex
 	list []fault
+	// cleared is closed when the faults are cleared; nil while no request was hit since.
+	cleared chan struct{}
 }
 
+// clear ends the faults. Requests that one of them makes wait go on at once.
 func (f *faults) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.list = nil
+	if f.cleared != nil {
+		close(f.cleared)
+		f.cleared = nil
+	}
 }
 
 func (f *faults) add(one fault) {
@@ -39,8 +46,8 @@ func (f *faults) add(one fault) {
 	f.list = append(f.list, one)
 }
 
-// take returns the first fault for the path and counts it.
-func (f *faults) take(path string) (fault, bool) {
+// take returns the first fault for the path, and what is closed when the faults are cleared. It counts the fault.
+func (f *faults) take(path string) (one fault, cleared <-chan struct{}, hit bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, one := range f.list {
@@ -54,24 +61,28 @@ func (f *faults) take(path string) (fault, bool) {
 		default:
 			f.list[i].Count--
 		}
-		return one, true
+		if f.cleared == nil {
+			f.cleared = make(chan struct{})
+		}
+		return one, f.cleared, true
 	}
-	return fault{}, false
+	return fault{}, nil, false
 }
 
 // inject lets the faults in force hit requests before anything else sees them. The endpoints that control the provider
 // are never hit.
 func (f *faults) inject(s *Server, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		one, hit := fault{}, false
-		if !strings.HasPrefix(r.URL.Path, "/_dev/") {
-			one, hit = f.take(r.URL.Path)
+		if strings.HasPrefix(r.URL.Path, "/_dev/") {
+			next.ServeHTTP(w, r)
+			return
 		}
+		one, cleared, hit := f.take(r.URL.Path)
 		if !hit {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if !wait(r.Context(), time.Duration(one.DelayMS)*time.Millisecond) {
+		if !wait(r.Context(), cleared, time.Duration(one.DelayMS)*time.Millisecond) {
 			return
 		}
 		switch {
@@ -87,8 +98,8 @@ func (f *faults) inject(s *Server, next http.Handler) http.Handler {
 	})
 }
 
-// wait returns false if the context ends first.
-func wait(ctx context.Context, d time.Duration) bool {
+// wait returns after d, or as soon as the faults are cleared; false if the context ends first.
+func wait(ctx context.Context, cleared <-chan struct{}, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
@@ -97,6 +108,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
+	case <-cleared:
+		return true
 	case <-timer.C:
 		return true
 	}

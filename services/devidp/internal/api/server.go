@@ -86,6 +86,9 @@ func (s *Server) Sweep() error {
 	})
 }
 
+// ClearFaults ends the injected faults, and the waiting of the requests that one of them hit.
+func (s *Server) ClearFaults() { s.faults.clear() }
+
 func (s *Server) now() time.Time { return s.Clock().UTC().Truncate(time.Second) }
 
 // Handler returns the routes.
