@@ -15,8 +15,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
@@ -98,6 +96,13 @@ type fakeAuthz struct {
 	principals map[string]*authzv1.Principal
 	tokens     map[string]*access.Identity // by transaction token
 	edgeKey    string
+	lifetime   time.Duration // of what it says of a caller
+	// members are those of every organization; listed counts how often somebody asked for them. With endless, there is
+	// always another page.
+	members      []*authzv1.MemberName
+	listed       int
+	endless      bool
+	listingFails error
 }
 
 func newFakeAuthz() *fakeAuthz {
@@ -108,8 +113,25 @@ func newFakeAuthz() *fakeAuthz {
 			"reader":   kittest.Agent(ceo, "read:okrs"),
 			"employee": kittest.Agent(kittest.Employee("acme"), "read:okrs", "manage:objectives", "manage:krs", "report_kr_status"),
 		},
-		tokens: map[string]*access.Identity{},
+		lifetime: 30 * time.Second,
+		tokens:   map[string]*access.Identity{},
+		members:  []*authzv1.MemberName{{MemberId: "member-1", DisplayName: "Ada"}, {MemberId: "member-2", DisplayName: "Max"}},
 	}
+}
+
+// let makes a token that of a caller from now on; nil makes it nobody's.
+func (f *fakeAuthz) let(token string, p *authzv1.Principal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.principals[token] = p
+	if p == nil {
+		delete(f.principals, token)
+	}
+}
+
+// agentOfCEO is an agent that a CEO let in with some scopes.
+func agentOfCEO(scopes ...string) *authzv1.Principal {
+	return kittest.Agent(kittest.CEO("acme"), scopes...)
 }
 
 func (f *fakeAuthz) Authenticate(ctx context.Context, req *authzv1.AuthenticateRequest) (*authzv1.AuthenticateResponse, error) {
@@ -121,7 +143,7 @@ func (f *fakeAuthz) Authenticate(ctx context.Context, req *authzv1.AuthenticateR
 	if !ok {
 		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID, "unknown token")
 	}
-	expire := time.Now().Add(30 * time.Second)
+	expire := time.Now().Add(f.lifetime)
 	txn := "txn-of-" + req.GetAccessToken()
 	f.tokens[txn] = &access.Identity{Principal: p, Expire: expire}
 	return &authzv1.AuthenticateResponse{Principal: p, TransactionToken: txn, ExpireTime: timestamppb.New(expire)}, nil
@@ -138,6 +160,20 @@ func (*fakeAuthz) GetAccessPolicy(ctx context.Context, _ *authzv1.GetAccessPolic
 
 func (*fakeAuthz) GetOrganization(ctx context.Context, _ *authzv1.GetOrganizationRequest) (*authzv1.Organization, error) {
 	return &authzv1.Organization{Id: access.PrincipalFrom(ctx).GetOrganizationId(), DisplayName: "Acme"}, nil
+}
+
+func (f *fakeAuthz) ListMembers(context.Context, *authzv1.ListMembersRequest) (*authzv1.ListMembersResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.listed++
+	if f.listingFails != nil {
+		return nil, f.listingFails
+	}
+	answer := &authzv1.ListMembersResponse{Members: f.members}
+	if f.endless {
+		answer.NextPageToken = "more"
+	}
+	return answer, nil
 }
 
 // memberAuthenticator is how authz knows who calls its other methods: by the access token itself.
@@ -160,89 +196,6 @@ func (a storeAuthenticator) Authenticate(_ context.Context, md metadata.MD) (*ac
 		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID, "not one transaction token")
 	}
 	return identity, nil
-}
-
-const (
-	knownObjective = "okr_0123456789abc"
-	knownKeyResult = "kr_0123456789abc"
-)
-
-// fakeStore has one objective with one key result, unless it fails.
-type fakeStore struct {
-	okrv1.UnimplementedOkrServiceServer
-
-	mu      sync.Mutex
-	title   string // of both; "Grow" if empty
-	failure error
-	hold    func()
-}
-
-func (f *fakeStore) change(alter func(*fakeStore)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	alter(f)
-}
-
-func (f *fakeStore) state() (*okrv1.Objective, error) {
-	f.mu.Lock()
-	title, failure, hold := f.title, f.failure, f.hold
-	f.mu.Unlock()
-	if hold != nil {
-		hold()
-	}
-	if title == "" {
-		title = "Grow"
-	}
-	now := timestamppb.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
-	who := &okrv1.Member{MemberId: "member-1", DisplayName: "Ada"}
-	return &okrv1.Objective{
-		Id: knownObjective, Title: title, Progress: proto.Int32(40), Etag: "etag-1",
-		CreateTime: now, UpdateTime: now, Creator: who, Updater: who,
-		KeyResults: []*okrv1.KeyResult{{
-			Id: knownKeyResult, ObjectiveId: knownObjective, Title: title, Attainment: proto.Int32(40), Etag: "etag-2",
-			CreateTime: now, UpdateTime: now, Creator: who, Updater: who,
-		}},
-	}, failure
-}
-
-func (f *fakeStore) keyResult() (*okrv1.KeyResult, error) {
-	o, err := f.state()
-	return o.GetKeyResults()[0], err
-}
-
-func (f *fakeStore) CreateObjective(context.Context, *okrv1.CreateObjectiveRequest) (*okrv1.Objective, error) {
-	return f.state()
-}
-
-func (f *fakeStore) GetObjective(context.Context, *okrv1.GetObjectiveRequest) (*okrv1.Objective, error) {
-	return f.state()
-}
-
-func (f *fakeStore) ListObjectives(context.Context, *okrv1.ListObjectivesRequest) (*okrv1.ListObjectivesResponse, error) {
-	o, err := f.state()
-	return &okrv1.ListObjectivesResponse{Objectives: []*okrv1.Objective{o}}, err
-}
-
-func (f *fakeStore) DeleteObjective(context.Context, *okrv1.DeleteObjectiveRequest) (*emptypb.Empty, error) {
-	_, err := f.state()
-	return &emptypb.Empty{}, err
-}
-
-func (f *fakeStore) CreateKeyResult(context.Context, *okrv1.CreateKeyResultRequest) (*okrv1.KeyResult, error) {
-	return f.keyResult()
-}
-
-func (f *fakeStore) GetKeyResult(context.Context, *okrv1.GetKeyResultRequest) (*okrv1.KeyResult, error) {
-	return f.keyResult()
-}
-
-func (f *fakeStore) SetKeyResultAttainment(context.Context, *okrv1.SetKeyResultAttainmentRequest) (*okrv1.KeyResult, error) {
-	return f.keyResult()
-}
-
-func (f *fakeStore) DeleteKeyResult(context.Context, *okrv1.DeleteKeyResultRequest) (*emptypb.Empty, error) {
-	_, err := f.state()
-	return &emptypb.Empty{}, err
 }
 
 // reply is what the edge answers to a request of MCP.

@@ -22,7 +22,9 @@ import (
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
+	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
 
 // The server as it introduces itself.
@@ -34,8 +36,10 @@ const (
 // edge is a running MCP edge.
 type edge struct {
 	cfg      Config
+	identity *mtls.Identity
 	registry *prometheus.Registry
 	life     *front.Life
+	traces   *tracing.Tracing
 }
 
 // handler puts the edge together.
@@ -44,15 +48,27 @@ func (e *edge) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	authzConn, err := grpcclient.Dial(e.cfg.AuthzAddr, grpcclient.Config{Outgoing: resourceauth.AuthzMetadata(e.cfg.EdgeKey)})
+	authzConn, err := grpcclient.Dial(e.cfg.AuthzAddr, grpcclient.Config{
+		Outgoing: resourceauth.AuthzMetadata(e.cfg.EdgeKey), Credentials: e.identity.ClientCredentials(), Tracing: e.traces,
+	})
 	if err != nil {
 		return nil, err
 	}
 	e.life.Opened.Push("connection to authz", func(context.Context) error { return authzConn.Close() })
 
 	resolver := access.NewResolver(authzv1.NewAuthzServiceClient(authzConn), time.Now)
-	guard := resourceauth.NewGuard(resolver, public.String())
-	storeConn, err := grpcclient.Dial(e.cfg.StoreAddr, grpcclient.Config{Outgoing: guard.StoreMetadata})
+	proxies, err := front.ParseProxies(e.cfg.TrustedProxies, e.cfg.ProxyHeader)
+	if err != nil {
+		return nil, err
+	}
+	limiter := front.NewLimiter(e.cfg.rates())
+	if err := errors.Join(limiter.Register(e.registry), resolver.Register(e.registry)); err != nil {
+		return nil, err
+	}
+	guard := resourceauth.NewGuard(resolver, public.String(), limiter)
+	storeConn, err := grpcclient.Dial(e.cfg.StoreAddr, grpcclient.Config{
+		Outgoing: guard.StoreMetadata, Credentials: e.identity.ClientCredentials(), Tracing: e.traces,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +79,10 @@ func (e *edge) handler() (http.Handler, error) {
 		Organizations: authzv1.NewOrganizationServiceClient(authzConn),
 		Grantors:      resolver,
 		Refuser:       guard,
+		Renew:         guard.Renew,
+		Stopping:      e.life.Stopping,
 		Registry:      e.registry,
+		Logger:        e.cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -74,8 +93,9 @@ func (e *edge) handler() (http.Handler, error) {
 	}
 	server, err := engine.New(engine.Config{
 		Name: serverName, Title: serverName, Version: serverVersion, Instructions: tools.Instructions,
-		Tools: set.Tools(), Templates: set.Templates(),
-		Caller: resourceauth.CallerID, SealKey: sealKey, Logger: e.cfg.Logger,
+		Tools: set.Tools(), Templates: set.Templates(), Prompts: set.Prompts(),
+		Subscribe: set.Subscribe, ListsChange: set.Changes(),
+		Caller: resourceauth.CallerID, SealKey: sealKey, Tracer: e.traces.Tracer(), Logger: e.cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -83,7 +103,7 @@ func (e *edge) handler() (http.Handler, error) {
 	endpoint, err := httpfront.New(httpfront.Config{
 		Engine: server, Authenticate: guard.Authenticate,
 		Hosts: hosts(public), Origins: append([]string{public.String()}, e.cfg.Origins...),
-		MaxBody: e.cfg.BodyLimit, Stopping: e.life.Stopping, Logger: e.cfg.Logger,
+		MaxBody: e.cfg.BodyLimit, Sessions: true, SealKey: sealKey, Stopping: e.life.Stopping, Logger: e.cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -106,14 +126,23 @@ func (e *edge) handler() (http.Handler, error) {
 		endpoint.ServeHTTP(w, r.WithContext(visit))
 	})
 	mux.HandleFunc(resourceauth.Endpoint+"/", below(guard, problems))
-	metadata.Register(mux)
+	documents := http.NewServeMux()
+	metadata.Register(documents)
 	for _, path := range []string{"/sse", "/sse/"} {
-		mux.HandleFunc(path, retired(problems, public.String()+resourceauth.Endpoint))
+		documents.HandleFunc(path, retired(problems, public.String()+resourceauth.Endpoint))
 	}
+	documents.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problems.Write(w, r, notFound()) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if err := limiter.Stranger(r.Context()); err != nil {
+			problems.Write(w, r, err)
+			return
+		}
+		documents.ServeHTTP(w, r)
+	})
 	e.life.HandleProbes(mux)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problems.Write(w, r, notFound()) })
 	return front.New(front.Config{
-		HTTPS: public.Scheme == "https", Logger: e.cfg.Logger, Registry: e.registry, Answer: problems.Write,
+		HTTPS: public.Scheme == "https", Logger: e.cfg.Logger, Registry: e.registry, Tracer: e.traces.Tracer(), Answer: problems.Write,
+		Proxies: proxies, MaxRequests: e.cfg.MaxRequests,
 	}, mux)
 }
 

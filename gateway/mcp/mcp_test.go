@@ -22,12 +22,14 @@ func TestTheDefaultsAreValidWithAnIssuer(t *testing.T) {
 func TestEveryMistakeInTheSettingsIsReportedAtOnce(t *testing.T) {
 	c := Config{
 		Addr: "nope", AuthzAddr: "", StoreAddr: "x", PublicURL: "ftp://a", Issuer: "", IssuerInternalURL: "a", Origins: []string{"localhost"},
-		SealKey: "short", BodyLimit: 1, DrainDelay: time.Hour, MetricsAddr: "y",
+		SealKey: "short", BodyLimit: 1, CallerRate: -1, DrainDelay: time.Hour, MetricsAddr: "y",
+		AddressRate: -1, OrganizationRate: -1, MaxRequests: -1, ProxyHeader: "X-Real-IP",
 	}
 	err := c.Validate()
 	for _, name := range []string{
 		"OKR_MCP_ADDR", "OKR_AUTHZ_ADDR", "OKR_STORE_ADDR", "OKR_PUBLIC_URL", "OKR_OAUTH_ISSUER", "OKR_OAUTH_ISSUER_INTERNAL_URL",
-		"OKR_MCP_ORIGINS", "OKR_MCP_SEAL_KEY", "OKR_MCP_BODY_LIMIT", "OKR_MCP_DRAIN_DELAY", "OKR_MCP_METRICS_ADDR",
+		"OKR_MCP_ORIGINS", "OKR_MCP_SEAL_KEY", "OKR_MCP_BODY_LIMIT", "OKR_MCP_CALLER_RATE", "OKR_MCP_DRAIN_DELAY", "OKR_MCP_METRICS_ADDR",
+		"OKR_ADDRESS_RATE", "OKR_ORGANIZATION_RATE", "OKR_MCP_MAX_REQUESTS", "OKR_PROXY_HEADER",
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("the report lacks %s: %v", name, err)
@@ -157,5 +159,99 @@ func TestMetricsAndLogsKnowToolsAndCallersAndNoTokensOrTexts(t *testing.T) {
 		if strings.Contains(log+body, secret) {
 			t.Errorf("the log or the metrics have %q", secret)
 		}
+	}
+}
+
+func TestAClientThatAsksTooOftenIsToldWhenToComeBack(t *testing.T) {
+	w := start(t, func(c *Config) { c.CallerRate = 0.01 }) // one request, and the next after 100 seconds
+	other := agentOfCEO("read:okrs")
+	other.ClientId = "another client"
+	stranger := kittest.Agent(kittest.CEO("globex"), "read:okrs")
+	w.authz.principals["other"], w.authz.principals["stranger"] = other, stranger
+	for _, test := range []struct {
+		name, token string
+		status      int
+	}{
+		{"a token that is not good counts for nobody", "bad", 401},
+		{"the first request", "reader", 200},
+		{"the second one", "reader", 429},
+		{"the same client with another token", "all", 429},
+		{"another client of the organization", "other", 200},
+		{"the same client in another organization", "stranger", 200},
+		{"a token that is not good, again", "bad", 401},
+	} {
+		r := w.ask(test.token, "tools/list", "{}")
+		if r.StatusCode != test.status {
+			t.Errorf("%s: %d %s", test.name, r.StatusCode, r.body)
+		}
+		if test.status == 429 && (r.Header.Get("Retry-After") != "100" || r.Error == nil || r.Error.Message != "too many calls") {
+			t.Errorf("%s: it is told %v %s", test.name, r.Header, r.body)
+		}
+	}
+}
+
+// The REST edge hands on what agents ask for, and says for whom.
+func TestAnInventedAddressNeitherDodgesTheLimitNorLocksOthersOut(t *testing.T) {
+	w := start(t, func(c *Config) { c.AddressRate, c.TrustedProxies = 0.01, []string{"127.0.0.1"} })
+	const attacker, victim = "203.0.113.5", "203.0.113.6"
+	ask := func(token, forwardedFor string, more ...string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/mcp", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", forwardedFor)
+		r.Header.Set("Accept", "text/event-stream")
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		for i := 0; i < len(more); i += 2 {
+			r.Header.Set(more[i], more[i+1])
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, step := range []struct {
+		name, token, from string
+		status            int
+	}{
+		{"a guess", "guessed", attacker, 401},
+		{"another one", "guessed again", attacker, 429},
+		{"without a token", "", attacker, 429},
+		{"with an invented address before", "guessed", "198.51.100.1, " + attacker, 429},
+		{"with the victim's address before", "guessed", victim + ", " + attacker, 429},
+		{"with the address of a proxy before", "guessed", "127.0.0.1, " + attacker, 429},
+		{"somebody else", "guessed", victim, 401},
+	} {
+		if got := ask(step.token, step.from); got != step.status {
+			t.Errorf("%s: %d, want %d", step.name, got, step.status)
+		}
+	}
+	if got := ask("guessed", attacker, "Forwarded", "for=198.51.100.2"); got != http.StatusTooManyRequests {
+		t.Errorf("with the other header: %d", got)
+	}
+}
+
+func TestAnAgentThatIsKnownIsNotKeptOutByOthersAtTheSameAddress(t *testing.T) {
+	w := start(t, func(c *Config) { c.AddressRate = 0.01 })
+	for _, step := range []struct {
+		name, token string
+		status      int
+	}{
+		{"an agent", "reader", 200}, // takes what the address has
+		{"a guess", "bad", 429},
+		{"the agent", "reader", 200},
+		{"an agent that is not known yet", "all", 429},
+	} {
+		if r := w.ask(step.token, "tools/list", "{}"); r.StatusCode != step.status {
+			t.Errorf("%s: %d %s", step.name, r.StatusCode, r.body)
+		}
+	}
+	if r := w.get("/.well-known/oauth-protected-resource"); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") == "" {
+		t.Errorf("a document: %d %s", r.StatusCode, r.body)
 	}
 }

@@ -4,6 +4,7 @@ package front
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
@@ -12,6 +13,8 @@ import (
 // record is what the layers behind learn about a request and the access log and metrics say. It is safe for concurrent
 // use: a call that was given up may still be running when the request is answered.
 type record struct {
+	client netip.Addr // set before anybody reads it
+
 	mu sync.Mutex
 	notes
 }
@@ -21,6 +24,14 @@ type notes struct {
 	route     string
 	reason    string
 	principal *authzv1.Principal
+}
+
+// name is the route for metrics and the log.
+func (n notes) name() string {
+	if n.route == "" {
+		return "none"
+	}
+	return n.route
 }
 
 func (r *record) note(write func(*notes)) {

@@ -22,8 +22,10 @@ type RunConfig struct {
 	// Addr is where to listen, and Listener an open listener to serve on instead; it is closed in any case.
 	Addr     string
 	Listener net.Listener
-	// MetricsAddr serves metrics and probes apart from the public; empty for not at all.
-	MetricsAddr string
+	// Secure encrypts what comes in on the listener; nil for not at all.
+	Secure func(net.Listener) net.Listener
+	// MetricsAddr serves metrics and probes apart from the public, and DebugAddr profiles; empty for not at all.
+	MetricsAddr, DebugAddr string
 	// DrainDelay is how long the edge goes on serving after it has said that it is not ready.
 	DrainDelay time.Duration
 	// Registry holds the metrics.
@@ -81,6 +83,9 @@ func Run(ctx context.Context, cfg RunConfig, build func(*Life) (http.Handler, er
 	}
 	cfg.Logger.InfoContext(ctx, "serving", slog.String("addr", listener.Addr().String()))
 
+	if cfg.Secure != nil {
+		listener = cfg.Secure(listener)
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
@@ -94,6 +99,10 @@ func Run(ctx context.Context, cfg RunConfig, build func(*Life) (http.Handler, er
 		return nil
 	})
 	group.Go(func() error { return Serve(serving, listener, handler, cfg.Logger, stopStreams) })
-	group.Go(func() error { return telemetry.ServeAdmin(serving, cfg.MetricsAddr, cfg.Registry, life.Ready) })
+	group.Go(func() error {
+		return telemetry.ServeAdmin(serving, telemetry.AdminConfig{
+			Addr: cfg.MetricsAddr, DebugAddr: cfg.DebugAddr, Registry: cfg.Registry, Ready: life.Ready, Logger: cfg.Logger,
+		})
+	})
 	return group.Wait()
 }

@@ -50,7 +50,7 @@ func (p Writer) Write(w http.ResponseWriter, r *http.Request, err error) {
 	if challenge := challenge(ctx, st.Code(), info); challenge != "" && header.Get("WWW-Authenticate") == "" {
 		header.Set("WWW-Authenticate", challenge)
 	}
-	if delay, ok := retryAfter(st); ok {
+	if delay, ok := RetryAfter(st); ok {
 		header.Set("Retry-After", delay)
 	}
 	code := httpStatus(ctx, st, info)
@@ -123,8 +123,8 @@ func details(in []*anypb.Any) []json.RawMessage {
 	return out
 }
 
-// retryAfter is the RetryInfo of a status in whole seconds (RFC 9110 section 10.2.3), rounded up.
-func retryAfter(st *status.Status) (string, bool) {
+// RetryAfter is the RetryInfo of a status in whole seconds (RFC 9110 section 10.2.3), rounded up.
+func RetryAfter(st *status.Status) (string, bool) {
 	for _, d := range st.Details() {
 		if info, ok := d.(*errdetails.RetryInfo); ok {
 			seconds := math.Ceil(info.GetRetryDelay().AsDuration().Seconds())

@@ -41,6 +41,8 @@ func httpStatus(ctx context.Context, st *status.Status, info *errdetails.ErrorIn
 		if marked(ctx, conditionalKey) {
 			return http.StatusPreconditionFailed
 		}
+	case accessv1.ErrorReason_ERROR_REASON_PROPOSED: // accepted, to be acted upon or not (RFC 9110 section 15.3.3)
+		return http.StatusAccepted
 	case accessv1.ErrorReason_ERROR_REASON_CONTENT_TYPE_UNSUPPORTED:
 		return http.StatusUnsupportedMediaType
 	case accessv1.ErrorReason_ERROR_REASON_BODY_TOO_LARGE:

@@ -9,5 +9,7 @@ import (
 
 func main() {
 	run.Main("mcp", mcp.Run,
-		healthcheck.HTTP(func(c mcp.Config) string { return c.Addr }))
+		healthcheck.HTTP(func(c mcp.Config) healthcheck.Service {
+			return healthcheck.Service{Addr: c.Addr, TLSDir: c.TLSDir}
+		}))
 }

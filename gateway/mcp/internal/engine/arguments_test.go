@@ -86,7 +86,7 @@ func TestArgumentsThatAreWrongAreExplainedToTheModel(t *testing.T) {
 func TestArgumentsThatAreRightArriveAsGoReadsThem(t *testing.T) {
 	e, _ := start(t, echo(schema))
 	for _, c := range []struct{ arguments, want string }{
-		{`{ "okrID" : "a" }`, `{"okrID":"a"}`},
+		{`{ "okrID" : "a" }`, `{ "okrID" : "a" }`},
 		{`{"okrID":"a","attainment":40}`, `{"okrID":"a","attainment":40}`},
 		{`{"okrID":"a","attainment":40.0}`, `{"attainment":40,"okrID":"a"}`},
 		{`{"okrID":"a","attainment":4e1}`, `{"attainment":40,"okrID":"a"}`},

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"time"
 )
@@ -90,6 +91,12 @@ type unanswered struct{ questions []Question }
 
 // Error implements error.
 func (u *unanswered) Error() string { return "input is required" }
+
+// IsQuestion says whether an error is that of Ask or Elicit which ends a round, and so no failure.
+func IsQuestion(err error) bool {
+	_, is := errors.AsType[*unanswered](err)
+	return is
+}
 
 // stateTTL is how long a client may take to answer: a person reads, thinks and types.
 const stateTTL = 15 * time.Minute

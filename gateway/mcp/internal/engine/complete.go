@@ -58,6 +58,9 @@ func (e *Engine) completer(
 		if argument == nil {
 			return nil, invalid("the prompt " + p.Name + " has no argument " + quote(name))
 		}
+		if !visible(ctx, p.Visible) {
+			return nil, nil
+		}
 		return argument.Complete, nil
 	case "ref/resource":
 		text, _ := ref.Text("uri")

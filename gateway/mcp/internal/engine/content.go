@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/wire"
 )
 
 // Content is a block of content; make one with Text, Image, Audio, Embed or Link.
@@ -50,13 +52,28 @@ func Link(r Resource) Content { return Content{kind: "resource_link", resource: 
 // MarshalJSON implements json.Marshaler. The library's own blocks put an embedded resource and annotations where no
 // client finds them.
 func (c Content) MarshalJSON() ([]byte, error) {
+	return c.appendTo(nil)
+}
+
+// appendTo appends the block as JSON. Texts are what nearly all content is: they are written without a detour.
+func (c Content) appendTo(out []byte) ([]byte, error) {
+	if c.kind != "text" {
+		block, err := c.encode()
+		return append(out, block...), err
+	}
+	out = wire.AppendText(append(out, `{"type":"text","text":`...), c.text)
+	if c.Annotations != nil {
+		annotations, err := encode(c.Annotations)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, `,"annotations":`...), annotations...)
+	}
+	return append(out, '}'), nil
+}
+
+func (c Content) encode() ([]byte, error) {
 	switch c.kind {
-	case "text":
-		return encode(struct {
-			Type        string       `json:"type"`
-			Text        string       `json:"text"`
-			Annotations *Annotations `json:"annotations,omitempty"`
-		}{c.kind, c.text, c.Annotations})
 	case "image", "audio":
 		return encode(struct {
 			Type        string       `json:"type"`

@@ -17,11 +17,13 @@ func (e *Engine) Do(ctx context.Context, r *Request) (result json.RawMessage, er
 	if handle == nil {
 		return nil, &Error{Code: CodeMethodNotFound, Message: "no method " + quote(r.Method)}
 	}
+	ctx, span := e.startSpan(ctx, r)
 	defer func() {
 		if p := recover(); p != nil {
 			e.panicked(ctx, p)
 			result, err = nil, internal(ctx)
 		}
+		endSpan(span, err)
 	}()
 	if result, err = handle(ctx, r); err != nil {
 		return nil, e.public(ctx, err)
@@ -78,7 +80,13 @@ type builder struct {
 
 // begin starts the result of a request. Those of 2026-07-28 say what they are and whose.
 func (e *Engine) begin(r *Request, resultType string) *builder {
-	b := &builder{out: []byte{'{'}}
+	const usual = 512
+	return e.beginSized(r, resultType, usual)
+}
+
+// beginSized is begin for a result of about so many bytes.
+func (e *Engine) beginSized(r *Request, resultType string, size int) *builder {
+	b := &builder{out: append(make([]byte, 0, size), '{')}
 	if r.Version.Modern() {
 		b.field("resultType", resultType)
 		b.field("_meta", e.modern)
@@ -132,7 +140,7 @@ func (e *Engine) callTool(ctx context.Context, r *Request) (json.RawMessage, err
 	}
 	args := r.Params.Get("arguments")
 	if args == nil || string(args) == "null" {
-		args = json.RawMessage("{}") // the library reads nothing where there is nothing
+		args = json.RawMessage("{}")
 	} else if _, ok := r.Params.Object("arguments"); !ok {
 		return nil, invalid(`"arguments" must be an object`)
 	}
@@ -147,11 +155,7 @@ func (e *Engine) callTool(ctx context.Context, r *Request) (json.RawMessage, err
 	if err := e.resume(ctx, r, x); err != nil {
 		return nil, err
 	}
-	params := struct {
-		Name      string          `json:"name"`
-		Arguments json.RawMessage `json:"arguments"`
-	}{name, args}
-	result, err := e.dispatch(ctx, r.Method, params, &errand{exchange: x})
+	result, err := e.dispatch(ctx, r.Method, tool.params, &errand{exchange: x, args: args})
 	if err != nil {
 		return e.orRequired(ctx, r, x, err)
 	}
@@ -169,9 +173,8 @@ func (e *Engine) orRequired(ctx context.Context, r *Request, x *Exchange, err er
 
 // toolResult writes the result of a tool.
 func (e *Engine) toolResult(r *Request, result *ToolResult) (json.RawMessage, error) {
-	content := result.Content
-	var structured json.RawMessage
-	if result.Structured != nil {
+	structured, written := result.Structured.(json.RawMessage)
+	if !written && result.Structured != nil {
 		var err error
 		if structured, err = encode(result.Structured); err != nil {
 			return nil, fmt.Errorf("encoding the structured content: %w", err)
@@ -181,13 +184,12 @@ func (e *Engine) toolResult(r *Request, result *ToolResult) (json.RawMessage, er
 	if text == "" && structured != nil {
 		text = string(structured)
 	}
-	if text != "" {
-		content = append([]Content{Text(text)}, content...)
+	content, err := blocks(text, result.Content)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the content: %w", err)
 	}
-	if content == nil {
-		content = []Content{}
-	}
-	b := e.begin(r, "complete")
+	const envelope = 256 // bytes
+	b := e.beginSized(r, "complete", len(content)+len(structured)+envelope)
 	b.field("content", content)
 	if structured != nil && (r.Version.Modern() || structured[0] == '{') { // older clients take an object or nothing
 		b.field("structuredContent", structured)
@@ -196,6 +198,25 @@ func (e *Engine) toolResult(r *Request, result *ToolResult) (json.RawMessage, er
 		b.field("isError", true)
 	}
 	return b.end()
+}
+
+// blocks writes content: a text, if there is one, and what follows it.
+func blocks(text string, rest []Content) (json.RawMessage, error) {
+	const frame = 64 // bytes around a text
+	out := append(make([]byte, 0, len(text)+len(text)/8+frame), '[')
+	if text != "" {
+		rest = append([]Content{Text(text)}, rest...)
+	}
+	for i, block := range rest {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		var err error
+		if out, err = block.appendTo(out); err != nil {
+			return nil, err
+		}
+	}
+	return append(out, ']'), nil
 }
 
 // readResource answers resources/read.
@@ -213,7 +234,11 @@ func (e *Engine) readResource(ctx context.Context, r *Request) (json.RawMessage,
 		return nil, err
 	}
 	on := &errand{exchange: x, uri: uri, vars: vars}
-	result, err := e.dispatch(ctx, r.Method, map[string]string{"uri": registered}, on)
+	params, err := encode(map[string]string{"uri": registered})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the parameters: %w", err)
+	}
+	result, err := e.dispatch(ctx, r.Method, params, on)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, NotFound(r.Version, uri)

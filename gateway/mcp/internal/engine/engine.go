@@ -22,6 +22,7 @@ import (
 	"time"
 
 	mcp "github.com/metoro-io/mcp-golang"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/bridge"
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/seal"
@@ -63,6 +64,8 @@ type Config struct {
 	// Logging says that tools send log messages to clients (Exchange.Log). It is deprecated in 2026-07-28.
 	Logging bool
 
+	// Tracer makes a span of each request that Do answers; nil for none.
+	Tracer trace.Tracer
 	// Logger hears of panics and of errors that callers must not see.
 	Logger *slog.Logger
 }
@@ -91,8 +94,9 @@ type Engine struct {
 // publishedTool is a tool with what is derived from it.
 type publishedTool struct {
 	*Tool
-	input *schema
-	json  json.RawMessage
+	input  *schema
+	json   json.RawMessage
+	params json.RawMessage // of a call, for the library
 }
 
 type publishedTemplate struct {
@@ -217,7 +221,11 @@ func publishTool(tool *Tool) (*publishedTool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding it: %w", err)
 	}
-	return &publishedTool{tool, input, listed}, nil
+	params, err := encode(map[string]any{"name": tool.Name, "arguments": noArguments{}})
+	if err != nil {
+		return nil, fmt.Errorf("encoding its name: %w", err)
+	}
+	return &publishedTool{tool, input, listed, params}, nil
 }
 
 // Headers are the parameters of a tool that a client of 2026-07-28 repeats in headers; none if there is no such tool.

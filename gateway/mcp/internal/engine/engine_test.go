@@ -264,6 +264,13 @@ func TestStructuredContentIsMirroredAndLegacyClientsGetObjectsAlone(t *testing.T
 			t.Errorf("%s: %v", v, got)
 		}
 	}
+	structured = json.RawMessage(`{"z": 1,"a":"<b>"}`) // as it is: it is not even read
+	for _, v := range eras {
+		raw, err := e.Do(t.Context(), request(t, v, "tools/call", `{"name":"a"}`))
+		if err != nil || !strings.Contains(string(raw), `"structuredContent":{"z": 1,"a":"<b>"}`) || !strings.Contains(string(raw), `"text":"{\"z\": 1,\"a\":\"<b>\"}"`) {
+			t.Errorf("%s: %s, %v", v, raw, err)
+		}
+	}
 	structured = []int{1}
 	if got := do(t, e, engine.V20251125, "tools/call", `{"name":"a"}`); got["structuredContent"] != nil || textOf(t, got) != "[1]" {
 		t.Errorf("a list for an older client: %v", got)

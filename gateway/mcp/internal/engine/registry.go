@@ -13,18 +13,18 @@ import (
 )
 
 // errand is one request on its way through the library. The library's handlers cannot be given what they need, nor give
-// back what they have: they find the errand in their context and leave the outcome in it.
+// back what they have: they find the errand in their context, and leave in it what is to be done. It is done when the
+// library has answered, by who sent the errand: on the library's goroutine a panic would end the process.
 type errand struct {
 	ctx      context.Context
 	exchange *Exchange
 	uri      string
 	vars     map[string]string
 	values   map[string]string // a prompt's arguments
+	args     json.RawMessage   // a tool's arguments
 
-	// Written by the handler, and read once the library has answered.
-	done   bool
-	result any // *ToolResult, []Contents or *PromptResult
-	err    error
+	// run is set by the handler, and answers *ToolResult, []Contents or *PromptResult.
+	run func(context.Context) (any, error)
 }
 
 type errandKey struct{}
@@ -32,15 +32,9 @@ type errandKey struct{}
 // errNoErrand says that the library ran a handler that nobody sent it to.
 var errNoErrand = errors.New("a handler ran without an errand")
 
-// arguments captures the arguments of a tool as they came. The library reflects on the type to make a schema, which is
-// never published, and panics on anything but a struct.
-type arguments struct{ raw json.RawMessage }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *arguments) UnmarshalJSON(raw []byte) error {
-	a.raw = append(a.raw[:0], raw...)
-	return nil
-}
+// noArguments stands for the arguments of a tool, which the errand carries as they came. The library reflects on the type to
+// make a schema, which is never published, and panics on anything but a struct.
+type noArguments struct{}
 
 // ticket stands for the arguments of a prompt. The library cannot register a prompt whose handler takes a context, so
 // the handler finds its errand by this number.
@@ -49,9 +43,9 @@ type ticket struct{ Errand string }
 // register puts everything that is offered into the library.
 func (e *Engine) register() error {
 	for _, tool := range e.tools {
-		err := e.library.RegisterTool(tool.Name, tool.Description, func(ctx context.Context, a arguments) (*mcp.ToolResponse, error) {
-			return mcp.NewToolResponse(), e.perform(ctx, func(ctx context.Context, on *errand) (any, error) {
-				result, err := tool.Call(ctx, &ToolCall{Arguments: a.raw, Exchange: on.exchange})
+		err := e.library.RegisterTool(tool.Name, tool.Description, func(ctx context.Context, _ noArguments) (*mcp.ToolResponse, error) {
+			return mcp.NewToolResponse(), accept(ctx, func(ctx context.Context, on *errand) (any, error) {
+				result, err := tool.Call(ctx, &ToolCall{Arguments: on.args, Exchange: on.exchange})
 				return orDefect(result, err, result == nil)
 			})
 		})
@@ -77,7 +71,7 @@ func (e *Engine) register() error {
 				return nil, errNoErrand
 			}
 			ctx := on.(*errand).ctx //nolint:forcetypeassert // nothing else is stored
-			return mcp.NewPromptResponse(""), e.perform(ctx, func(ctx context.Context, on *errand) (any, error) {
+			return mcp.NewPromptResponse(""), accept(ctx, func(ctx context.Context, on *errand) (any, error) {
 				result, err := p.Get(ctx, &PromptCall{Arguments: on.values, Exchange: on.exchange})
 				return orDefect(result, err, result == nil)
 			})
@@ -93,7 +87,7 @@ func (e *Engine) register() error {
 // matches is found before, and the errand carries the URI that was asked for.
 func (e *Engine) registerReader(uri string, r Resource, read func(context.Context, *Reading) ([]Contents, error)) error {
 	err := e.library.RegisterResource(uri, r.Name, r.Description, r.MIMEType, func(ctx context.Context) (*mcp.ResourceResponse, error) {
-		return mcp.NewResourceResponse(), e.perform(ctx, func(ctx context.Context, on *errand) (any, error) {
+		return mcp.NewResourceResponse(), accept(ctx, func(ctx context.Context, on *errand) (any, error) {
 			contents, err := read(ctx, &Reading{URI: on.uri, Vars: on.vars, Exchange: on.exchange})
 			return orDefect(contents, err, contents == nil)
 		})
@@ -115,21 +109,14 @@ func orDefect(result any, err error, absent bool) (any, error) {
 	return result, nil
 }
 
-// perform runs a handler on the library's goroutine, where a panic would end the process, and leaves the outcome in the
-// errand. The library is told of no error: it would print it, and answer it as text.
-func (e *Engine) perform(ctx context.Context, run func(context.Context, *errand) (any, error)) error {
+// accept leaves in the errand what a handler has to do. The library is told of no error: it would print it, and answer it
+// as text.
+func accept(ctx context.Context, run func(context.Context, *errand) (any, error)) error {
 	on, ok := ctx.Value(errandKey{}).(*errand)
 	if !ok {
 		return errNoErrand
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			e.panicked(ctx, p)
-			on.result, on.err = nil, internal(ctx)
-		}
-		on.done = true
-	}()
-	on.result, on.err = run(ctx, on)
+	on.run = func(ctx context.Context) (any, error) { return run(ctx, on) }
 	return nil
 }
 
@@ -139,19 +126,15 @@ func (e *Engine) panicked(ctx context.Context, p any) {
 		slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 }
 
-// dispatch sends an errand through the library and returns what came of it.
-func (e *Engine) dispatch(ctx context.Context, method string, params any, on *errand) (any, error) {
-	raw, err := encode(params)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the parameters: %w", err)
-	}
-	if _, err := e.bridge.Call(context.WithValue(ctx, errandKey{}, on), method, raw); err != nil {
+// dispatch sends an errand through the library, does what the handler says, and returns what came of it. It may panic.
+func (e *Engine) dispatch(ctx context.Context, method string, params json.RawMessage, on *errand) (any, error) {
+	if _, err := e.bridge.Call(context.WithValue(ctx, errandKey{}, on), method, params); err != nil {
 		return nil, fmt.Errorf("dispatching %s: %w", method, err)
 	}
-	if !on.done {
+	if on.run == nil {
 		return nil, fmt.Errorf("dispatching %s: the library answered without a handler", method)
 	}
-	return on.result, on.err
+	return on.run(ctx)
 }
 
 // prompt sends an errand to a prompt's handler.
@@ -160,5 +143,9 @@ func (e *Engine) prompt(ctx context.Context, name string, on *errand) (any, erro
 	on.ctx = context.WithValue(ctx, errandKey{}, on)
 	e.errands.Store(number, on)
 	defer e.errands.Delete(number)
-	return e.dispatch(ctx, "prompts/get", map[string]any{"name": name, "arguments": ticket{number}}, on)
+	params, err := encode(map[string]any{"name": name, "arguments": ticket{number}})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the parameters: %w", err)
+	}
+	return e.dispatch(ctx, "prompts/get", params, on)
 }

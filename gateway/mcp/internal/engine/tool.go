@@ -21,7 +21,8 @@ type Tool struct {
 	Visible func(context.Context) bool
 	// Call runs the tool. What the caller can mend is a ToolResult with IsError. Of errors, an *Error and a Refusal
 	// reach the caller as such; any other is a defect of the server: it is logged and the caller is told nothing of it.
-	// Call runs concurrently with itself, and its context ends when the caller gives up.
+	// Call runs concurrently with itself, and its context ends when the caller gives up: it must return then, for the
+	// answer waits for it.
 	Call func(context.Context, *ToolCall) (*ToolResult, error)
 }
 
@@ -48,7 +49,7 @@ type ToolResult struct {
 	// Content follows Text.
 	Content []Content
 	// Structured is the answer for programs: anything that encodes as JSON and satisfies Tool.Output. Legacy clients
-	// want an object.
+	// want an object. A json.RawMessage is taken as it is, and must be on one line.
 	Structured any
 	// IsError says that the call failed in a way that Text explains to the model.
 	IsError bool

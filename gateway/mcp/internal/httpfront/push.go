@@ -54,8 +54,8 @@ func (f *front) push(v *visit) {
 		})
 	}()
 	p := f.newReply(v, nil, func() { cancel(errTakenBack) })
+	p.status = func(*wire.Failure) int { return http.StatusBadRequest }
 	defer p.close()
-	p.keepAlive() // the client sees the stream open
 	f.follow(ctx, p, s, v.caller)
 }
 
@@ -76,8 +76,10 @@ func (f *front) follow(ctx context.Context, p *reply, s *session, caller string)
 		leave()
 		leave = cancel
 		if err != nil {
-			return // the client comes back, and is told then what is the matter
+			p.refuse(err)
+			return
 		}
+		p.begin() // the client sees the stream open, and knows that it misses nothing from now on
 		if f.pass(inner, p, stream, nil, changed) {
 			return
 		}

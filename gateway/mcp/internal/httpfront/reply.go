@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -149,8 +150,10 @@ func (p *reply) answer(result json.RawMessage, err error) {
 			p.write("event: message\ndata: ", message)
 			return
 		}
-		p.w.Header().Set("Content-Type", "application/json")
-		_, _ = p.w.Write(message) // a client that is gone cannot be told
+		header := p.w.Header()
+		header.Set("Content-Type", "application/json")
+		header.Set("Content-Length", strconv.Itoa(len(message))) // a longer one would else go out in chunks
+		_, _ = p.w.Write(message)                                // a client that is gone cannot be told
 		return
 	}
 	failure := failureOf(err)
@@ -164,6 +167,25 @@ func (p *reply) answer(result json.RawMessage, err error) {
 		return
 	}
 	writeFailure(p.w, p.id, p.status(failure), failure)
+}
+
+// begin shows the client that a stream is open.
+func (p *reply) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.streaming {
+		p.write(": still here", nil)
+	}
+}
+
+// refuse answers that there is no stream. Where one was open it just ends: the client comes back, and is told then.
+func (p *reply) refuse(err error) {
+	p.mu.Lock()
+	streaming := p.streaming
+	p.mu.Unlock()
+	if !streaming {
+		p.answer(nil, err)
+	}
 }
 
 // nothing ends the answer without a response: to a request that was taken back there is none.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -25,12 +26,14 @@ const maxToken = 16 << 10
 type Guard struct {
 	resolver *access.Resolver
 	origin   string
+	limiter  *front.Limiter
 	expired  *refusal // for what was still running when its token expired
 }
 
-// NewGuard makes a guard of the endpoint at the public origin, which asks authz through the resolver.
-func NewGuard(resolver *access.Resolver, origin string) *Guard {
-	g := &Guard{resolver: resolver, origin: origin}
+// NewGuard makes a guard of the endpoint at the public origin, which asks authz through the resolver, and lets everybody in
+// as often as the limiter does.
+func NewGuard(resolver *access.Resolver, origin string, limiter *front.Limiter) *Guard {
+	g := &Guard{resolver: resolver, origin: origin, limiter: limiter}
 	g.expired = g.refuse(context.Background(),
 		rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED, "the token has expired"), true)
 	return g
@@ -60,18 +63,26 @@ func Visit(ctx context.Context) (visit context.Context, end func()) {
 func (g *Guard) Authenticate(r *http.Request) (context.Context, error) {
 	ctx := r.Context()
 	token, err := bearer(r)
-	if err != nil {
-		return nil, g.refuseRequest(ctx, err, len(r.Header.Values("Authorization")) > 0)
-	}
 	c := caller{
 		token:   token,
 		request: &authzv1.AuthenticateRequest{Credential: &authzv1.AuthenticateRequest_AccessToken{AccessToken: token}},
+	}
+	if err != nil || !g.resolver.Knows(c.request) {
+		if limited := g.limiter.Stranger(ctx); limited != nil {
+			return nil, g.refuseRequest(ctx, limited, true)
+		}
+	}
+	if err != nil {
+		return nil, g.refuseRequest(ctx, err, len(r.Header.Values("Authorization")) > 0)
 	}
 	if c.answer, err = g.resolver.Resolve(ctx, c.request); err != nil {
 		return nil, g.refuseRequest(ctx, err, true)
 	}
 	p := c.answer.GetPrincipal()
 	front.SetPrincipal(ctx, p)
+	if err := g.limiter.Caller(p); err != nil {
+		return nil, g.refuseRequest(ctx, err, true)
+	}
 	expiring, cancel := context.WithDeadlineCause(ctx, p.GetExpireTime().AsTime(), g.expired)
 	answered, ok := ctx.Value(visitKey{}).(context.Context)
 	if !ok {
@@ -79,6 +90,29 @@ func (g *Guard) Authenticate(r *http.Request) (context.Context, error) {
 	}
 	context.AfterFunc(answered, cancel) // as a rule the request ends before the token does
 	return access.WithPrincipal(context.WithValue(expiring, callerKey{}, c), p), nil
+}
+
+// Renew establishes anew who is calling, for what goes on after its request was authenticated. The context that it answers
+// ends when the one that it is given does, which is to be one of Authenticate's; what it says of the caller is to be
+// believed until the time given. An error with the code UNAUTHENTICATED says that the token is not good any more.
+func (g *Guard) Renew(ctx context.Context) (renewed context.Context, until time.Time, err error) {
+	c, ok := ctx.Value(callerKey{}).(caller)
+	if !ok {
+		return nil, time.Time{}, signInFirst()
+	}
+	if c.answer, err = g.resolver.Resolve(ctx, c.request); err != nil {
+		return nil, time.Time{}, err
+	}
+	// StoreMetadata, asked next, must not come to another answer.
+	if c.answer, err = g.resolver.Fresh(ctx, c.request, c.answer); err != nil {
+		return nil, time.Time{}, err
+	}
+	renewed = access.WithPrincipal(context.WithValue(ctx, callerKey{}, c), c.answer.GetPrincipal())
+	return renewed, c.answer.GetExpireTime().AsTime(), nil
+}
+
+func signInFirst() error {
+	return rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING, "sign in first")
 }
 
 // bearer takes the token out of a request. It is looked for in the header alone: never in the query, where it would end in
@@ -108,7 +142,7 @@ func bearer(r *http.Request) (string, error) {
 func (g *Guard) StoreMetadata(ctx context.Context, _ string) ([]string, error) {
 	c, ok := ctx.Value(callerKey{}).(caller)
 	if !ok {
-		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING, "sign in first")
+		return nil, signInFirst()
 	}
 	answer, err := g.resolver.Fresh(ctx, c.request, c.answer)
 	if err != nil {

@@ -70,7 +70,7 @@ func newGuard(t *testing.T, lifetime time.Duration) (*resourceauth.Guard, *acces
 	server := &authzServer{lifetime: lifetime}
 	conn := kittest.Serve(t, grpcserver.Config{Register: func(r grpc.ServiceRegistrar) { authzv1.RegisterAuthzServiceServer(r, server) }})
 	resolver := access.NewResolver(authzv1.NewAuthzServiceClient(conn), time.Now)
-	return resourceauth.NewGuard(resolver, origin), resolver
+	return resourceauth.NewGuard(resolver, origin, nil), resolver
 }
 
 func ask(t *testing.T, headers ...string) *http.Request {

@@ -10,11 +10,15 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/engine"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
+
+// agentsPage is where a member sees what clients were granted, and takes it back.
+const agentsPage = "/agents"
 
 // refusal is an answer of HTTP to a request whose credential is not good or not enough.
 type refusal struct {
@@ -62,7 +66,8 @@ func (g *Guard) refuse(ctx context.Context, err error, presented bool) *refusal 
 	switch reason := rpcerr.ReasonOf(err); {
 	case reason == accessv1.ErrorReason_ERROR_REASON_SCOPE_MISSING:
 		scopes := strings.Fields(info.GetMetadata()["scopes"])
-		r.text = fmt.Sprintf("%s; a token with one of these scopes would do: %s", r.text, strings.Join(scopes, ", "))
+		r.text = fmt.Sprintf("%s; a token with one of these scopes would do: %s. What the member has granted this client is at %s",
+			r.text, strings.Join(scopes, ", "), g.origin+agentsPage)
 		return challenge(http.StatusForbidden,
 			g.challenge("insufficient_scope", "the token's scopes do not allow this", g.narrowest(ctx, scopes)...))
 	case status.Code(err) != codes.Unauthenticated:
@@ -86,9 +91,13 @@ func (g *Guard) refuseRequest(ctx context.Context, err error, presented bool) er
 		r.status = http.StatusBadRequest
 	case codes.Unavailable:
 		r.status = http.StatusServiceUnavailable
-		r.header.Set("Retry-After", "1")
+	case codes.ResourceExhausted:
+		r.status = http.StatusTooManyRequests
 	default:
 		return err
+	}
+	if delay, ok := problem.RetryAfter(rpcerr.Public(err)); ok {
+		r.header.Set("Retry-After", delay)
 	}
 	front.SetReason(ctx, rpcerr.InfoOf(err).GetReason())
 	return r

@@ -3,9 +3,10 @@ package tools
 import "unicode/utf8"
 
 const (
-	// maxPage is how many tokens a page of listObjectives takes at most, text and structured content together. A client
-	// shows its model one of the two, as a rule.
-	maxPage = 2000
+	// maxPage is how many tokens a page of listObjectives takes at most, text and structured content together, and some
+	// less than 2,000: of texts without words, tokenizers count a few more than are estimated. A client shows its model one
+	// of the two, as a rule.
+	maxPage = 1850
 	// lettersPerToken and mixedPerToken are how many characters of a word, and of a number or id, a token holds.
 	lettersPerToken, mixedPerToken = 4, 2
 )
@@ -13,7 +14,7 @@ const (
 // tokens estimates how many tokens a text is for a model, without knowing whose: four letters of a word are one, two
 // characters of anything with a digit in it, every mark, every line break and every character beyond ASCII is one, and
 // two beyond the basic plane; spaces are free. For English prose and JSON it comes out above what tokenizers count.
-func tokens(text string) int {
+func tokens[T string | []byte](text T) int {
 	total := 0
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -35,7 +36,7 @@ func tokens(text string) int {
 			total++
 			i++
 		default:
-			r, size := utf8.DecodeRuneInString(text[i:])
+			r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
 			total++
 			if r > 0xffff {
 				total++

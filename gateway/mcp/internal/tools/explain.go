@@ -20,22 +20,50 @@ import (
 
 // Outcomes of calls, for metrics.
 const (
-	outcomeFailed  = "failed"  // the caller can mend it
-	outcomeRefused = "refused" // the token is not good or not enough
-	outcomeBroken  = "broken"  // it is our fault
+	outcomeFailed   = "failed"   // the caller can mend it
+	outcomeRefused  = "refused"  // the token is not good or not enough
+	outcomeBroken   = "broken"   // it is our fault
+	outcomeAsked    = "asked"    // the client has to ask somebody before
+	outcomeProposed = "proposed" // it waits for a member
 )
 
 // clockMargin is how much earlier than here a call's deadline passes at the other end, which then answers first.
 const clockMargin = time.Second
 
+// mistake is what is wrong with a call's arguments beyond their form, in words for a model: which one, and what to do.
+type mistake string
+
+// Error implements error.
+func (m mistake) Error() string { return string(m) }
+
+// isAbsent says whether an error is that there is no such thing, or none that the caller may know of.
+func isAbsent(err error) bool {
+	switch rpcerr.ReasonOf(err) {
+	case accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_KEY_RESULT_NOT_FOUND,
+		accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID: // an id that can be nobody's
+		return true
+	}
+	return false
+}
+
 // explain says of a failed call what the caller needs to know: a result that a model reads, an answer of HTTP where the
 // client has to get another token, or the error itself where it is a defect, which is logged and not told.
 func (s *Set) explain(ctx context.Context, err error) (*engine.ToolResult, string, error) {
+	if engine.IsQuestion(err) {
+		return nil, outcomeAsked, err
+	}
 	if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < clockMargin {
 		<-ctx.Done()
 	}
 	if cause := context.Cause(ctx); cause != nil && rpcerr.InfoOf(cause) != nil {
 		err = cause // the token expired while the call ran
+	}
+	if id := proposalOf(err); id != "" {
+		return &engine.ToolResult{
+			Text: "Nothing was changed yet. It waits as the proposal " + clean(id, maxQuoted) +
+				" for a member who may do it to approve it; listProposals tells what became of it.",
+			Structured: proposed{ProposalID: id},
+		}, outcomeProposed, nil
 	}
 	if refused := s.Refuser.Refuse(ctx, err); refused != nil {
 		return nil, outcomeRefused, refused
@@ -49,6 +77,9 @@ func (s *Set) explain(ctx context.Context, err error) (*engine.ToolResult, strin
 // inWords is an error for a model: what went wrong and what to do about it. It is "" for what is not the caller's
 // business. Texts are our own; what the store says of a field is about what the caller sent.
 func (s *Set) inWords(err error) string {
+	if m, ok := errors.AsType[mistake](err); ok {
+		return string(m)
+	}
 	metadata := rpcerr.InfoOf(err).GetMetadata()
 	switch rpcerr.ReasonOf(err) {
 	case accessv1.ErrorReason_ERROR_REASON_ROLE_MISSING:
@@ -57,6 +88,21 @@ func (s *Set) inWords(err error) string {
 		return "There is no objective with this id in your organization. listObjectives shows those that there are."
 	case accessv1.ErrorReason_ERROR_REASON_KEY_RESULT_NOT_FOUND:
 		return "There is no key result with this id under this objective in your organization. listObjectives shows those that there are."
+	case accessv1.ErrorReason_ERROR_REASON_ATTAINMENT_NOT_SETTABLE:
+		return attainmentNotSettable(metadata)
+	case accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_STATE_CONFLICT:
+		return fmt.Sprintf(`Nothing was changed: the objective is %s. Call updateObjective with the action "restore" first.`,
+			strings.ToLower(clean(metadata["state"], maxQuoted)))
+	case accessv1.ErrorReason_ERROR_REASON_PARENT_INVALID:
+		return "Nothing was changed: parent does not exist, stands below this objective itself, or stands as deep as objectives can (10 levels)."
+	case accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_LIMIT_REACHED:
+		return fmt.Sprintf("Nothing was added: the organization holds at most %s objectives.", quote(metadata["limit"], maxQuoted))
+	case accessv1.ErrorReason_ERROR_REASON_STORAGE_FULL:
+		return "Nothing was changed: the server has no room to write. Reading works. Do not repeat it before somebody who runs the server has made room."
+	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_DELETED:
+		return "The data of your organization was deleted. There is nothing to read or change any more."
+	case accessv1.ErrorReason_ERROR_REASON_CURSOR_TOO_OLD:
+		return "The cursor is from before the data was restored from a backup. Call again without one, and read anew what you need."
 	case accessv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH:
 		return fmt.Sprintf("Nothing was changed: somebody else was faster. Read it again before you decide; its etag is now %s.",
 			quote(metadata["etag"], maxQuoted))
@@ -67,7 +113,11 @@ func (s *Set) inWords(err error) string {
 	case accessv1.ErrorReason_ERROR_REASON_TRANSACTION_TOO_LARGE:
 		return "Nothing was changed: the objective would become too large."
 	case accessv1.ErrorReason_ERROR_REASON_PAGE_TOKEN_INVALID, accessv1.ErrorReason_ERROR_REASON_CURSOR_INVALID:
-		return "The cursor is not usable. Begin again without one."
+		return "The cursor is not usable. Repeat it with the arguments that it was given out for, or begin again without one."
+	case accessv1.ErrorReason_ERROR_REASON_PROPOSAL_NOT_FOUND:
+		return "There is no proposal with this id in your organization, or none that you may read."
+	case accessv1.ErrorReason_ERROR_REASON_PROPOSAL_LIMIT_REACHED:
+		return fmt.Sprintf("Nothing was proposed: %s proposals are open already. Members have to decide on them first.", quote(metadata["limit"], maxQuoted))
 	case accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID:
 		return "Nothing was changed: " + fieldsInvalid(err)
 	}
@@ -84,23 +134,32 @@ func (s *Set) inWords(err error) string {
 func roleMissing(metadata map[string]string) string {
 	text := fmt.Sprintf("Not allowed: the role of the member you act for does not include %s, and no token changes that.",
 		quote(metadata["permission"], maxQuoted))
-	roles := strings.Fields(metadata["roles"])
-	if len(roles) == 0 {
-		return text
+	if roles := strings.Fields(metadata["roles"]); len(roles) > 0 {
+		for i, role := range roles {
+			roles[i] = quote(role, maxQuoted)
+		}
+		slices.Sort(roles)
+		text += fmt.Sprintf(" A member with the role %s could do it; ask one.", strings.Join(roles, " or "))
 	}
-	for i, role := range roles {
-		roles[i] = quote(role, maxQuoted)
+	if metadata["mode"] == "PROPOSE" {
+		text += ` Or call again with mode "propose": then such a member is shown what it would change, and decides.`
 	}
-	slices.Sort(roles)
-	return fmt.Sprintf("%s A member with the role %s could do it; ask one.", text, strings.Join(roles, " or "))
+	return text
 }
 
-// fieldsInvalid names the arguments that broke a rule as tools call them.
-func fieldsInvalid(err error) string {
-	names := map[string]string{
-		"objective.title": "objectiveText", "key_result.title": "keyResultText", "objective_id": "okrID",
-		"key_result_id": "keyResultID", "attainment": "attainment", "etag": "etag", "request_id": "requestId",
+// attainmentNotSettable says what takes the place of an attainment: a value of the key result's own measure.
+func attainmentNotSettable(metadata map[string]string) string {
+	start, target := clean(metadata["start_value"], maxQuoted), clean(metadata["target_value"], maxQuoted)
+	unit := ""
+	if metadata["unit"] != "" {
+		unit = " " + quote(metadata["unit"], maxQuoted)
 	}
+	return fmt.Sprintf("Nothing was changed: this key result is no percentage. It goes from %s to %s%s. "+
+		"Call checkIn with the value that it has come to in that measure; for a milestone 0 or 100.", start, target, unit)
+}
+
+// fieldsInvalid names the arguments that broke a rule as tools call them, and says what they must be.
+func fieldsInvalid(err error) string {
 	var parts []string
 	for _, detail := range status.Convert(err).Details() {
 		request, ok := detail.(*errdetails.BadRequest)
@@ -108,17 +167,68 @@ func fieldsInvalid(err error) string {
 			continue
 		}
 		for _, v := range request.GetFieldViolations() {
-			name := names[v.GetField()]
-			if name == "" {
-				name = "an argument"
+			name, form := argumentOf(v.GetField())
+			description := clean(camelWords(v.GetDescription()), maxListed)
+			if form != "" && strings.Contains(description, "regex") { // a pattern tells less than an example
+				description = "must be " + form
 			}
-			parts = append(parts, name+" "+clean(v.GetDescription(), maxQuoted))
+			parts = append(parts, name+" "+description)
 		}
 	}
 	if len(parts) == 0 {
 		return "an argument is not valid."
 	}
 	return strings.Join(parts, "; ") + "."
+}
+
+// argumentOf is how tools call a field of a request, and what it looks like where its rule is a pattern.
+func argumentOf(path string) (name, form string) {
+	const (
+		day     = `a day such as "2026-07-01"`
+		decimal = `a decimal number such as "12.50", of at most 18 digits`
+	)
+	resource, field, nested := strings.Cut(path, ".")
+	if !nested || strings.HasPrefix(resource, "evidence") {
+		resource, field = "", path
+	}
+	switch field {
+	case "title":
+		if resource == "key_result" {
+			return "keyResultText", ""
+		}
+		return "objectiveText", ""
+	case "objective_id":
+		return "okrID", ""
+	case "key_result_id":
+		return "keyResultID", ""
+	case "id":
+		if resource == "key_result" {
+			return "keyResultID", ""
+		}
+		return "okrID", ""
+	case "owner_id":
+		return "owner", "a member's id"
+	case "parent_id":
+		return "parent", "an objective's id"
+	case "kind":
+		return "milestone", ""
+	case "after_cursor", "page_token":
+		return "cursor", ""
+	case "request_id":
+		return "requestId", "of letters, digits, - and _"
+	case "cycle":
+		return field, `a year "2026", a half "2026-H1" or a quarter "2026-Q3"`
+	case "start_date", "due_date":
+		return camel(field), day
+	case "score":
+		return field, `from "0" to "1" with at most two digits after the point, such as "0.7"`
+	case "start_value", "target_value", "value":
+		return camel(field), decimal
+	}
+	if strings.HasSuffix(field, ".url") {
+		return camel(field), "an http or https address without a user name"
+	}
+	return camel(field), ""
 }
 
 // retryAfter is the RetryInfo of an error in whole seconds.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/engine"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
@@ -30,25 +31,77 @@ func (s *Set) addKeyResult() engine.Tool {
 	type arguments struct {
 		OkrID         string `json:"okrID"`
 		KeyResultText string `json:"keyResultText"`
-		RequestID     string `json:"requestId"`
+		Milestone     bool   `json:"milestone"`
+		measure
+		RequestID string `json:"requestId"`
+		intent
 	}
-	return tool(s, engine.Tool{
-		Name:        "addKeyResult",
-		Title:       "Add a key result",
-		Description: "Adds a key result to an objective, with an attainment of 0. Needs the scope manage:krs.",
+	return writing(s, engine.Tool{
+		Name:  "addKeyResult",
+		Title: "Add a key result",
+		Description: "Adds a key result to an objective, by default a percentage from 0 to 100. " +
+			"Needs the scope manage:krs.",
 		Input: input("okrID keyResultText", okrIDSchema,
-			`"keyResultText":{"type":"string","description":"A measurable result that shows progress, in one line.","minLength":1,"maxLength":500}`,
-			requestIDSchema),
-		Output: output("okrID keyResultID attainment etag", okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
-	}, needs(access.ResourceKeyResult, accessv1.Action_ACTION_CREATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
+			`"keyResultText":{"type":"string","description":"A measurable result that shows progress, in one line.","maxLength":500}`,
+			`"milestone":{"type":"boolean","description":"Done or not, without values."}`,
+			measureSchema(), requestIDSchema, modeSchema),
+		Output: answered(okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
+	}, writes(access.ResourceKeyResult, accessv1.Action_ACTION_CREATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
+		keyResult := &okrv1.KeyResult{Title: a.KeyResultText}
+		if a.Milestone {
+			keyResult.Kind = okrv1.KeyResultKind_KEY_RESULT_KIND_MILESTONE
+		}
+		if _, err := a.apply(ctx, s, keyResult); err != nil {
+			return nil, err
+		}
 		k, err := s.Store.CreateKeyResult(ctx, &okrv1.CreateKeyResultRequest{
-			ObjectiveId: a.OkrID, KeyResult: &okrv1.KeyResult{Title: a.KeyResultText}, RequestId: a.RequestID,
+			ObjectiveId: a.OkrID, KeyResult: keyResult, RequestId: a.RequestID, Mode: a.GetMode(),
 		})
 		if err != nil {
 			return nil, err
 		}
 		return &engine.ToolResult{
 			Text:       "Added the key result " + k.GetId() + " " + quote(k.GetTitle(), maxQuoted) + ".",
+			Structured: written(k),
+		}, nil
+	})
+}
+
+func (s *Set) updateKeyResult() engine.Tool {
+	type arguments struct {
+		KeyResultID   string  `json:"keyResultID"`
+		KeyResultText *string `json:"keyResultText"`
+		measure
+		guard
+	}
+	return writing(s, engine.Tool{
+		Name:        "updateKeyResult",
+		Title:       "Change a key result",
+		Description: "Changes the given fields of a key result. Progress is reported by checkIn instead. Needs the scope manage:krs or report_kr_status.",
+		Hints:       engine.Hints{Destructive: true, Idempotent: true},
+		Input: input("keyResultID", keyResultIDSchema,
+			`"keyResultText":{"type":"string","description":"The new text.","maxLength":500}`,
+			measureSchema(), etagSchema, requestIDSchema, modeSchema),
+		Output: answered(okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
+	}, writes(access.ResourceKeyResult, accessv1.Action_ACTION_UPDATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
+		keyResult := &okrv1.KeyResult{Id: a.KeyResultID, Etag: a.Etag}
+		var given fieldNames
+		given.set("title", &keyResult.Title, a.KeyResultText)
+		more, err := a.apply(ctx, s, keyResult)
+		if err != nil {
+			return nil, err
+		}
+		if given = append(given, more...); len(given) == 0 {
+			return nil, mistake("Nothing was changed: give a field to change. Progress is reported by checkIn.")
+		}
+		k, err := s.Store.UpdateKeyResult(ctx, &okrv1.UpdateKeyResultRequest{
+			KeyResult: keyResult, UpdateMask: &fieldmaskpb.FieldMask{Paths: given}, RequestId: a.RequestID, Mode: a.GetMode(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &engine.ToolResult{
+			Text:       "The key result " + k.GetId() + " " + quote(k.GetTitle(), maxQuoted) + " is changed: " + measured(k) + ".",
 			Structured: written(k),
 		}, nil
 	})
@@ -61,19 +114,19 @@ func (s *Set) setKeyResultAttainment() engine.Tool {
 		Attainment  int32  `json:"attainment"`
 		guard
 	}
-	return tool(s, engine.Tool{
+	return writing(s, engine.Tool{
 		Name:        "setKeyResultAttainment",
 		Title:       "Set the attainment of a key result",
-		Description: "Says how far a key result has come. The value before stays in the history. Needs the scope manage:krs or report_kr_status.",
+		Description: "Says how far a key result has come that is a percentage; others take checkIn. The value before stays in the history. Needs the scope manage:krs or report_kr_status.",
 		Hints:       engine.Hints{Idempotent: true},
 		Input: input("okrID keyResultID attainment", okrIDSchema, keyResultIDSchema,
 			`"attainment":{"type":"integer","description":"How far it has come, in percent.","minimum":0,"maximum":100}`,
-			etagSchema, requestIDSchema),
-		Output: output("okrID keyResultID attainment etag", okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
-	}, needs(access.ResourceKeyResult, accessv1.Action_ACTION_UPDATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
+			etagSchema, requestIDSchema, modeSchema),
+		Output: answered(okrIDOutput, keyResultIDOutput, attainmentOutput, etagOutput),
+	}, writes(access.ResourceKeyResult, accessv1.Action_ACTION_UPDATE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
 		k, err := s.Store.SetKeyResultAttainment(ctx, &okrv1.SetKeyResultAttainmentRequest{
 			KeyResultId: a.KeyResultID, ObjectiveId: a.OkrID, Attainment: proto.Int32(a.Attainment),
-			Etag: a.Etag, RequestId: a.RequestID,
+			Etag: a.Etag, RequestId: a.RequestID, Mode: a.GetMode(),
 		})
 		if err != nil {
 			return nil, err
@@ -91,16 +144,20 @@ func (s *Set) deleteKeyResult() engine.Tool {
 		KeyResultID string `json:"keyResultID"`
 		guard
 	}
-	return tool(s, engine.Tool{
+	return askingWrite(s, engine.Tool{
 		Name:        "deleteKeyResult",
 		Title:       "Delete a key result",
 		Description: "Deletes a key result for good. Needs the scope manage:krs.",
 		Hints:       engine.Hints{Destructive: true, Idempotent: true},
-		Input:       input("okrID keyResultID", okrIDSchema, keyResultIDSchema, etagSchema, requestIDSchema),
-		Output:      output("okrID keyResultID", okrIDOutput, keyResultIDOutput),
-	}, needs(access.ResourceKeyResult, accessv1.Action_ACTION_DELETE), func(ctx context.Context, a arguments) (*engine.ToolResult, error) {
-		_, err := s.Store.DeleteKeyResult(ctx, &okrv1.DeleteKeyResultRequest{
-			KeyResultId: a.KeyResultID, ObjectiveId: a.OkrID, Etag: a.Etag, RequestId: a.RequestID,
+		Input:       input("okrID keyResultID", okrIDSchema, keyResultIDSchema, etagSchema, requestIDSchema, modeSchema),
+		Output:      answered(okrIDOutput, keyResultIDOutput),
+	}, writes(access.ResourceKeyResult, accessv1.Action_ACTION_DELETE), func(ctx context.Context, x *engine.Exchange, a arguments) (*engine.ToolResult, error) {
+		etag, err := confirm(ctx, x, &a.guard, s.keyResultToDelete(a.OkrID, a.KeyResultID))
+		if err != nil {
+			return nil, err
+		}
+		_, err = s.Store.DeleteKeyResult(ctx, &okrv1.DeleteKeyResultRequest{
+			KeyResultId: a.KeyResultID, ObjectiveId: a.OkrID, Etag: etag, RequestId: a.RequestID, Mode: a.GetMode(),
 		})
 		if err != nil {
 			return nil, err

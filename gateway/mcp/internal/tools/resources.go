@@ -27,10 +27,9 @@ const (
 
 // objectiveResource is what the resource of an objective holds.
 type objectiveResource struct {
-	ID            string              `json:"id"`
-	ObjectiveText string              `json:"objectiveText"`
-	Progress      *int32              `json:"progress,omitempty"`
-	KeyResults    []keyResultResource `json:"keyResults"`
+	ID string `json:"id"`
+	objectiveDetails
+	KeyResults []keyResultResource `json:"keyResults"`
 	stamps
 }
 
@@ -39,7 +38,7 @@ type keyResultResource struct {
 	ID          string `json:"id"`
 	ObjectiveID string `json:"objectiveID"`
 	Text        string `json:"text"`
-	Attainment  int32  `json:"attainment"`
+	keyResultDetails
 	stamps
 }
 
@@ -59,33 +58,35 @@ type stamped interface {
 }
 
 func stampsOf(r stamped, created, updated time.Time) stamps {
-	name := func(m *okrv1.Member) string {
-		if m.GetDisplayName() != "" {
-			return m.GetDisplayName()
-		}
-		return m.GetMemberId()
-	}
 	return stamps{
 		Etag:    r.GetEtag(),
-		Created: created.Format(time.RFC3339), Creator: name(r.GetCreator()),
-		Updated: updated.Format(time.RFC3339), Updater: name(r.GetUpdater()),
+		Created: created.Format(time.RFC3339), Creator: nameOf(r.GetCreator()),
+		Updated: updated.Format(time.RFC3339), Updater: nameOf(r.GetUpdater()),
 	}
 }
 
-func describeObjective(o *okrv1.Objective) objectiveResource {
-	d := objectiveResource{
-		ID: o.GetId(), ObjectiveText: o.GetTitle(), Progress: o.Progress, KeyResults: []keyResultResource{},
+// nameOf is the name that a member had when something was written down, or the id where there was none.
+func nameOf(m *okrv1.Member) string {
+	if m.GetDisplayName() != "" {
+		return m.GetDisplayName()
+	}
+	return m.GetMemberId()
+}
+
+func resourceOfObjective(o *okrv1.Objective, name func(string) string) objectiveResource {
+	r := objectiveResource{
+		ID: o.GetId(), objectiveDetails: describeObjective(o, name), KeyResults: []keyResultResource{},
 		stamps: stampsOf(o, o.GetCreateTime().AsTime(), o.GetUpdateTime().AsTime()),
 	}
 	for _, k := range o.GetKeyResults() {
-		d.KeyResults = append(d.KeyResults, describeKeyResult(k))
+		r.KeyResults = append(r.KeyResults, resourceOfKeyResult(k, name))
 	}
-	return d
+	return r
 }
 
-func describeKeyResult(k *okrv1.KeyResult) keyResultResource {
+func resourceOfKeyResult(k *okrv1.KeyResult, name func(string) string) keyResultResource {
 	return keyResultResource{
-		ID: k.GetId(), ObjectiveID: k.GetObjectiveId(), Text: k.GetTitle(), Attainment: k.GetAttainment(),
+		ID: k.GetId(), ObjectiveID: k.GetObjectiveId(), Text: k.GetTitle(), keyResultDetails: describeKeyResult(k, name),
 		stamps: stampsOf(k, k.GetCreateTime().AsTime(), k.GetUpdateTime().AsTime()),
 	}
 }
@@ -98,24 +99,24 @@ func (s *Set) Templates() []engine.Template {
 			Name:        "Objectives",
 			Title:       "Objectives",
 			Description: "An objective with its key results. Needs the scope read:okrs or manage:objectives.",
-		}, s.pageOfObjectives, func(ctx context.Context, id string) (any, error) {
+		}, s.listOfObjectives, func(ctx context.Context, id string) (any, error) {
 			o, err := s.Store.GetObjective(ctx, &okrv1.GetObjectiveRequest{ObjectiveId: id})
 			if err != nil {
 				return nil, err
 			}
-			return describeObjective(o), nil
+			return resourceOfObjective(o, s.members.namer(ctx)), nil
 		}),
 		s.family(readKeyResult(), engine.Template{
 			URITemplate: keyResultURI + "{id}",
 			Name:        "Key Result",
 			Title:       "Key results",
 			Description: "A key result. Needs the scope read:okrs, manage:krs or report_kr_status.",
-		}, s.pageOfKeyResults, func(ctx context.Context, id string) (any, error) {
+		}, s.listOfKeyResults, func(ctx context.Context, id string) (any, error) {
 			k, err := s.Store.GetKeyResult(ctx, &okrv1.GetKeyResultRequest{KeyResultId: id})
 			if err != nil {
 				return nil, err
 			}
-			return describeKeyResult(k), nil
+			return resourceOfKeyResult(k, s.members.namer(ctx)), nil
 		}),
 	}
 }
@@ -195,7 +196,7 @@ func complete(
 	return values, true, nil
 }
 
-func (s *Set) pageOfObjectives(ctx context.Context, size int, token string) ([]entry, string, error) {
+func (s *Set) listOfObjectives(ctx context.Context, size int, token string) ([]entry, string, error) {
 	answer, err := s.Store.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: int32(size), PageToken: token})
 	var entries []entry
 	for _, o := range answer.GetObjectives() {
@@ -204,7 +205,7 @@ func (s *Set) pageOfObjectives(ctx context.Context, size int, token string) ([]e
 	return entries, answer.GetNextPageToken(), err
 }
 
-func (s *Set) pageOfKeyResults(ctx context.Context, size int, token string) ([]entry, string, error) {
+func (s *Set) listOfKeyResults(ctx context.Context, size int, token string) ([]entry, string, error) {
 	answer, err := s.Store.ListKeyResults(ctx, &okrv1.ListKeyResultsRequest{PageSize: int32(size), PageToken: token})
 	var entries []entry
 	for _, k := range answer.GetKeyResults() {
@@ -215,11 +216,10 @@ func (s *Set) pageOfKeyResults(ctx context.Context, size int, token string) ([]e
 
 // explainResource is explain for resources, whose failures are errors of JSON-RPC: there is no result to say them in.
 func (s *Set) explainResource(ctx context.Context, err error) error {
-	switch rpcerr.ReasonOf(err) {
-	case accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_KEY_RESULT_NOT_FOUND,
-		accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID: // an id that can be nobody's
+	switch {
+	case isAbsent(err):
 		return engine.ErrNotFound
-	case accessv1.ErrorReason_ERROR_REASON_PAGE_TOKEN_INVALID:
+	case rpcerr.ReasonOf(err) == accessv1.ErrorReason_ERROR_REASON_PAGE_TOKEN_INVALID:
 		return &engine.Error{Code: engine.CodeInvalidParams, Message: "the cursor is not usable: begin again without one"}
 	}
 	result, _, explained := s.explain(ctx, err)

@@ -13,6 +13,9 @@ const maxQuoted = 60
 // shape of their own (controls, marks of direction, tags) become spaces: they could hide words or turn the rest of the
 // line around. The joiners stay, without which some scripts and emoji fall apart.
 func clean(text string, limit int) string {
+	if len(text) <= limit && isClean(text) {
+		return text
+	}
 	var out strings.Builder
 	space := false
 	count := 0
@@ -37,6 +40,21 @@ func clean(text string, limit int) string {
 	return out.String()
 }
 
+// isClean recognizes the most frequent of the texts in which nothing is to be cleaned: words of ASCII with one space
+// between them.
+func isClean(text string) bool {
+	space := true // none at the beginning
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ' || c > '~', c == ' ' && space:
+			return false
+		default:
+			space = c == ' '
+		}
+	}
+	return !space
+}
+
 const (
 	zeroWidthNonJoiner = 0x200c
 	zeroWidthJoiner    = 0x200d
@@ -53,6 +71,13 @@ func isHidden(c rune) bool {
 }
 
 // quote is clean between quotation marks that the text cannot close.
-func quote(text string, limit int) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean(text, limit)) + `"`
+func quote(text string, limit int) string { return string(appendQuoted(nil, text, limit)) }
+
+// appendQuoted appends what quote is.
+func appendQuoted(out []byte, text string, limit int) []byte {
+	text = clean(text, limit)
+	if strings.ContainsAny(text, `\"`) {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, `\`, `\\`), `"`, `\"`)
+	}
+	return append(append(append(out, '"'), text...), '"')
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/engine"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 )
 
@@ -22,6 +23,7 @@ type identity struct {
 	Scopes           []string     `json:"scopes"`
 	Allowed          []string     `json:"allowed"`
 	Denied           []missing    `json:"denied"`
+	ProposeOnly      bool         `json:"proposeOnly,omitempty"`
 	Expires          string       `json:"expires"`
 	Client           clientOfUser `json:"client"`
 }
@@ -31,6 +33,7 @@ type missing struct {
 	Permission string   `json:"permission"`
 	Scopes     []string `json:"anyOfScopes,omitempty"`
 	Roles      []string `json:"anyOfRoles,omitempty"`
+	Propose    bool     `json:"propose,omitempty"`
 }
 
 type clientOfUser struct {
@@ -45,7 +48,8 @@ const identityOutput = `"organizationID":{"type":"string"},"organizationName":{"
 	`"allowed":{"type":"array","items":{"type":"string"},"description":"What roles and scopes allow together."},` +
 	`"denied":{"type":"array","description":"What is not allowed, and what one of it would take.","items":{"type":"object","properties":{` +
 	`"permission":{"type":"string"},"anyOfScopes":{"type":"array","items":{"type":"string"}},` +
-	`"anyOfRoles":{"type":"array","items":{"type":"string"}}},"required":["permission"]}},` +
+	`"anyOfRoles":{"type":"array","items":{"type":"string"}},"propose":{"type":"boolean","description":"Can be proposed by mode."}},"required":["permission"]}},` +
+	`"proposeOnly":{"type":"boolean","description":"Whatever you write becomes a proposal: the organization said so."},` +
 	`"expires":{"type":"string","format":"date-time","description":"When the token expires."},` +
 	`"client":{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"}},"required":["id"]}`
 
@@ -86,18 +90,57 @@ func (s *Set) identify(ctx context.Context) *engine.ToolResult {
 			m.Scopes = sorted(scopes)
 		} else {
 			m.Roles = sorted(roles)
+			m.Propose = access.MayPropose(writes(permission.GetResource(), permission.GetAction()), p)
 		}
 		who.Denied = append(who.Denied, m)
+	}
+	// It needs a permission to read, and without one there is nothing to write either.
+	if settings, err := s.Store.GetAgentSettings(ctx, &okrv1.GetAgentSettingsRequest{}); err == nil {
+		who.ProposeOnly = settings.GetProposeOnly() || slices.ContainsFunc(settings.GetClients(), func(c *okrv1.AgentClient) bool {
+			return c.GetClientId() == p.GetClientId()
+		})
 	}
 	allowed := strings.Join(who.Allowed, ", ")
 	if allowed == "" {
 		allowed = "nothing with objectives and key results"
 	}
 	return &engine.ToolResult{
-		Text: fmt.Sprintf("You act for %s in the organization %s. You may: %s.",
-			named(who.MemberName, who.MemberID), named(who.OrganizationName, who.OrganizationID), allowed),
+		Text: fmt.Sprintf("You act for %s in the organization %s. You may: %s.%s",
+			named(who.MemberName, who.MemberID), named(who.OrganizationName, who.OrganizationID), allowed, who.why()),
 		Structured: who,
 	}
+}
+
+// why says of each permission that is missing what it would take.
+func (who *identity) why() string {
+	var out strings.Builder
+	for i, m := range who.Denied {
+		if i == 0 {
+			out.WriteString(" You may not:")
+		} else {
+			out.WriteString(";")
+		}
+		out.WriteString(" " + m.Permission + " (")
+		switch {
+		case len(m.Scopes) > 0:
+			out.WriteString("takes the scope " + strings.Join(m.Scopes, " or "))
+		case len(m.Roles) > 0:
+			out.WriteString("takes the role " + strings.Join(m.Roles, " or "))
+		default:
+			out.WriteString("nothing grants it")
+		}
+		if m.Propose {
+			out.WriteString("; you may propose it")
+		}
+		out.WriteString(")")
+	}
+	if len(who.Denied) > 0 {
+		out.WriteString(".")
+	}
+	if who.ProposeOnly {
+		out.WriteString(" Whatever you write becomes a proposal, because the organization said so.")
+	}
+	return out.String()
 }
 
 func roleAllows(p *authzv1.Principal, permission string) bool {
