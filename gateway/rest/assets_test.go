@@ -15,7 +15,7 @@ import (
 
 // firstLoad is the most that the first view may take to load, in bytes as they travel. It is all ours: nothing comes from
 // elsewhere.
-const firstLoad = 60 << 10
+const firstLoad = 60_000
 
 // addresses are the assets that a page names.
 func addresses(page string) []string {

@@ -37,9 +37,9 @@ func start(t *testing.T, alter ...func(*Config)) *world {
 		StoreAddr: serveStore(t, w.store, w.authz, kittest.Listen(t)),
 		MCPAddr:   "127.0.0.1:1",
 		EdgeKey:   config.Secret("the-edge-key"),
-		BodyLimit: 1 << 20,
-		Listener:  listener,
-		Logger:    telemetry.NewLogger(w.log, slog.LevelDebug, "rest"),
+		BodyLimit: 1 << 20, ImportLimit: 64 << 20,
+		Listener: listener,
+		Logger:   telemetry.NewLogger(w.log, slog.LevelDebug, "rest"),
 	}
 	for _, a := range alter {
 		a(&cfg)

@@ -42,6 +42,7 @@ type fakeAuthz struct {
 	seen       map[string]metadata.MD      // the last call's metadata by RPC
 	redirect   *authzv1.AuthenticateRedirectRequest
 	signIn     *authzv1.SignIn // what steps of signing in answer
+	refusal    error           // what they answer instead
 	startURL   string
 }
 
@@ -115,6 +116,9 @@ func (f *fakeAuthz) step(ctx context.Context, rpc string) (*authzv1.SignIn, erro
 	f.saw(ctx, rpc)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refusal != nil {
+		return nil, f.refusal
+	}
 	return proto.CloneOf(f.signIn), nil
 }
 
@@ -206,6 +210,7 @@ func (a storeAuthenticator) Authenticate(_ context.Context, md metadata.MD) (*ac
 // fakeStore stands in for okr-store. It holds one objective and a log of changes that tests write.
 type fakeStore struct {
 	okrv1.UnimplementedOkrServiceServer
+	files
 
 	mu      sync.Mutex
 	seen    metadata.MD

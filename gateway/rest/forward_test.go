@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -78,7 +79,7 @@ func TestWhatAgentsAskForGoesToTheMCPEdge(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"Authorization": "Bearer the-token", "Origin": "https://elsewhere.example", "Mcp-Method": "tools/call",
-			"Cookie": "", "X-Forwarded-Host": "", "X-Forwarded-For": "", "X-Correlation-Id": r.Header.Get("X-Correlation-Id"),
+			"Cookie": "", "X-Forwarded-Host": "", "X-Forwarded-For": "127.0.0.1", "X-Correlation-Id": r.Header.Get("X-Correlation-Id"),
 		} {
 			if got := strings.Join(seen.Header.Values(name), "|"); got != want {
 				t.Errorf("%s: the MCP edge saw %s %q, want %q", path, name, got, want)
@@ -110,7 +111,9 @@ func TestForwardedStreamsComePieceByPieceAndEndWithTheEdge(t *testing.T) {
 		}
 	})
 	go func() { next <- "first" }()
-	_, lines := w.open(t.Context(), ask{method: http.MethodPost, path: "/mcp", body: "{}"})
+	_, lines := w.open(t.Context(), ask{
+		method: http.MethodPost, path: "/mcp", body: "{}", header: http.Header{"Mcp-Method": {"subscriptions/listen"}},
+	})
 	for _, want := range []string{"first", "second"} {
 		if !lines.Scan() || lines.Text() != want {
 			t.Fatalf("the stream says %q, %v, want %q", lines.Text(), lines.Err(), want)
@@ -126,6 +129,50 @@ func TestForwardedStreamsComePieceByPieceAndEndWithTheEdge(t *testing.T) {
 	if strings.Contains(w.log.String(), "requests are still running") {
 		t.Error("the edge had to wait for the stream")
 	}
+}
+
+func TestForwardedCallsFinishWhenTheEdgeStops(t *testing.T) {
+	for name, kind := range map[string]string{"answered by an object": "application/json", "answered by a stream": "text/event-stream"} {
+		t.Run(name, func(t *testing.T) {
+			entered, finish := make(chan struct{}), make(chan struct{})
+			w, _ := startForwarding(t, func(w http.ResponseWriter, r *http.Request) {
+				if kind == "text/event-stream" {
+					w.Header().Set("Content-Type", kind)
+					_, _ = io.WriteString(w, "still here\n")
+					_ = http.NewResponseController(w).Flush()
+				}
+				close(entered)
+				select {
+				case <-finish:
+					_, _ = io.WriteString(w, "done\n")
+				case <-r.Context().Done():
+					_, _ = io.WriteString(w, "taken back\n")
+				}
+			})
+			answered := make(chan reply, 1)
+			go func() { answered <- w.do(ask{method: http.MethodPost, path: "/mcp", body: "{}"}) }()
+			<-entered
+			stopped := make(chan struct{})
+			go func() { defer close(stopped); w.stop() }()
+			for w.accepts() {
+			}
+			close(finish)
+			if r := <-answered; r.StatusCode != http.StatusOK || !strings.HasSuffix(r.body, "done\n") {
+				t.Errorf("%d %q", r.StatusCode, r.body)
+			}
+			<-stopped
+		})
+	}
+}
+
+// accepts says whether the edge takes connections.
+func (w *world) accepts() bool {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 func TestAClientThatLeavesEndsItsForwardedStream(t *testing.T) {

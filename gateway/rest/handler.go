@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -16,20 +17,26 @@ import (
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/forward"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/mux"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/session"
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/transfer"
 	"github.com/df0f9dda/okr-manager/gateway/rest/web"
 	contract "github.com/df0f9dda/okr-manager/proto"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
+	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
 
 // edge is a running REST edge.
 type edge struct {
 	cfg      Config
+	identity *mtls.Identity
 	registry *prometheus.Registry
 	life     *front.Life
+	traces   *tracing.Tracing
 }
 
 // handler puts the edge together.
@@ -38,15 +45,28 @@ func (e *edge) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	authzConn, err := grpcclient.Dial(e.cfg.AuthzAddr, grpcclient.Config{Outgoing: session.AuthzMetadata(e.cfg.EdgeKey)})
+	authzConn, err := grpcclient.Dial(e.cfg.AuthzAddr, grpcclient.Config{
+		Outgoing: session.AuthzMetadata(e.cfg.EdgeKey), Credentials: e.identity.ClientCredentials(), Tracing: e.traces,
+	})
 	if err != nil {
 		return nil, err
 	}
 	e.life.Opened.Push("connection to authz", func(context.Context) error { return authzConn.Close() })
 
+	proxies, err := front.ParseProxies(e.cfg.TrustedProxies, e.cfg.ProxyHeader)
+	if err != nil {
+		return nil, err
+	}
+	limiter := front.NewLimiter(e.cfg.rates())
 	cookies := session.NewCookies(public, time.Now)
-	gate := session.NewGate(access.NewResolver(authzv1.NewAuthzServiceClient(authzConn), time.Now), cookies)
-	storeConn, err := grpcclient.Dial(e.cfg.StoreAddr, grpcclient.Config{Outgoing: gate.StoreMetadata})
+	resolver := access.NewResolver(authzv1.NewAuthzServiceClient(authzConn), time.Now)
+	if err := errors.Join(limiter.Register(e.registry), resolver.Register(e.registry)); err != nil {
+		return nil, err
+	}
+	gate := session.NewGate(resolver, cookies, limiter)
+	storeConn, err := grpcclient.Dial(e.cfg.StoreAddr, grpcclient.Config{
+		Outgoing: gate.StoreMetadata, Credentials: e.identity.ClientCredentials(), Tracing: e.traces,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -58,30 +78,39 @@ func (e *edge) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := transfer.New(transfer.Config{
+		Store: okrv1.NewOkrServiceClient(storeConn), Gate: gate, ImportLimit: e.cfg.ImportLimit, Stopping: e.life.Stopping,
+		Now: time.Now, Logger: e.cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
 	site, err := web.New(contract.OpenAPI(), e.cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
 	landing := &session.Landing{
-		Sessions: authzv1.NewSessionServiceClient(authzConn), Cookies: cookies, Pages: site, Public: public,
+		Sessions: authzv1.NewSessionServiceClient(authzConn), Cookies: cookies, Pages: site, Public: public, Limiter: limiter,
 		Logger: e.cfg.Logger, Now: time.Now,
 	}
 	problems := problem.Writer{Logger: e.cfg.Logger}
 	agents := forward.New(forward.Config{
-		Addr: e.cfg.MCPAddr, BodyLimit: e.cfg.BodyLimit, Stopping: e.life.Stopping, Logger: e.cfg.Logger, Problem: problems,
+		Addr: e.cfg.MCPAddr, Identity: e.identity, Proxies: proxies, BodyLimit: e.cfg.BodyLimit, Stopping: e.life.Stopping,
+		Logger: e.cfg.Logger, Problem: problems,
 	})
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin(public.String()); err != nil {
 		return nil, fmt.Errorf("trusting our own origin: %w", err)
 	}
 	dispatch := &dispatcher{
-		api: api, agents: agents, pages: http.NewServeMux(), site: site, protection: protection, problem: problems,
+		api: api, files: files, agents: agents, pages: http.NewServeMux(), site: site, protection: protection, problem: problems,
 	}
 	e.life.HandleProbes(dispatch.pages)
 	site.Register(dispatch.pages, cookies.Carried)
 	landing.Register(dispatch.pages)
 	return front.New(front.Config{
-		HTTPS: public.Scheme == "https", Logger: e.cfg.Logger, Registry: e.registry, Answer: dispatch.problem.Write,
+		HTTPS: public.Scheme == "https", Logger: e.cfg.Logger, Registry: e.registry, Tracer: e.traces.Tracer(), Answer: dispatch.problem.Write,
+		Proxies: proxies, MaxRequests: e.cfg.MaxRequests,
 	}, dispatch)
 }
 
@@ -89,6 +118,7 @@ func (e *edge) handler() (http.Handler, error) {
 // else with a page.
 type dispatcher struct {
 	api        http.Handler
+	files      http.Handler
 	agents     http.Handler
 	pages      *http.ServeMux
 	site       *web.Site
@@ -112,6 +142,8 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"changes are taken from pages of this origin only").Wrap(crossOrigin))
 	case r.URL.Path == "/api/v1/openapi.json" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		d.site.Specification(w, r)
+	case transfer.Serves(r.URL.Path):
+		d.files.ServeHTTP(w, r)
 	case strings.HasPrefix(r.URL.Path, "/api/"):
 		d.api.ServeHTTP(w, r)
 	case forPrograms(r.URL.Path):

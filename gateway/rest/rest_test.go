@@ -20,12 +20,14 @@ func TestTheDefaultsAreValid(t *testing.T) {
 
 func TestEveryMistakeInTheSettingsIsReportedAtOnce(t *testing.T) {
 	c := Config{
-		Addr: "nope", AuthzAddr: "", StoreAddr: "x", MCPAddr: "z", PublicURL: "ftp://a", BodyLimit: 1, DrainDelay: time.Hour, MetricsAddr: "y",
+		Addr: "nope", AuthzAddr: "", StoreAddr: "x", MCPAddr: "z", PublicURL: "ftp://a", BodyLimit: 1, ImportLimit: 1, DrainDelay: time.Hour, MetricsAddr: "y",
+		AddressRate: -1, CallerRate: -1, OrganizationRate: -1, MaxRequests: -1, TrustedProxies: []string{"everybody"},
 	}
 	err := c.Validate()
 	for _, name := range []string{
 		"OKR_REST_ADDR", "OKR_AUTHZ_ADDR", "OKR_STORE_ADDR", "OKR_MCP_ADDR", "OKR_PUBLIC_URL", "OKR_REST_BODY_LIMIT", "OKR_REST_DRAIN_DELAY",
-		"OKR_REST_METRICS_ADDR",
+		"OKR_REST_METRICS_ADDR", "OKR_REST_IMPORT_LIMIT", "OKR_ADDRESS_RATE", "OKR_REST_CALLER_RATE", "OKR_ORGANIZATION_RATE",
+		"OKR_REST_MAX_REQUESTS", "OKR_TRUSTED_PROXIES",
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("the report lacks %s: %v", name, err)

@@ -3,8 +3,12 @@ package rest
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -200,57 +204,103 @@ func TestConfirmedLinks(t *testing.T) {
 	})
 	t.Run("a token in the address of the POST does not count", func(t *testing.T) {
 		r := w.do(ask{method: "POST", path: "/authenticate?" + form, kind: "application/x-www-form-urlencoded", body: "a=b"})
-		if r.StatusCode != http.StatusBadRequest {
-			t.Errorf("status %d", r.StatusCode)
+		if got := r.Header.Get("Location"); got != "/signin?problem=SIGN_IN_LINK_INVALID" || len(r.Cookies()) != 0 {
+			t.Errorf("status %d, Location %q, cookies %v", r.StatusCode, got, r.Cookies())
 		}
 	})
 	t.Run("a form that is too large is refused", func(t *testing.T) {
-		if r := post(w, form+"&x="+strings.Repeat("x", 60_000), nil); r.StatusCode != http.StatusBadRequest {
-			t.Errorf("status %d", r.StatusCode)
+		r := post(w, form+"&x="+strings.Repeat("x", 60_000), nil)
+		if got := r.Header.Get("Location"); got != "/signin?problem=SIGN_IN_LINK_INVALID" || len(r.Cookies()) != 0 {
+			t.Errorf("status %d, Location %q, cookies %v", r.StatusCode, got, r.Cookies())
 		}
 	})
 }
 
-func TestSignInsThatFailSayWhyOnAPage(t *testing.T) {
+func TestSignInsThatFailLeadBackIntoTheApp(t *testing.T) {
 	w := start(t)
-	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
-	cookie, _ := w.begin("/signin/google")
+	cookie, _ := w.begin("/signin/google?return=/members")
+	const link = "/authenticate?stytch_token_type=sso&token="
+	refused := func(code codes.Code, reason accessv1.ErrorReason) func(*fakeAuthz) {
+		return func(f *fakeAuthz) { f.refusal = rpcerr.New(code, reason, "a text with a secret") }
+	}
+	step := func(s authzv1.SignInStep) func(*fakeAuthz) {
+		return func(f *fakeAuthz) {
+			f.signIn = &authzv1.SignIn{
+				Step: s, AllowedAuthMethods: []string{"google_oauth"}, EmailAddress: "ada@acme.test",
+				Credentials: &authzv1.SessionCredentials{IntermediateSessionToken: "secret-step"},
+			}
+		}
+	}
+	told := map[string]bool{}
 	for _, test := range []struct {
 		name, path string
 		alter      func(*fakeAuthz)
-		status     int
-		text       string
+		want       string
 	}{
-		{"a link that was used", "/authenticate?stytch_token_type=sso&token=used", nil, 401, "used before"},
-		{"no token", "/authenticate?stytch_token_type=sso", nil, 400, "not a complete sign-in link"},
-		{"an unknown kind", "/authenticate?stytch_token_type=nope&token=t", nil, 400, "not a complete sign-in link"},
-		{"an organization without single sign-on", "/signin/sso?organization=nope", nil, 404, "No single sign-on"},
-		{"an organization that asks for another method", "/authenticate?stytch_token_type=sso&token=t", func(f *fakeAuthz) {
-			f.signIn = &authzv1.SignIn{Step: authzv1.SignInStep_SIGN_IN_STEP_AUTHENTICATE_AGAIN, AllowedAuthMethods: []string{"google_oauth"}}
-		}, 403, "google oauth"},
-		{"an organization that asks for a second factor", "/authenticate?stytch_token_type=sso&token=t", func(f *fakeAuthz) {
-			f.signIn = &authzv1.SignIn{Step: authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR}
-		}, 403, "second factor"},
+		{"a link that was used", link + "used", nil, "problem=SIGN_IN_LINK_INVALID&return=%2Fmembers"},
+		{"no token", "/authenticate?stytch_token_type=sso", nil, "problem=SIGN_IN_LINK_INVALID"},
+		{"an unknown kind", "/authenticate?stytch_token_type=nope&token=t", nil, "problem=SIGN_IN_LINK_INVALID"},
+		{"an organization without single sign-on", "/signin/sso?organization=nope&return=/agents", nil, "problem=SSO_NOT_CONFIGURED&return=%2Fagents"},
+		{"a return path to elsewhere", "/signin/sso?organization=nope&return=//evil.example", nil, "problem=SSO_NOT_CONFIGURED"},
+		{"an organization that asks for another method", link + "t", step(authzv1.SignInStep_SIGN_IN_STEP_AUTHENTICATE_AGAIN), "problem=AUTHENTICATE_AGAIN&return=%2Fmembers"},
+		{"an organization that asks for a second factor", link + "t", step(authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR), "problem=SECOND_FACTOR&return=%2Fmembers"},
+		{"an organization that takes nobody in", link + "t", refused(codes.PermissionDenied, accessv1.ErrorReason_ERROR_REASON_STYTCH_DENIED), "problem=STYTCH_DENIED&return=%2Fmembers"},
+		{"an organization that one cannot enter", link + "t", refused(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND), "problem=ORGANIZATION_NOT_FOUND&return=%2Fmembers"},
+		{"too late", link + "t", refused(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_SIGN_IN_EXPIRED), "problem=SIGN_IN_EXPIRED&return=%2Fmembers"},
+		{"too often", link + "t", refused(codes.ResourceExhausted, accessv1.ErrorReason_ERROR_REASON_RATE_LIMITED), "problem=RATE_LIMITED&return=%2Fmembers"},
+		{"a field that is wrong", link + "t", refused(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID), "problem=FIELD_INVALID&return=%2Fmembers"},
+		{"Stytch away", link + "t", refused(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_AUTHZ_UNAVAILABLE), "problem=AUTHZ_UNAVAILABLE&return=%2Fmembers"},
+		{"a mistake of ours", link + "t", refused(codes.Internal, accessv1.ErrorReason_ERROR_REASON_UNSPECIFIED), "number=a-number&problem=INTERNAL&return=%2Fmembers"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := *w
 			w.t = t
+			w.authz.change(func(f *fakeAuthz) { f.signIn, f.refusal = signedIn(), nil })
 			if test.alter != nil {
 				w.authz.change(test.alter)
 			}
-			r := w.do(ask{path: test.path, header: http.Header{"Cookie": {cookie}}})
-			if r.StatusCode != test.status || !strings.Contains(r.body, test.text) || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
-				t.Errorf("status %d, want %d with %q: %s", r.StatusCode, test.status, test.text, r.body)
+			r := w.do(ask{path: test.path, header: http.Header{"Cookie": {cookie}, "X-Correlation-Id": {"a-number"}}})
+			if got := r.Header.Get("Location"); r.StatusCode != http.StatusSeeOther || got != "/signin?"+test.want {
+				t.Errorf("status %d, Location %q, want %q", r.StatusCode, got, test.want)
+			}
+			told[regexp.MustCompile(`problem=([A-Z_]+)`).FindStringSubmatch(test.want)[1]] = true
+			if strings.Contains(r.Header.Get("Location")+r.body, "secret") || r.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("Location %q, Cache-Control %q: %s", r.Header.Get("Location"), r.Header.Get("Cache-Control"), r.body)
+			}
+			if next := r.setCookies()["okr_signin"]; strings.Contains(test.want, "AGAIN") && (next == nil || next.Value != "secret-step") {
+				t.Errorf("the next step finds the cookie %v", next)
 			}
 		})
+	}
+	if names, words := slices.Sorted(maps.Keys(told)), problemsWithWords(t); !slices.Equal(names, words) {
+		t.Errorf("the problems are %v, and the app has words for %v", names, words)
 	}
 	t.Run("authz that is away", func(t *testing.T) {
 		w := start(t, func(c *Config) { c.AuthzAddr = "127.0.0.1:1" })
 		r := w.do(ask{path: "/signin/google"})
-		if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" || strings.Contains(r.body, "127.0.0.1") {
-			t.Errorf("status %d: %s", r.StatusCode, r.body)
+		if got := r.Header.Get("Location"); r.StatusCode != http.StatusSeeOther || got != "/signin?problem=AUTHZ_UNAVAILABLE" {
+			t.Errorf("status %d, Location %q", r.StatusCode, got)
 		}
 	})
+}
+
+// problemsWithWords are the problems of signing in that the app has words for.
+func problemsWithWords(t *testing.T) []string {
+	t.Helper()
+	content, err := os.ReadFile("web/assets/signin/arrived.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(content), "const arrivals = {")
+	if !found {
+		t.Fatal("there is no table of them")
+	}
+	table, _, _ = strings.Cut(table, "\n};")
+	var problems []string
+	for _, match := range regexp.MustCompile(`(?m)^  ([A-Z_]+):`).FindAllStringSubmatch(table, -1) {
+		problems = append(problems, match[1])
+	}
+	return slices.Sorted(slices.Values(problems))
 }
 
 func TestErrorsOfSigningInKeepTheirReason(t *testing.T) {

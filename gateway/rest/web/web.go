@@ -38,11 +38,26 @@ type Site struct {
 }
 
 // view is an address of the app and the module that shows it. The page is the same for all but for the modules that it
-// announces.
+// announces, and the styles.
 type view struct{ path, module string }
+
+// style is the stylesheet of a view beside those of all views; "" for none. core/router.js loads it for those who come
+// from another view.
+func (v view) style() string {
+	switch {
+	case strings.HasPrefix(v.module, "views/"), v.module == signInModule:
+		return "style/views.css"
+	case strings.HasPrefix(v.module, "history/"):
+		return "style/forms.css"
+	}
+	return ""
+}
 
 var views = []view{
 	{"/", "okrs/objectives.js"},
+	{"/check-ins", "okrs/check-ins.js"},
+	{"/activity", "history/activity.js"},
+	{"/proposals", "history/proposals.js"},
 	{"/members", "views/members.js"},
 	{"/settings", "views/settings.js"},
 	{"/agents", "views/agents.js"},
@@ -61,6 +76,7 @@ const signInModule = "signin/signin.js"
 // appPage is what the app's page is made of.
 type appPage struct {
 	Carried string
+	Style   string
 	Modules []string
 }
 
@@ -97,15 +113,15 @@ func New(spec []byte, logger *slog.Logger) (*Site, error) {
 func (s *Site) appPages(v view) (map[string]file, error) {
 	pages := map[string]file{}
 	for _, carried := range []string{"", "session", "sign-in", "session sign-in"} {
-		first := v.module
+		first := v
 		if !strings.HasPrefix(carried, "session") && v.path != "/about" {
-			first = signInModule
+			first.module = signInModule
 		}
-		modules, err := s.assets.modules("main.js", first)
+		modules, err := s.assets.modules("main.js", first.module)
 		if err != nil {
 			return nil, err
 		}
-		if pages[carried], err = s.page("app.html", appPage{carried, modules}); err != nil {
+		if pages[carried], err = s.page("app.html", appPage{carried, first.style(), modules}); err != nil {
 			return nil, err
 		}
 	}

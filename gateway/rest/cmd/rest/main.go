@@ -8,5 +8,7 @@ import (
 )
 
 func main() {
-	run.Main("rest", rest.Run, healthcheck.HTTP(func(c rest.Config) string { return c.Addr }))
+	run.Main("rest", rest.Run, healthcheck.HTTP(func(c rest.Config) healthcheck.Service {
+		return healthcheck.Service{Addr: c.Addr} // browsers need no certificate
+	}))
 }

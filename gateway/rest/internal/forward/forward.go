@@ -15,19 +15,23 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 const (
 	dialTimeout = 3 * time.Second
-	// answerTimeout bounds the wait for the header of an answer, within the server's write timeout.
+	// answerTimeout bounds the wait for the header of an answer, within the server's write timeout. The MCP edge makes a
+	// stream of a call that takes longer than fifteen seconds, so that only one that hangs comes here.
 	answerTimeout = 50 * time.Second
 	// messageTimeout bounds the writing of one piece of a stream; a stream as a whole has no bound.
 	messageTimeout = 15 * time.Second
@@ -50,9 +54,14 @@ func Serves(path string) bool {
 type Config struct {
 	// Addr is where the MCP edge listens.
 	Addr string
+	// Identity encrypts the way to it; nil for not at all.
+	Identity *mtls.Identity
+	// Proxies say how the MCP edge is told where a request comes from.
+	Proxies front.Proxies
 	// BodyLimit is the largest body in bytes.
 	BodyLimit int64
-	// Stopping ends streams when it does.
+	// Stopping ends subscriptions when it does: they have no end of their own. Calls may finish, also those that are
+	// answered by a stream.
 	Stopping context.Context
 	// Logger gets failures that callers must not see.
 	Logger *slog.Logger
@@ -68,10 +77,13 @@ type handler struct {
 
 // New makes the handler for what Serves says.
 func New(cfg Config) http.Handler {
+	dial := (&net.Dialer{Timeout: dialTimeout}).DialContext
 	return &handler{
 		Config: cfg,
 		transport: &http.Transport{
-			DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			DialContext:            dial,
+			DialTLSContext:         cfg.Identity.DialTLS(dial),
+			TLSHandshakeTimeout:    dialTimeout,
 			MaxIdleConns:           maxIdle,
 			MaxIdleConnsPerHost:    maxIdle,
 			IdleConnTimeout:        time.Minute,
@@ -88,7 +100,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	front.SetRoute(r.Context(), route(r.URL.Path))
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(h.Stopping, cancel)()
+	if subscribes(r) {
+		defer context.AfterFunc(h.Stopping, cancel)()
+	}
 	r = r.WithContext(ctx)
 	r.Body = http.MaxBytesReader(w, r.Body, h.BodyLimit)
 	proxy := &httputil.ReverseProxy{
@@ -106,6 +120,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// gives the connection up: now and then an answer would break off.
 	_ = control.EnableFullDuplex() // HTTP/2 is so by itself, and says that it cannot
 	proxy.ServeHTTP(&streamWriter{ResponseWriter: w, control: control}, r)
+}
+
+// subscribes says whether a request asks for a stream without an end: as clients of 2025-11-25 do, with GET, or as the
+// header says that 2026-07-28 requires, which the MCP edge compares with the body.
+func subscribes(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Header.Get("Mcp-Method") == "subscriptions/listen"
 }
 
 // route is a short name for metrics and the log.
@@ -126,10 +146,20 @@ func route(path string) string {
 // rewrite makes the request that goes on. The host stays: the MCP edge looks at it. A browser's session is nothing to an
 // endpoint that takes tokens.
 func (h *handler) rewrite(r *httputil.ProxyRequest) {
-	r.SetURL(&url.URL{Scheme: "http", Host: h.Addr})
+	target := &url.URL{Scheme: "http", Host: h.Addr}
+	if h.Identity != nil {
+		target.Scheme = "https"
+	}
+	r.SetURL(target)
 	r.Out.Host = r.In.Host
 	r.Out.Header.Del("Cookie")
+	h.Proxies.Name(r.In.Context(), r.Out.Header)
 	r.Out.Header.Set(telemetry.HeaderCorrelationID, telemetry.CorrelationID(r.In.Context()))
+	// Of a request that is traced here, the MCP edge is told the span of here, which is linked to the caller's.
+	if trace.SpanContextFromContext(r.In.Context()).IsValid() {
+		r.Out.Header.Del("Tracestate")
+		propagation.TraceContext{}.Inject(r.In.Context(), propagation.HeaderCarrier(r.Out.Header))
+	}
 }
 
 // merge makes room for the headers of an answer: what the MCP edge says stands in place of what this edge would, except

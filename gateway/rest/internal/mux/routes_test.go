@@ -23,12 +23,14 @@ func TestWhatFollowsFromARoute(t *testing.T) {
 	for _, test := range []struct {
 		rpc, query, etag, location string
 	}{
-		{"CreateObjective", "requestId request_id", "", "/api/v1/objectives/{objective_id}"},
+		{"CreateObjective", "mode requestId request_id", "", "/api/v1/objectives/{objective_id}"},
 		{"GetObjective", "", "", ""},
-		{"ListObjectives", "pageSize pageToken page_size page_token", "", ""},
-		{"UpdateObjective", "requestId request_id updateMask update_mask", "objective.etag", ""},
-		{"DeleteObjective", "etag requestId request_id", "etag", ""},
-		{"CreateKeyResult", "requestId request_id", "", "/api/v1/keyResults/{key_result_id}"},
+		{"ListChanges", "afterCursor after_cursor clientId client_id endTime end_time keyResultId key_result_id kinds memberId member_id " +
+			"objectiveId objective_id orderBy order_by pageSize pageToken page_size page_token startTime start_time surface", "", ""},
+		{"ListObjectives", "cycle orderBy order_by ownerId owner_id pageSize pageToken pageTokens page_size page_token page_tokens parentId parent_id states text", "", ""},
+		{"UpdateObjective", "mode requestId request_id updateMask update_mask", "objective.etag", ""},
+		{"DeleteObjective", "etag mode requestId request_id", "etag", ""},
+		{"CreateKeyResult", "mode requestId request_id", "", "/api/v1/keyResults/{key_result_id}"},
 		{"SetKeyResultAttainment", "", "etag", ""},
 		{"WatchChanges", "afterCursor after_cursor", "", ""},
 	} {
@@ -60,6 +62,9 @@ func TestEveryRPCOfTheStoreHasARoute(t *testing.T) {
 	routes := routesOf(t)
 	methods := okrv1.File_okr_v1_okr_service_proto.Services().ByName("OkrService").Methods()
 	for i := range methods.Len() {
+		if name := string(methods.Get(i).Name()); name == "ExportObjectives" || name == "ImportObjectives" {
+			continue // files, which package transfer serves
+		}
 		name := "/okr.v1.OkrService/" + string(methods.Get(i).Name())
 		if route := routes.byRPC[name]; route == nil || route.Rule == nil {
 			t.Errorf("%s has no route or no rule", name)

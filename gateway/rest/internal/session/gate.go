@@ -21,11 +21,12 @@ import (
 type Gate struct {
 	resolver *access.Resolver
 	cookies  Cookies
+	limiter  *front.Limiter
 }
 
-// NewGate makes a gate that asks authz through the resolver.
-func NewGate(resolver *access.Resolver, cookies Cookies) *Gate {
-	return &Gate{resolver: resolver, cookies: cookies}
+// NewGate makes a gate that asks authz through the resolver, and lets everybody through as often as the limiter does.
+func NewGate(resolver *access.Resolver, cookies Cookies, limiter *front.Limiter) *Gate {
+	return &Gate{resolver: resolver, cookies: cookies, limiter: limiter}
 }
 
 // credential is what a request presents: at most one of a session and an access token, and perhaps a sign-in that is
@@ -94,11 +95,16 @@ func (g *Gate) read(r *http.Request) (credential, error) {
 // Admit establishes who is calling and holds the rule of the RPC against it, which the service behind will do again. The
 // request that it answers has no credentials any more.
 func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, rule *accessv1.Rule) (*http.Request, error) {
+	ctx := r.Context()
 	c, err := g.read(r)
+	if err != nil || rule.GetPublic() || !c.present() || !g.resolver.Knows(c.request()) {
+		if limited := g.limiter.Stranger(ctx); limited != nil {
+			return nil, limited
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	ctx := r.Context()
 	if rule.GetPublic() {
 		return strip(r.WithContext(withCaller(ctx, caller{credential: c}))), nil
 	}
@@ -116,8 +122,11 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, rule *accessv1.Rule
 	if c.token == "" && answer.GetRenewedSession() != nil {
 		g.cookies.store(w, answer.GetRenewedSession())
 	}
+	if err := g.limiter.Caller(answer.GetPrincipal()); err != nil {
+		return nil, err
+	}
 	ctx = withCaller(ctx, caller{credential: c, answer: answer})
-	if err := access.Check(ctx, rule, answer.GetPrincipal(), g.resolver); err != nil {
+	if err := access.CheckUnread(ctx, rule, answer.GetPrincipal(), g.resolver); err != nil {
 		return nil, err
 	}
 	return strip(r.WithContext(ctx)), nil

@@ -15,6 +15,7 @@ import (
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 // Paths of the landings. The address of Authenticate is registered with Stytch as a redirect address.
@@ -24,15 +25,16 @@ const (
 	pathSso          = "/signin/sso"
 )
 
+// pathSignIn is the app's page that says what became of a sign-in which did not succeed, and lets people go on.
+const pathSignIn = "/signin"
+
 const (
 	landingTimeout  = 15 * time.Second
 	confirmBodySize = 16 << 10
 )
 
-// Pages shows what the landings have to say.
+// Pages shows what the landings have to ask.
 type Pages interface {
-	// Notice shows a message in place of what was asked for.
-	Notice(w http.ResponseWriter, r *http.Request, status int, title, text string)
 	// Confirm asks before a sign-in is finished that was not started in this browser. Yes is a POST of the fields.
 	Confirm(w http.ResponseWriter, r *http.Request, fields map[string]string)
 }
@@ -44,8 +46,10 @@ type Landing struct {
 	Pages    Pages
 	// Public is the address at which browsers reach the edge.
 	Public *url.URL
-	Logger *slog.Logger
-	Now    func() time.Time
+	// Limiter counts those who come: nobody is known here, and each makes work for Stytch.
+	Limiter *front.Limiter
+	Logger  *slog.Logger
+	Now     func() time.Time
 }
 
 // Register adds the landings to a mux.
@@ -56,6 +60,10 @@ func (l *Landing) Register(mux *http.ServeMux) {
 			w.Header().Set("Cache-Control", "no-store")
 			ctx, cancel := context.WithTimeout(r.Context(), landingTimeout)
 			defer cancel()
+			if err := l.Limiter.Stranger(ctx); err != nil {
+				l.fail(w, r, err, "/")
+				return
+			}
 			h(w, r.WithContext(ctx))
 		})
 	}
@@ -96,7 +104,7 @@ func (l *Landing) leave(w http.ResponseWriter, r *http.Request, begun start, to 
 		err = l.Cookies.keepStart(w, begun)
 	}
 	if err != nil {
-		l.fail(w, r, err)
+		l.fail(w, r, err, begun.Return)
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
@@ -115,7 +123,7 @@ var tokenTypes = map[string]authzv1.RedirectTokenType{
 func (l *Landing) land(w http.ResponseWriter, r *http.Request) {
 	kind, token, ok := linkOf(r.URL.Query())
 	if !ok {
-		l.badLink(w, r)
+		l.refuse(w, r, problemLink, "/")
 		return
 	}
 	begun, started := l.Cookies.takeStart(r)
@@ -133,12 +141,12 @@ func (l *Landing) land(w http.ResponseWriter, r *http.Request) {
 func (l *Landing) confirm(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, confirmBodySize)
 	if err := r.ParseForm(); err != nil {
-		l.badLink(w, r)
+		l.refuse(w, r, problemLink, "/")
 		return
 	}
 	kind, token, ok := linkOf(r.PostForm)
 	if !ok {
-		l.badLink(w, r)
+		l.refuse(w, r, problemLink, "/")
 		return
 	}
 	l.finish(w, r, &authzv1.AuthenticateRedirectRequest{TokenType: tokenTypes[kind], Token: token}, "/")
@@ -160,20 +168,16 @@ func linkOf(values url.Values) (kind, token string, ok bool) {
 func (l *Landing) finish(w http.ResponseWriter, r *http.Request, request *authzv1.AuthenticateRedirectRequest, to string) {
 	signIn, err := l.Sessions.AuthenticateRedirect(r.Context(), request)
 	if err != nil {
-		l.fail(w, r, err)
+		l.fail(w, r, err, to)
 		return
 	}
 	l.Cookies.signedIn(w, signIn)
 	switch signIn.GetStep() {
-	case authzv1.SignInStep_SIGN_IN_STEP_AUTHENTICATE_AGAIN:
-		l.Pages.Notice(w, r, http.StatusForbidden, "Sign in another way",
-			"This organization asks you to sign in by "+methods(signIn.GetAllowedAuthMethods())+".")
-		return
-	case authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR:
-		l.Pages.Notice(w, r, http.StatusForbidden, "A second factor is needed",
-			"This organization asks for a second factor, which cannot be given here yet.")
-		return
 	case authzv1.SignInStep_SIGN_IN_STEP_DONE:
+	case authzv1.SignInStep_SIGN_IN_STEP_AUTHENTICATE_AGAIN, authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR:
+		step := strings.TrimPrefix(signIn.GetStep().String(), "SIGN_IN_STEP_")
+		l.refuse(w, r, step, to)
+		return
 	default:
 		if to != "/" {
 			to = "/?" + url.Values{"return": {to}}.Encode()
@@ -182,42 +186,54 @@ func (l *Landing) finish(w http.ResponseWriter, r *http.Request, request *authzv
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// methods names sign-in methods for people.
-func methods(names []string) string {
-	if len(names) == 0 {
-		return "another method"
+// refuse goes back to the app, which says what became of the sign-in. The address holds the problem by a name out of a
+// fixed set, for which the app has its own words, and where the sign-in was to end; never a token, and no text. A mistake
+// of ours goes with the number under which the log has it.
+func (l *Landing) refuse(w http.ResponseWriter, r *http.Request, problem, to string) {
+	about := url.Values{"problem": {problem}}
+	if problem == problemInternal {
+		about.Set("number", telemetry.CorrelationID(r.Context()))
 	}
-	return strings.ReplaceAll(strings.Join(names, " or "), "_", " ")
+	if to != "/" {
+		about.Set("return", to)
+	}
+	http.Redirect(w, r, pathSignIn+"?"+about.Encode(), http.StatusSeeOther)
 }
 
-func (l *Landing) badLink(w http.ResponseWriter, r *http.Request) {
-	l.Pages.Notice(w, r, http.StatusBadRequest, "This link does not work", "It is not a complete sign-in link. Open it again, or sign in anew.")
-}
-
-// fail says what went wrong in words for the person at the browser.
-func (l *Landing) fail(w http.ResponseWriter, r *http.Request, err error) {
-	reason := rpcerr.ReasonOf(err)
-	front.SetReason(r.Context(), rpcerr.ReasonName(reason))
-	switch {
-	case reason == accessv1.ErrorReason_ERROR_REASON_SIGN_IN_LINK_INVALID:
-		l.Pages.Notice(w, r, http.StatusUnauthorized, "This link does not work",
-			"It was used before, has expired, or was started in another browser. Sign in anew.")
-	case reason == accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED,
-		reason == accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND:
-		l.Pages.Notice(w, r, http.StatusNotFound, "No single sign-on",
-			"There is no organization of this name with single sign-on. Check the name, or sign in another way.")
-	case reason == accessv1.ErrorReason_ERROR_REASON_RATE_LIMITED:
-		l.Pages.Notice(w, r, http.StatusTooManyRequests, "Too many attempts", "Wait a little and try again.")
-	case status.Code(err) == codes.Unavailable, status.Code(err) == codes.DeadlineExceeded:
-		w.Header().Set("Retry-After", "5")
-		l.Pages.Notice(w, r, http.StatusServiceUnavailable, "Sign-in is not available right now",
-			"Nothing was lost. Try again in a moment.")
-	case status.Code(err) == codes.InvalidArgument:
-		l.Pages.Notice(w, r, http.StatusBadRequest, "That does not work", "Check what you entered and try again.")
-	case status.Code(err) == codes.PermissionDenied:
-		l.Pages.Notice(w, r, http.StatusForbidden, "You cannot sign in here", "Ask an administrator of the organization.")
-	default:
+// fail refuses with the reason of an error.
+func (l *Landing) fail(w http.ResponseWriter, r *http.Request, err error, to string) {
+	problem := problemOf(err)
+	front.SetReason(r.Context(), problem)
+	if problem == problemInternal {
 		l.Logger.ErrorContext(r.Context(), "sign-in failed", slog.Any("error", err))
-		l.Pages.Notice(w, r, http.StatusInternalServerError, "Something went wrong", "Try again; if it stays, tell us the number below.")
+	}
+	l.refuse(w, r, problem, to)
+}
+
+// Problems that are told without an error: a link that is not complete is as good as one that was used. And what is said of
+// errors that nobody at a browser can do anything about.
+const (
+	problemLink     = "SIGN_IN_LINK_INVALID"
+	problemInternal = "INTERNAL"
+)
+
+// problemOf is an error's name in the address of the app's page.
+func problemOf(err error) string {
+	reason := rpcerr.ReasonOf(err)
+	switch reason {
+	case accessv1.ErrorReason_ERROR_REASON_SIGN_IN_LINK_INVALID, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED,
+		accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_RATE_LIMITED,
+		accessv1.ErrorReason_ERROR_REASON_SIGN_IN_EXPIRED:
+		return rpcerr.ReasonName(reason)
+	}
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded:
+		return rpcerr.ReasonName(accessv1.ErrorReason_ERROR_REASON_AUTHZ_UNAVAILABLE)
+	case codes.PermissionDenied:
+		return rpcerr.ReasonName(accessv1.ErrorReason_ERROR_REASON_STYTCH_DENIED)
+	case codes.InvalidArgument:
+		return rpcerr.ReasonName(accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID)
+	default:
+		return problemInternal
 	}
 }

@@ -1,29 +1,33 @@
 // The page: a frame, and in it the view of the address.
 
 import { useEffect, useRef } from "./vendor/preact-hooks.js";
-import { useSignal } from "./vendor/signals.js";
+import { arrival, unfinished } from "./core/arrival.js";
 import { openDrafts } from "./core/drafts.js";
 import { html } from "./core/html.js";
-import { say, spoken } from "./core/live.js";
+import { spoken } from "./core/live.js";
 import { address, navigate, navigations, returnPath, route, routes } from "./core/router.js";
 import { adopt, ended, failure, identity, load, session, state } from "./core/session.js";
 import { text } from "./core/strings.js";
-import { Button } from "./ui/button.js";
-import { Dialog } from "./ui/dialog.js";
-import { Lazy } from "./ui/lazy.js";
+import { styled } from "./core/style.js";
+import { Lazy, preload } from "./ui/lazy.js";
 import { Problem } from "./ui/problem.js";
 import { Footer, Header } from "./ui/shell.js";
 import { Tip } from "./ui/tip.js";
 
-const signIn = () => import("./signin/signin.js");
+const signIn = () => styled(import("./signin/signin.js"), "views.css");
+const endedSession = () => import("./signin/ended.js");
 
 export function App() {
   openDrafts(identity.value);
+  const signedIn = session.value !== null;
+  useEffect(() => {
+    if (signedIn) preload(endedSession);
+  }, [signedIn]);
   const main = useRef(/** @type {HTMLElement|null} */ (null));
   return html`
     <a class="skip" href="#main">${text.skip}</a>
     <${Header} />
-    ${ended.value && html`<${EndedSession} />`}
+    ${ended.value && html`<${Lazy} load=${endedSession} />`}
     <main id="main" tabindex="-1" ref=${main}><${Content} /></main>
     <${Footer} />
     <p class="visually-hidden" role="status" aria-live="polite" id="live">${spoken.value}</p>
@@ -37,7 +41,7 @@ function Content() {
     return html`<div class="narrow"><h1 tabindex="-1">${text.product}</h1><${Problem} failure=${failure.value} onRetry=${load} /></div>`;
   }
   if (state.value === "out" && !at.open) return html`<${SignInView} />`;
-  return html`<${View} key=${`${at.path} ${identity.value}`} />`;
+  return html`<${Arrived} /><${View} key=${`${at.path} ${identity.value}`} />`;
 }
 
 /** The view of the address, which takes the focus unless the page was opened with it. */
@@ -56,9 +60,14 @@ function View() {
   return html`<${Lazy} load=${at.load} title=${at.title} onLoad=${focus} />`;
 }
 
-/** Goes where a sign-in was to end. */
+const arrived = () => styled(import("./signin/arrived.js"), "views.css");
+
+/** What became of a sign-in that led through another site. */
+const Arrived = () => arrival.value && html`<${Lazy} load=${arrived} ...${arrival.value} />`;
+
+/** Goes where a sign-in was to end; or where another one goes on, if somebody is signed in who just made one. */
 function follow() {
-  const target = returnPath(location.search) || "/";
+  const target = unfinished(arrival.peek()) ? "/organizations" : returnPath(location.search) || "/";
   if (routes.some((r) => r.path === new URL(target, location.origin).pathname)) navigate(target, { replace: true });
   else location.replace(target);
 }
@@ -69,36 +78,14 @@ function SignInView() {
   const wanted = returnPath(location.search);
   const done = (/** @type {import("./core/api.js").Session} */ entered) => {
     navigations.value += 1; // the view takes the focus
+    arrival.value = null;
     adopt(entered);
   };
   const back = wanted || (route.value.path === "/signin" ? "/" : at);
   return html`
     <div class="narrow">
+      <${Arrived} />
       ${back.startsWith("/oauth/authorize") && html`<p class="notice">${text.consentFirst}</p>`}
       <${Lazy} load=${signIn} title=${text.titles.signIn} back=${back} onDone=${done} />
     </div>`;
-}
-
-/** Asks somebody whose session has ended to sign in again, and leaves everything else as it is. */
-function EndedSession() {
-  const open = useSignal(true);
-  const current = session.value;
-  const done = (/** @type {import("./core/api.js").Session} */ entered) => {
-    const same = entered.principal.memberId === current?.principal.memberId;
-    adopt(entered);
-    say(same ? text.ended.welcome : text.signIn.done);
-    if (!same) navigate("/");
-  };
-  return html`
-    <div class="banner" role="alert">
-      <p>${text.ended.title}</p>
-      <${Button} kind="primary" onClick=${() => { open.value = true; }}>${text.signIn.short}<//>
-    </div>
-    ${open.value && html`
-      <${Dialog} title=${text.ended.title} onClose=${() => { open.value = false; }}>
-        <p>${text.ended.kept}</p>
-        <${Lazy} load=${signIn} level="h3" back=${address.value} email=${current?.emailAddress ?? ""}
-          organizationId=${current?.principal.organizationId ?? ""} onDone=${done} />
-        <p class="actions"><${Button} kind="quiet" onClick=${() => { open.value = false; }}>${text.ended.later}<//></p>
-      <//>`}`;
 }

@@ -6,10 +6,26 @@
  * @typedef {{principal: Principal, organizationName: string, organizationSlug: string, emailAddress: string,
  *   expireTime: string}} Session
  * @typedef {{memberId: string, displayName: string}} Member
+ * @typedef {{surface: string, clientId: string, clientName: string}} Via
+ * @typedef {{url: string, observedValue: string, observedTime?: string}} Evidence
+ * @typedef {{id: string, keyResultId: string, objectiveId: string, value: string, confidence: string, note: string,
+ *   evidence: Evidence[], previousValue: string, attainment?: number, author?: Member, via?: Via, createTime: string}} CheckIn
  * @typedef {{id: string, objectiveId: string, title: string, attainment?: number, etag: string, createTime: string,
- *   updateTime: string, creator?: Member, updater?: Member}} KeyResult
+ *   updateTime: string, creator?: Member, updater?: Member, ownerId: string, kind: string, startValue: string,
+ *   targetValue: string, currentValue: string, unit: string, format: string, weight?: number, confidence: string,
+ *   lastCheckInTime?: string, stale: boolean, expectedAttainment?: number, checkInCount: number,
+ *   agentReport?: {checkInId: string, clientId: string, clientName: string}}} KeyResult
  * @typedef {{id: string, title: string, keyResults: KeyResult[], progress?: number, etag: string, createTime: string,
- *   updateTime: string, creator?: Member, updater?: Member}} Objective
+ *   updateTime: string, creator?: Member, updater?: Member, description: string, ownerId: string, cycle: string,
+ *   startDate: string, dueDate: string, period?: {startDate: string, dueDate: string}, parentId: string, state: string,
+ *   score: string, closingNote: string, closeTime?: string, archiveTime?: string, expectedProgress?: number}} Objective
+ * @typedef {{objective?: Objective, keyResult?: KeyResult}} Snapshot
+ * @typedef {{seq: string, cursor: string, createTime: string, actor?: Member, via?: Via, requestId: string, kind: string,
+ *   before?: Snapshot, after?: Snapshot, checkIn?: CheckIn, undoes: string,
+ *   proposal?: {proposalId: string, proposer?: Member, via?: Via}}} Change
+ * @typedef {{id: string, state: string, permission: {resource: string, action: string}, kind: string, before?: Snapshot,
+ *   after?: Snapshot, checkIn?: CheckIn, proposer?: Member, via?: Via, createTime: string, expireTime: string,
+ *   decideTime?: string, decider?: Member, reason: string}} Proposal
  * @typedef {{organizationId: string, displayName: string, slug: string, membership: string}} Organization
  * @typedef {{step: string, emailAddress: string, organizations: Organization[], allowedAuthMethods: string[],
  *   session?: Session}} SignIn

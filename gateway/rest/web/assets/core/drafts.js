@@ -4,9 +4,11 @@
 import { signal } from "../vendor/signals.js";
 
 /**
- * @typedef {{value: string, base?: string, requestId?: string}} Draft
- * value: what was typed; base: what it replaces, as it was when typing began; requestId: of the request that sends it,
- * the same until the value changes, so that sending it again is safe.
+ * @typedef {{value: string, base?: string, fields?: Record<string, string>, was?: Record<string, string>,
+ *   sent?: boolean, requestId?: string}} Draft
+ * value: what was typed; base: what it replaces, as it was when typing began; fields and was: the same for what has more
+ * than one field, of those alone that were changed; sent: whether it is to be sent as soon as its form is there;
+ * requestId: of the request that sends it, the same until something else is typed, so that sending it again is safe.
  */
 
 /** @typedef {import("../vendor/signals.js").Signal<Draft|undefined>} DraftSignal */
@@ -77,6 +79,9 @@ export function openForm(key, draft) {
   opening = key;
   if (!draftOf(key).peek()) setDraft(key, draft);
 }
+
+/** Whether a form is being opened, and not there yet. @param {string} key */
+export const isOpening = (key) => opening === key;
 
 /** Whether a form was opened just now; once. @param {string} key */
 export function justOpened(key) {

@@ -3,7 +3,7 @@
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
-/** @param {number} n */
+/** @param {number|string} n */
 export const percent = (n) => `${n}\u202f%`;
 
 /**

@@ -2,22 +2,29 @@
 
 import { computed, signal } from "../vendor/signals.js";
 import { text } from "./strings.js";
+import { styled } from "./style.js";
 
 /**
  * @typedef {{path: string, title: string, nav?: string, open?: boolean, load: () => Promise<{default: any}>}} Route
  * nav: its name in the navigation; open: can be seen without signing in.
  */
 
+/** A view whose styles are not needed for what is seen first. @param {Promise<{default: any}>} module */
+const later = (module) => styled(module, "views.css");
+
 /** @type {Route[]} */
 export const routes = [
   { path: "/", title: text.titles.objectives, nav: text.nav.objectives, load: () => import("../okrs/objectives.js") },
-  { path: "/members", title: text.titles.members, nav: text.nav.members, load: () => import("../views/members.js") },
-  { path: "/settings", title: text.titles.settings, nav: text.nav.settings, load: () => import("../views/settings.js") },
-  { path: "/agents", title: text.titles.agents, nav: text.nav.agents, load: () => import("../views/agents.js") },
-  { path: "/about", title: text.titles.about, nav: text.nav.about, open: true, load: () => import("../views/about.js") },
-  { path: "/organizations", title: text.titles.organizations, load: () => import("../views/organizations.js") },
+  { path: "/check-ins", title: text.titles.checkIns, nav: text.nav.checkIns, load: () => import("../okrs/check-ins.js") },
+  { path: "/activity", title: text.titles.activity, nav: text.nav.activity, load: () => styled(import("../history/activity.js"), "forms.css") },
+  { path: "/proposals", title: text.titles.proposals, nav: text.nav.proposals, load: () => styled(import("../history/proposals.js"), "forms.css") },
+  { path: "/members", title: text.titles.members, nav: text.nav.members, load: () => later(import("../views/members.js")) },
+  { path: "/settings", title: text.titles.settings, nav: text.nav.settings, load: () => later(import("../views/settings.js")) },
+  { path: "/agents", title: text.titles.agents, nav: text.nav.agents, load: () => later(import("../views/agents.js")) },
+  { path: "/about", title: text.titles.about, nav: text.nav.about, open: true, load: () => later(import("../views/about.js")) },
+  { path: "/organizations", title: text.titles.organizations, load: () => later(import("../views/organizations.js")) },
   { path: "/signin", title: text.titles.signIn, load: () => import("../okrs/objectives.js") },
-  { path: "/oauth/authorize", title: text.titles.consent, load: () => import("../views/consent.js") },
+  { path: "/oauth/authorize", title: text.titles.consent, load: () => later(import("../views/consent.js")) },
 ];
 
 /** Where the browser is: path and query. */
@@ -35,13 +42,13 @@ export const navigations = signal(0);
 /**
  * Goes to an address of the app.
  * @param {string} to path and query
- * @param {{replace?: boolean}} [options]
+ * @param {{replace?: boolean, stay?: boolean}} [options] stay: without scrolling
  */
-export function navigate(to, { replace = false } = {}) {
+export function navigate(to, { replace = false, stay = false } = {}) {
   if (replace) history.replaceState(null, "", to);
   else history.pushState(null, "", to);
   arrive();
-  scrollTo(0, 0);
+  if (!stay) scrollTo(0, 0);
 }
 
 function arrive() {

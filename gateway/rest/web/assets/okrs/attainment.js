@@ -1,77 +1,118 @@
-// How far a key result has come: type a number, press Enter.
+// How far a key result has come: type a number, press Enter. Or for a milestone: tick it off.
 
 import { useAction } from "../core/action.js";
 import { draftOf, setDraft } from "../core/drafts.js";
 import { percent } from "../core/format.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
-import { why } from "../core/session.js";
 import { text } from "../core/strings.js";
+import { editable, isMilestone, isPercentage, parseValue, sameValue, valueText } from "../core/values.js";
 import { useId } from "../vendor/preact-hooks.js";
 import { Button } from "../ui/button.js";
+import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
 import { showTip } from "../ui/tip.js";
-import { Conflict } from "./conflict.js";
-import { setAttainment } from "./store.js";
+import { parts, writes } from "./parts.js";
+import { words } from "./strings.js";
+
+/** @typedef {{item: import("../core/api.js").KeyResult, denied: string}} Props */
 
 const whole = /^(100|[1-9]?[0-9])$/;
 
-/** @param {{item: import("../core/api.js").KeyResult}} props */
-export function Attainment({ item }) {
+/** @param {Props} props denied: why no value can be given */
+export const Attainment = ({ item, denied }) =>
+  (isMilestone(item) ? html`<${Milestone} item=${item} denied=${denied} />` : html`<${Value} item=${item} denied=${denied} />`);
+
+/** @param {string} denied @param {Event} event */
+function refuse(denied, event) {
+  if (!denied) return;
+  showTip(/** @type {Element} */ (event.currentTarget));
+  say(denied);
+}
+
+/** @param {Props} props */
+function Value({ item, denied }) {
   const id = useId();
   const key = `attainment ${item.id}`;
   const draft = draftOf(key).value;
-  const now = item.attainment ?? 0;
-  const denied = why("UPDATE", "key_result");
-  const { busy, failure, run } = useAction(async (/** @type {number} */ base) => {
-    const value = Number(draftOf(key).peek()?.value);
-    if (await setAttainment(item.id, value, base, key)) {
+  const now = item.currentValue;
+  const simple = isPercentage(item) && whole.test(now);
+  const { busy, failure, run } = useAction(async (/** @type {string} */ base) => {
+    const value = parseValue(draftOf(key).peek()?.value ?? "") ?? base;
+    const { checkIn, setAttainment } = await writes();
+    const done = simple ? await setAttainment(item.id, Number(value), Number(base), key) : await checkIn(item.id, { value }, base, key);
+    if (done) {
       setDraft(key, undefined);
-      say(text.attainment.saved(item.title, percent(value)));
+      say(words.attainment.saved(item.title, valueText(item, value)));
     }
   });
-  const value = draft?.value ?? String(now);
-  const base = draft?.base === undefined ? now : Number(draft.base);
-  const conflict = draft && base !== now && value !== String(now);
-  const wrong = draft && !whole.test(value);
+  const shown = draft?.value ?? editable(now);
+  const value = parseValue(shown);
+  const base = draft?.base ?? now;
+  const wrong = draft && (simple ? !whole.test(shown) : value === null);
+  const conflict = draft && !wrong && !sameValue(base, now) && !sameValue(value ?? "", now);
   const described = [denied && `${id}-why`, wrong && `${id}-error`].filter(Boolean).join(" ") || null;
 
   const input = (/** @type {Event} */ event) => {
     const typed = /** @type {HTMLInputElement} */ (event.currentTarget).value;
     failure.value = null;
-    setDraft(key, typed === String(now) ? undefined : { value: typed, base: String(base) });
+    setDraft(key, typed === editable(now) ? undefined : { value: typed, base });
   };
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (denied || !draft || wrong || conflict) return;
-    if (value === String(now)) setDraft(key, undefined);
+    if (sameValue(value ?? "", now)) setDraft(key, undefined);
     else run(base);
   };
   const escape = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") setDraft(key, undefined);
   };
-  const refuse = (/** @type {Event} */ event) => {
-    if (!denied) return;
-    showTip(/** @type {Element} */ (event.currentTarget));
-    say(denied);
-  };
+  const kind = simple ? { type: "number", inputmode: "numeric", min: "0", max: "100", step: "1" } : { inputmode: "decimal" };
+  const inPercent = item.format === "VALUE_FORMAT_PERCENT";
   return html`
     <form class="attainment" onSubmit=${submit} novalidate>
-      <label class="visually-hidden" for=${id}>${text.attainment.label(item.title)}</label>
-      <span class="number" data-dirty=${draft ? "" : null}>
-        <input id=${id} type="number" inputmode="numeric" min="0" max="100" step="1" value=${value} autocomplete="off"
+      <label class="visually-hidden" for=${id}>${inPercent ? words.attainment.label(item.title) : words.attainment.value(item.title)}</label>
+      <span class="number" data-dirty=${draft ? "" : null} data-percent=${inPercent ? "" : null}>
+        <input id=${id} ...${kind} value=${shown} autocomplete="off" maxlength="24"
           readonly=${Boolean(denied)} aria-disabled=${denied ? "true" : null} data-tip=${denied || null}
           aria-invalid=${wrong ? "true" : null} aria-describedby=${described}
-          onInput=${input} onKeyDown=${escape} onClick=${refuse} />
-        <span aria-hidden="true">%</span>
+          onInput=${input} onKeyDown=${escape} onClick=${(/** @type {Event} */ event) => refuse(denied, event)} />
+        ${inPercent && html`<span aria-hidden="true">%</span>`}
       </span>
       ${denied && html`<span id=${`${id}-why`} hidden>${denied}</span>`}
       ${draft && !conflict && html`
-        <${Button} kind="primary" submit busy=${busy.value} why=${denied} label=${text.attainment.set(item.title)}>${text.set}<//>`}
-      ${wrong && html`<p class="error" id=${`${id}-error`} role="alert">${text.attainment.wrong}</p>`}
+        <${Button} kind="primary" submit busy=${busy.value} why=${denied} label=${words.attainment.set(item.title)}>${text.set}<//>`}
+      ${wrong && html`<p class="error" id=${`${id}-error`} role="alert">${simple ? words.attainment.wrong : words.attainment.noNumber}</p>`}
       ${conflict && html`
-        <${Conflict} by=${item.updater?.displayName ?? ""} theirs=${percent(now)} mine=${`${value}\u202f%`} why=${denied}
-          onMine=${() => { setDraft(key, { value, base: String(now) }); run(now); }} onTheirs=${() => setDraft(key, undefined)} />`}
+        <${Lazy} load=${parts.conflict} by=${item.updater?.displayName ?? ""} why=${denied}
+          theirs=${valueText(item, now)} mine=${inPercent ? percent(shown) : valueText(item, value ?? "")}
+          onMine=${() => { setDraft(key, { value: shown, base: now }); run(now); }} onTheirs=${() => setDraft(key, undefined)} />`}
       <${Problem} failure=${failure.value} />
     </form>`;
+}
+
+/** @param {Props} props */
+function Milestone({ item, denied }) {
+  const id = useId();
+  const done = item.attainment === 100;
+  const { busy, failure, run } = useAction(async (/** @type {boolean} */ wanted) => {
+    const { checkIn } = await writes();
+    await checkIn(item.id, { value: wanted ? "100" : "0" }, item.currentValue, `attainment ${item.id}`);
+    say(wanted ? words.attainment.saved(item.title, words.keyResult.done) : text.saved);
+  });
+  const change = (/** @type {Event} */ event) => {
+    const box = /** @type {HTMLInputElement} */ (event.currentTarget);
+    const wanted = box.checked;
+    box.checked = done; // until the server has said so
+    if (denied) refuse(denied, event);
+    else if (!busy.value) run(wanted);
+  };
+  return html`
+    <div class="attainment">
+      <label class="tick-off"><input type="checkbox" checked=${done} aria-label=${words.keyResult.doneNamed(item.title)}
+        aria-disabled=${denied || busy.value ? "true" : null} aria-describedby=${denied ? `${id}-why` : null} data-tip=${denied || null}
+        onChange=${change} /><span aria-hidden="true">${words.keyResult.done}</span></label>
+      ${denied && html`<span id=${`${id}-why`} hidden>${denied}</span>`}
+      <${Problem} failure=${failure.value} />
+    </div>`;
 }

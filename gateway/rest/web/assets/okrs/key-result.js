@@ -1,49 +1,78 @@
 // A key result in its objective's card.
 
-import { percent } from "../core/format.js";
+import { useSignal } from "../vendor/signals.js";
+import { draftOf, openForm } from "../core/drafts.js";
+import { ago, percent } from "../core/format.js";
 import { classes, html } from "../core/html.js";
 import { why } from "../core/session.js";
-import { text } from "../core/strings.js";
+import { isMilestone, isPercentage, numberText, sameValue, valueText } from "../core/values.js";
 import { Button } from "../ui/button.js";
 import { Icon } from "../ui/icons.js";
+import { Lazy } from "../ui/lazy.js";
 import { Progress } from "../ui/progress.js";
 import { Attainment } from "./attainment.js";
-import { Delete } from "./delete.js";
-import { Gone } from "./gone.js";
-import { gone } from "./store.js";
-import { By } from "./by.js";
-import { edit, editButtonId, editing, TitleEditor } from "./title.js";
-import { touched } from "./watch.js";
+import { By, Facts, ownerName, Status, statusOf } from "./facts.js";
+import { parts } from "./parts.js";
+import { StandIn } from "./stand-in.js";
+import { gone, touched } from "./store.js";
+import { words } from "./strings.js";
+import { editing, editKey, Tools } from "./tools.js";
 
-/** @param {{item: import("../core/api.js").KeyResult}} props */
-export function KeyResult({ item }) {
+/** @typedef {import("../core/api.js").KeyResult} Item */
+
+/** @param {{item: Item, closed?: string, above?: any}} props closed: why nothing can be changed; above: what it belongs to */
+export function KeyResult({ item, closed = "", above }) {
   const value = item.attainment ?? 0;
   const by = touched.value.get(item.id);
   const lost = gone.value.get(item.id);
+  const reading = useSignal(false);
+  const denied = closed || why("UPDATE", "key_result");
+  const checkIn = `check-in ${item.id}`;
+  const checkingIn = draftOf(checkIn).value !== undefined;
   if (lost !== undefined) {
-    return html`<li class="key-result"><h3>${item.title}</h3><${Gone} id=${item.id} by=${lost} ids=${[item.id]} /></li>`;
+    return html`<li class="key-result"><h3>${item.title}</h3><${Lazy} load=${parts.gone} id=${item.id} by=${lost} ids=${[item.id]} /></li>`;
   }
+  const expected = item.expectedAttainment === undefined ? "" : words.objective.expected(item.expectedAttainment);
+  const bar = words.attainment.bar(item.title);
   return html`
     <li class=${classes("key-result", by !== undefined && "touched")} id=${item.id}>
       ${editing(item)
-        ? html`<${TitleEditor} item=${item} resource="key_result" label=${text.keyResult.edit} updater=${item.updater?.displayName ?? ""} />`
-        : html`<h3 tabindex="-1">${item.title}</h3>`}
-      <div class="tools">
-        ${!editing(item) && html`<${Button} id=${editButtonId(item)} kind="quiet" icon="edit" label=${text.editing(item.title)}
-          why=${why("UPDATE", "key_result")} onClick=${() => edit(item)} />`}
-        <${Delete} item=${item} resource="key_result"
-          focusAfter=${() => document.getElementById(item.objectiveId)?.querySelector("h2") ?? null} />
-      </div>
-      <${Attainment} item=${item} />
+        ? html`<${Lazy} key="editor" load=${parts.editor} item=${item} resource="key_result" denied=${denied}
+            meanwhile=${html`<${StandIn} draft=${editKey(item)} title=${item.title} />`} />`
+        : html`<div class="about">
+            ${above}<h3 tabindex="-1">${item.title}</h3>
+            <${Facts} facts=${[statusOf(item) && html`<${Status} item=${item} />`, ownerName(item.ownerId),
+              item.lastCheckInTime && words.keyResult.checkedIn(ago(item.lastCheckInTime)),
+              (item.weight ?? 1) > 1 && words.keyResult.weight(item.weight ?? 1)]} />
+          </div>`}
+      <${Attainment} item=${item} denied=${denied} />
       <div class="measure">
-        <${Progress} value=${value} label=${text.attainment.bar(item.title)} />
-        <p class="state">${by === undefined ? state(value) : html`<${By} who=${by} />`}</p>
+        <${Progress} value=${value} label=${expected ? `${bar}, ${expected}` : bar} expected=${item.expectedAttainment} tip=${expected} />
+        <p class="state">${by === undefined ? state(item) : html`<${By} who=${by} />`}</p>
       </div>
+      <${Tools} item=${item} resource="key_result" denied=${denied} closed=${closed}
+        focusAfter=${() => document.getElementById(item.objectiveId)?.querySelector("h2") ?? null}>
+        <${Button} kind="quiet" icon="report" label=${words.keyResult.checkIn(item.title)} why=${denied} id=${`report-${item.id}`}
+          aria-expanded=${checkingIn} onClick=${() => openForm(checkIn, { value: "", fields: {}, base: item.currentValue })} />
+        <${Button} kind="quiet" icon="clock" label=${words.history(item.title)} onClick=${() => { reading.value = true; }} />
+      <//>
+      ${item.agentReport && html`<div class="reported"><${Lazy} load=${parts.report} item=${item} denied=${denied} /></div>`}
+      ${checkingIn && html`<${Lazy} key="check-in" load=${parts.checkIn} item=${item} denied=${denied} />`}
+      ${reading.value && html`<${Lazy} key="history" load=${parts.history} item=${item} onClose=${() => { reading.value = false; }} />`}
     </li>`;
 }
 
-/** @param {number} value */
-const state = (value) => {
-  if (value >= 100) return html`<${Icon} name="check" /> ${text.keyResult.reached}`;
-  return value > 0 ? text.keyResult.under(percent(100 - value)) : text.keyResult.open;
-};
+/** @param {Item} item */
+function state(item) {
+  const value = item.attainment ?? 0;
+  const reached = value >= 100 && html`<${Icon} name="check" /> `;
+  if (isMilestone(item)) return html`${reached}${reached ? words.keyResult.reached : words.keyResult.notDone}`;
+  if (isPercentage(item)) {
+    if (reached) return html`${reached}${words.keyResult.reached}`;
+    return value > 0 ? words.keyResult.under(percent(100 - value)) : words.keyResult.open;
+  }
+  const { currentValue: now, startValue: start, targetValue: target } = item;
+  const plain = item.format === "VALUE_FORMAT_NUMBER" ? numberText : (/** @type {string} */ value) => valueText(item, value);
+  const goal = valueText(item, target);
+  return html`${reached}<span>${sameValue(start, "0") ? words.keyResult.of(plain(now), goal) : words.keyResult.from(plain(now), plain(start), goal)}</span>`;
+}

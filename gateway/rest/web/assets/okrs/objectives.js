@@ -2,35 +2,49 @@
 
 import { useSignal } from "../vendor/signals.js";
 import { useEffect } from "../vendor/preact-hooks.js";
-import { draftOf, openForm, setDraft } from "../core/drafts.js";
+import { draftOf, openForm } from "../core/drafts.js";
 import { percent } from "../core/format.js";
 import { html } from "../core/html.js";
-import { say } from "../core/live.js";
+import { connection } from "../core/live.js";
+import { findPeople } from "../core/people.js";
 import { ended, identity, session, why } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
+import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
-import { Composer } from "./composer.js";
+import { filter, filtered, strictness } from "./filter.js";
+import { unwatch, want, watch } from "./follow.js";
 import { Objective } from "./objective.js";
-import { createObjective, loading, order, problem, reset, summary } from "./store.js";
-import { unwatch, watch } from "./watch.js";
+import { parts, preloadParts } from "./parts.js";
+import { StandIn } from "./stand-in.js";
+import { loading, pending, problem, reset, shown, summary } from "./store.js";
+import { words } from "./strings.js";
 
 const composer = "new-objective";
 const pageSize = 50; // cards shown at first, and more at each step
 
 export default function Objectives() {
-  const shown = useSignal(pageSize);
+  const count = useSignal(pageSize);
+  const filtering = useSignal(filtered(filter.peek()));
   const over = ended.value;
   const who = identity.value;
+  const wanted = filter.value;
   useEffect(() => {
     if (over) unwatch();
-    else watch();
+    else {
+      watch(filter.peek());
+      findPeople();
+    }
     return unwatch;
   }, [over, who]);
   useEffect(() => reset, [who]);
+  useEffect(preloadParts, []);
+  useEffect(() => want(wanted), [wanted]);
 
-  const ids = order.value;
-  const failed = problem.value && (ids === null || problem.value.status === 403);
+  const ids = shown.value;
+  const failed = problem.value && (ids === null || problem.value.status === 403 || connection.value === "live");
+  const waiting = !failed && (ids === null || (ids.length === 0 && pending.value));
+  const empty = !waiting && ids?.length === 0 && !draftOf(composer).value;
   return html`
     <div class="view-head">
       <div>
@@ -38,18 +52,21 @@ export default function Objectives() {
         <h1 tabindex="-1">${text.titles.objectives}</h1>
         ${ids && ids.length > 0 && html`<${Summary} />`}
       </div>
-      <${Button} kind="primary" icon="plus" why=${why("CREATE", "objective")}
-        onClick=${open}>${text.objectives.new}<//>
+      <div class="actions">
+        <${Button} icon="filter" aria-expanded=${filtering.value} onClick=${() => { filtering.value = !filtering.value; }}>${words.filter.open(strictness(wanted))}<//>
+        <${Button} kind="primary" icon="plus" why=${why("CREATE", "objective")} onClick=${open}>${words.objectives.new}<//>
+      </div>
     </div>
-    ${failed && html`<${Problem} failure=${problem.value} onRetry=${watch} />`}
+    ${filtering.value && html`<${Lazy} key="filters" load=${parts.filters} />`}
+    ${failed && html`<${Problem} failure=${problem.value} onRetry=${() => watch(filter.peek())} />`}
     ${draftOf(composer).value && html`<${New} />`}
-    ${ids === null && !failed && html`<${Skeleton} />`}
-    ${ids?.length === 0 && !draftOf(composer).value && html`<${Empty} />`}
+    ${waiting && html`<${Skeleton} />`}
+    ${empty && html`<${Lazy} key="empty" load=${parts.empty} filtered=${filtered(wanted)} />`}
     ${ids && ids.length > 0 && html`
-      <ul class="cards">${ids.slice(0, shown.value).map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>`}
-    ${ids && ids.length > shown.value && html`
-      <p class="more"><${Button} onClick=${() => { shown.value += pageSize; }}>
-        ${text.objectives.more(Math.min(pageSize, ids.length - shown.value), ids.length - shown.value)}<//></p>`}`;
+      <ul class="cards">${ids.slice(0, count.value).map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>`}
+    ${ids && ids.length > count.value && html`
+      <p class="more"><${Button} onClick=${() => { count.value += pageSize; }}>
+        ${words.objectives.more(Math.min(pageSize, ids.length - count.value), ids.length - count.value)}<//></p>`}`;
 }
 
 function open() {
@@ -59,35 +76,16 @@ function open() {
 
 function Summary() {
   const { objectives, keyResults, progress } = summary.value;
-  return html`<p class="summary">${text.objectives.count(objectives, keyResults)}
-    ${progress !== undefined && html` · ${text.objectives.average(percent(progress))}`}</p>`;
+  return html`<p class="summary">${words.objectives.count(objectives, keyResults)}
+    ${progress !== undefined && html` · ${words.objectives.average(percent(progress))}`}</p>`;
 }
 
 function New() {
   return html`
     <div class="card">
-      <${Composer} name=${composer} label=${text.objective.new} hint=${text.objective.hint} submit=${text.objective.add}
-        denied=${why("CREATE", "objective")} onClose=${() => document.querySelector("h1")?.focus()}
-        onAdd=${async (/** @type {string} */ value) => {
-          const made = await createObjective(value, composer);
-          setDraft(composer, undefined);
-          say(text.objective.added);
-          requestAnimationFrame(() => document.getElementById(made.id)?.querySelector("h2")?.focus());
-        }} />
-    </div>`;
-}
-
-function Empty() {
-  const denied = why("CREATE", "objective");
-  return html`
-    <div class="empty">
-      <svg viewBox="0 0 160 96" aria-hidden="true" focusable="false">
-        <path d="M8 84c26-4 34-36 58-38s26 14 46 2 18-30 30-34" stroke-dasharray="1 7" />
-        <circle cx="8" cy="84" r="4" class="dot" /><circle cx="66" cy="46" r="4" class="dot" /><circle cx="112" cy="48" r="4" class="dot" />
-        <circle cx="150" cy="12" r="9" class="goal" /><circle cx="150" cy="12" r="3" class="dot" />
-      </svg>
-      <h2>${text.objectives.none}</h2>
-      <p>${denied ? text.objectives.noneForYou : text.objectives.noneYet}</p>
+      <${Lazy} load=${parts.composer} name=${composer} resource="objective" denied=${why("CREATE", "objective")}
+        meanwhile=${html`<${StandIn} draft=${composer} />`}
+        onClose=${() => document.querySelector("h1")?.focus()} />
     </div>`;
 }
 
@@ -95,7 +93,7 @@ function Empty() {
 function Skeleton() {
   return html`
     <div role="status" class="skeleton">
-      <span class="visually-hidden">${text.objectives.loading(loading.value)}</span>
+      <span class="visually-hidden">${words.objectives.loading(loading.value)}</span>
       ${[1, 2].map(() => html`<div class="card"><i class="wide"></i><i class="bar"></i><i></i><i></i></div>`)}
     </div>`;
 }

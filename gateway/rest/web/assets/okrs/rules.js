@@ -1,18 +1,79 @@
-// What follows from an objective and its key results, as the server derives it (okr/v1/objective.proto).
+// What follows from an objective and its key results, as the server derives it (okr/v1/objective.proto). Changes that
+// arrive live say what became of one of them, and not what follows from that for the rest.
+
+import { cycleDays, dayNumber, today } from "../core/days.js";
+import { isMilestone } from "../core/values.js";
 
 /** @typedef {import("../core/api.js").Objective} Objective */
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
 
+export const active = "OBJECTIVE_STATE_ACTIVE";
+export const closed = "OBJECTIVE_STATE_CLOSED";
+export const archived = "OBJECTIVE_STATE_ARCHIVED";
+
+const staleDays = 14;
+
+/** A quotient that is rounded half up. @param {number} sum @param {number} n */
+const rounded = (sum, n) => Math.floor((2 * sum + n) / (2 * n));
+
 /**
- * The mean attainment, rounded half up, and 100 only when every key result is at 100; undefined without key results.
+ * The weighted mean of a percentage of the key results; undefined without key results.
+ * @param {KeyResult[]} keyResults
+ * @param {(kr: KeyResult) => number} of
+ */
+function mean(keyResults, of) {
+  const weights = keyResults.reduce((total, kr) => total + (kr.weight ?? 1), 0);
+  if (weights === 0) return undefined;
+  return rounded(keyResults.reduce((total, kr) => total + of(kr) * (kr.weight ?? 1), 0), weights);
+}
+
+/** @param {KeyResult} kr */
+const attainmentOf = (kr) => kr.attainment ?? 0;
+
+/**
+ * The mean attainment, and 100 only when every key result is at 100; undefined without key results.
  * @param {KeyResult[]} keyResults
  */
 export function progressOf(keyResults) {
-  const n = keyResults.length;
-  if (n === 0) return undefined;
-  const sum = keyResults.reduce((total, kr) => total + (kr.attainment ?? 0), 0);
-  const mean = Math.floor((2 * sum + n) / (2 * n));
-  return mean >= 100 && sum < 100 * n ? 99 : mean;
+  const progress = mean(keyResults, attainmentOf);
+  return progress === 100 && keyResults.some((kr) => attainmentOf(kr) < 100) ? 99 : progress;
+}
+
+/** From when to when progress is expected. @param {Pick<Objective, "startDate"|"dueDate"|"cycle">} objective */
+export function periodOf({ startDate, dueDate, cycle }) {
+  const days = cycleDays(cycle);
+  const period = { startDate: startDate || days?.startDate || "", dueDate: dueDate || days?.dueDate || "" };
+  return period.startDate && period.dueDate ? period : undefined;
+}
+
+/** @param {{startDate: string, dueDate: string}} period */
+function passed({ startDate, dueDate }) {
+  const [first, last, now] = [startDate, dueDate, today()].map(dayNumber);
+  if (now < first) return 0;
+  return now >= last ? 100 : rounded(100 * (now - first + 1), last - first + 1);
+}
+
+/** @param {KeyResult} kr */
+const stale = (kr) => attainmentOf(kr) < 100 &&
+  dayNumber(today()) - dayNumber((kr.lastCheckInTime ?? kr.createTime).slice(0, 10)) >= staleDays;
+
+/**
+ * An objective with what follows from the rest of it and from the day.
+ * @param {Objective} objective
+ * @returns {Objective}
+ */
+export function derived(objective) {
+  const worked = objective.state === active;
+  const period = periodOf(objective);
+  const share = worked && period ? passed(period) : undefined;
+  const keyResults = objective.keyResults.map((kr) => ({
+    ...kr, stale: worked && stale(kr),
+    expectedAttainment: share !== undefined && isMilestone(kr) && share < 100 ? 0 : share,
+  }));
+  return {
+    ...objective, keyResults, period, progress: progressOf(keyResults),
+    expectedProgress: share === undefined ? undefined : mean(keyResults, (kr) => kr.expectedAttainment ?? 0),
+  };
 }
 
 /**
@@ -38,8 +99,7 @@ const comparable = (/** @type {string} */ time) => {
 export function withKeyResult(objective, keyResult) {
   const others = objective.keyResults.filter((kr) => kr.id !== keyResult.id);
   const at = others.findIndex((kr) => kr.id > keyResult.id);
-  const keyResults = others.toSpliced(at < 0 ? others.length : at, 0, keyResult);
-  return { ...objective, keyResults, progress: progressOf(keyResults) };
+  return derived({ ...objective, keyResults: others.toSpliced(at < 0 ? others.length : at, 0, keyResult) });
 }
 
 /**
@@ -47,7 +107,5 @@ export function withKeyResult(objective, keyResult) {
  * @param {string} id of a key result
  * @returns {Objective}
  */
-export function withoutKeyResult(objective, id) {
-  const keyResults = objective.keyResults.filter((kr) => kr.id !== id);
-  return { ...objective, keyResults, progress: progressOf(keyResults) };
-}
+export const withoutKeyResult = (objective, id) =>
+  derived({ ...objective, keyResults: objective.keyResults.filter((kr) => kr.id !== id) });

@@ -3,9 +3,10 @@
 
 import { batch, computed, signal } from "../vendor/signals.js";
 import { segment } from "../core/api.js";
-import { draftOf, requestIdOf } from "../core/drafts.js";
+import { draftOf } from "../core/drafts.js";
 import { ask } from "../core/session.js";
-import { older, withKeyResult, withoutKeyResult } from "./rules.js";
+import { matches, queryOf } from "./filter.js";
+import { derived, older, withKeyResult, withoutKeyResult } from "./rules.js";
 
 /** @typedef {import("../core/api.js").Objective} Objective */
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
@@ -17,11 +18,20 @@ export const order = signal(/** @type {string[]|null} */ (null));
 /** How many are loaded, while it lasts. */
 export const loading = signal(0);
 
+/** Whether objectives are being loaded. */
+export const pending = signal(false);
+
+/** Which objectives are wanted. Others may be known, too: those that were wanted before, or that have changed since. */
+export const wanted = signal(/** @type {import("./filter.js").Filter} */ ({ cycle: "", owner: "", state: "", text: "" }));
+
 /** Why they could not be loaded. */
 export const problem = signal(/** @type {Failure|null} */ (null));
 
 /** What was deleted by others while something was typed for it, and by whom. It is shown until that is settled. */
 export const gone = signal(/** @type {ReadonlyMap<string, string>} */ (new Map()));
+
+/** What others changed a moment ago, and who, by id. */
+export const touched = signal(/** @type {ReadonlyMap<string, string>} */ (new Map()));
 
 /** @type {Map<string, import("../vendor/signals.js").Signal<Objective>>} */
 const objectives = new Map();
@@ -30,20 +40,29 @@ const parents = new Map();
 /** What is deleted, for changes that arrive late. @type {Set<string>} */
 const deleted = new Set();
 
-/** How far the organization has come, over all objectives. */
+/** The ids of the objectives to show: those that are wanted, and those that somebody has begun to change. */
+export const shown = computed(() => order.value?.filter((id) => {
+  const objective = objectiveOf(id).value;
+  return matches(wanted.value, objective) || gone.value.has(id) || usedWithin(objective);
+}) ?? null);
+
+/** How far the organization has come, over the objectives that are shown. */
 export const summary = computed(() => {
-  const all = (order.value ?? []).map((id) => objectiveOf(id).value);
-  const measured = all.filter((o) => o.progress !== undefined);
+  const seen = (shown.value ?? []).map((id) => objectiveOf(id).value);
+  const measured = seen.filter((o) => o.progress !== undefined);
   const sum = measured.reduce((total, o) => total + /** @type {number} */ (o.progress), 0);
   return {
-    objectives: all.length,
-    keyResults: all.reduce((total, o) => total + o.keyResults.length, 0),
+    objectives: seen.length,
+    keyResults: seen.reduce((total, o) => total + o.keyResults.length, 0),
     progress: measured.length > 0 ? Math.round(sum / measured.length) : undefined,
   };
 });
 
 /** @param {string} id */
 export const objectiveOf = (id) => /** @type {import("../vendor/signals.js").Signal<Objective>} */ (objectives.get(id));
+
+/** All objectives that are known, newest first. */
+export const all = () => (order.value ?? []).map((id) => objectiveOf(id).value);
 
 /**
  * An objective or key result as it is known now.
@@ -67,38 +86,76 @@ export function reset() {
   deleted.clear();
 }
 
-/** Loads all pages. Answers the cursor from which to watch for changes; "" if that failed. */
-export async function load() {
+let loads = 0;
+let latest = Promise.resolve("");
+
+/**
+ * Loads all pages of what is wanted. Answers the cursor from which to watch for changes; "" if that failed. Where
+ * something else is wanted before it is done, that is loaded instead.
+ */
+export function load() {
+  latest = loadPages(loads += 1);
+  return latest;
+}
+
+/** @param {number} own @returns {Promise<string>} */
+async function loadPages(own) {
+  const query = queryOf(wanted.peek());
   /** @type {Objective[]} */
-  const all = [];
+  const found = [];
   let cursor = "";
-  let token = "";
+  pending.value = true;
   try {
-    do {
-      const page = await ask("GET", `objectives?pageSize=200${token && `&pageToken=${encodeURIComponent(token)}`}`);
-      if (!token) cursor = page.cursor;
-      all.push(...page.objectives);
-      loading.value = all.length;
+    for (let token; token !== "";) {
+      if (token) query.set("pageToken", token);
+      const page = await ask("GET", `objectives?${query}`);
+      if (own !== loads) return latest;
+      cursor ||= page.cursor;
+      found.push(...page.objectives);
+      loading.value = found.length;
       token = page.nextPageToken;
-    } while (token);
+    }
+    await addUsed(found);
+    if (own !== loads) return latest;
   } catch (failure) {
+    if (own !== loads) return latest;
     problem.value = /** @type {Failure} */ (failure);
     return "";
   } finally {
-    loading.value = 0;
+    if (own === loads) {
+      loading.value = 0;
+      pending.value = false;
+    }
   }
   batch(() => {
     const before = [...objectives.values()].map((known) => known.peek());
     const lost = new Map(gone.peek());
     objectives.clear();
     parents.clear();
-    for (const objective of all) put(objective);
+    for (const objective of found) put(derived(objective));
     for (const objective of before) keepInUse(objective, lost);
     gone.value = lost;
     order.value = [...objectives.keys()].sort().reverse();
     problem.value = null;
   });
   return cursor;
+}
+
+/**
+ * Adds those objectives that something was typed for and that are not wanted any more.
+ * @param {Objective[]} found
+ */
+async function addUsed(found) {
+  const ids = new Set(found.map((objective) => objective.id));
+  for (const known of [...objectives.values()].map((one) => one.peek())) {
+    const { id } = known;
+    if (ids.has(id) || gone.peek().has(id) || !usedWithin(known)) continue;
+    try {
+      found.push(await ask("GET", pathOf(id)));
+    } catch (failure) {
+      if (/** @type {Failure} */ (failure).status !== 404) throw failure;
+    }
+  }
 }
 
 /**
@@ -137,14 +194,21 @@ export function takeObjective(fresh) {
   if (deleted.has(fresh.id)) return false;
   const known = objectives.get(fresh.id);
   if (!known) {
-    put({ ...fresh, keyResults: fresh.keyResults ?? [] });
+    put(derived({ ...fresh, keyResults: fresh.keyResults ?? [] }));
     order.value = [...(order.peek() ?? []), fresh.id].sort().reverse();
     return true;
   }
   const before = known.peek();
   if (before.etag === fresh.etag || older(fresh, before)) return false;
-  known.value = { ...fresh, keyResults: before.keyResults, progress: before.progress };
+  known.value = derived({ ...fresh, keyResults: before.keyResults });
   return true;
+}
+
+/** Takes in an objective that was not wanted and may be now. @param {string} id */
+export async function discover(id) {
+  if (objectives.has(id) || deleted.has(id)) return;
+  const fresh = await ask("GET", pathOf(id));
+  if (matches(wanted.peek(), fresh)) takeObjective(fresh);
 }
 
 /**
@@ -161,10 +225,10 @@ export function takeKeyResult(fresh) {
 }
 
 /** The keys of the drafts that something can have. @param {string} id */
-const draftKeys = (id) => [`title ${id}`, `attainment ${id}`, `add ${id}`];
+export const draftKeys = (id) => [`edit ${id}`, `attainment ${id}`, `check-in ${id}`, `add ${id}`, `close ${id}`];
 
 /** @param {string} id */
-const inUse = (id) => draftKeys(id).some((key) => draftOf(key).peek());
+const inUse = (id) => draftKeys(id).some((key) => draftOf(key).value);
 
 /** @param {Objective|KeyResult} item */
 const usedWithin = (item) => inUse(item.id) || ("keyResults" in item && item.keyResults.some((kr) => inUse(kr.id)));
@@ -182,6 +246,9 @@ export function takeDeletion(id, by) {
   else remove(id);
   return true;
 }
+
+/** Something that was deleted is there again, because that was undone. @param {string} id */
+export const revive = (id) => { deleted.delete(id); };
 
 /** @param {string} id */
 function remove(id) {
@@ -212,78 +279,14 @@ export function dismiss(id) {
 /** The ids of requests that this page made: their changes are no news to whoever made them. */
 export const ownRequests = /** @type {Set<string>} */ (new Set());
 
-/** @param {string} draft key of the draft that a request sends */
-function request(draft) {
-  const id = requestIdOf(draft);
-  ownRequests.add(id);
-  return id;
-}
-
-/** @param {string} title @param {string} draft */
-export async function createObjective(title, draft) {
-  const made = await ask("POST", "objectives", { body: { title }, requestId: request(draft) });
-  takeObjective(made);
-  return /** @type {Objective} */ (made);
-}
-
-/** @param {string} objectiveId @param {string} title @param {string} draft */
-export async function createKeyResult(objectiveId, title, draft) {
-  const path = `objectives/${segment(objectiveId)}/keyResults`;
-  const made = await ask("POST", path, { body: { title }, requestId: request(draft) });
-  takeKeyResult(made);
-  return /** @type {KeyResult} */ (made);
-}
-
 /** @param {string} id */
 const isKeyResult = (id) => id.startsWith("kr_");
 
 /** @param {string} id */
-const pathOf = (id) => `${isKeyResult(id) ? "keyResults" : "objectives"}/${segment(id)}`;
+export const pathOf = (id) => `${isKeyResult(id) ? "keyResults" : "objectives"}/${segment(id)}`;
 
-/**
- * Changes one field, unless somebody else has changed that field since `base`. Answers whether it was changed; if not,
- * the store holds what somebody else made of it. Changes of other fields do not stand in the way.
- * @param {string} id
- * @param {"title"|"attainment"} field
- * @param {string|number|undefined} base
- * @param {(etag: string) => Promise<Objective|KeyResult>} send
- */
-async function guarded(id, field, base, send) {
-  for (let attempt = 1; ; attempt += 1) {
-    const known = find(id);
-    if (!known || /** @type {KeyResult} */ (known)[field] !== base) return false;
-    try {
-      take(await send(known.etag));
-      return true;
-    } catch (failure) {
-      if (/** @type {Failure} */ (failure).reason !== "ETAG_MISMATCH" || attempt === 3) throw failure;
-      take(await ask("GET", pathOf(id)));
-    }
-  }
-}
-
-/** @param {Objective|KeyResult} fresh */
-function take(fresh) {
+/** Takes in what is known to be there. @param {Objective|KeyResult} fresh */
+export function take(fresh) {
   if (isKeyResult(fresh.id)) takeKeyResult(/** @type {KeyResult} */ (fresh));
   else takeObjective(/** @type {Objective} */ (fresh));
-}
-
-/** @param {string} id @param {string} title @param {string} base @param {string} draft */
-export const changeTitle = (id, title, base, draft) => guarded(id, "title", base,
-  (etag) => ask("PATCH", pathOf(id), { body: { title }, etag, requestId: request(draft) }));
-
-/** @param {string} id @param {number} attainment @param {number} base @param {string} draft */
-export const setAttainment = (id, attainment, base, draft) => guarded(id, "attainment", base,
-  (etag) => ask("POST", `${pathOf(id)}:setAttainment`, { body: { attainment, requestId: request(draft) }, etag }));
-
-/** Deletes; what is not there any more counts as deleted. @param {string} id */
-export async function destroy(id) {
-  const requestId = crypto.randomUUID();
-  ownRequests.add(requestId);
-  try {
-    await ask("DELETE", pathOf(id), { requestId });
-  } catch (failure) {
-    if (/** @type {Failure} */ (failure).status !== 404) throw failure;
-  }
-  takeDeletion(id);
 }

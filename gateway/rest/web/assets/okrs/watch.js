@@ -1,48 +1,33 @@
-// Keeps the objectives up to date while the page is open: the log of changes as server-sent events.
+// The log of changes as server-sent events, which keeps the objectives up to date while the page is open.
 
-import { signal } from "../vendor/signals.js";
 import { ended } from "../core/session.js";
 import { connection, say } from "../core/live.js";
 import { text } from "../core/strings.js";
-import { load, ownRequests, problem, takeDeletion, takeKeyResult, takeObjective } from "./store.js";
+import { discover, find, load, ownRequests, problem, revive, takeDeletion, takeKeyResult, takeObjective, touched } from "./store.js";
 
-/**
- * @typedef {{actor?: {displayName: string}, via?: {clientName: string}, requestId: string, before?: Snapshot,
- *   after?: Snapshot}} Change
- * @typedef {{objective?: import("../core/api.js").Objective, keyResult?: import("../core/api.js").KeyResult}} Snapshot
- */
-
-/** What others changed a moment ago, and who, by id. */
-export const touched = signal(/** @type {ReadonlyMap<string, string>} */ (new Map()));
+/** @typedef {import("../core/api.js").Change} Change */
 
 const touchTime = 10_000; // milliseconds that a change by others stays marked
 const groupTime = 400; // milliseconds in which changes are announced together
+const manyUnknown = 20; // objectives that are asked for one by one; for more the list is loaded anew
 
 let cursor = "";
 let source = /** @type {EventSource|null} */ (null);
 let timer = 0;
 let failures = 0;
 
-/** Loads the objectives and follows their changes, until `unwatch`. */
-export async function watch() {
-  unwatch();
-  connection.value = "connecting";
-  const from = await load();
-  if (connection.peek() === "off") return;
-  if (!from) {
-    again();
-    return;
-  }
+/** Follows the changes after a position; "" for one that is still to be found. @param {string} from */
+export function follow(from) {
   cursor = from;
-  open();
+  if (from) open();
+  else again();
 }
 
-export function unwatch() {
+export function stop() {
   clearTimeout(timer);
   source?.close();
   source = null;
   failures = 0;
-  connection.value = "off";
 }
 
 function open() {
@@ -60,8 +45,7 @@ function open() {
     opened.close();
     const { error } = JSON.parse(event.data);
     if (error.code === 401) {
-      ended.value = true;
-      unwatch();
+      ended.value = true; // the view stops
     } else again();
   });
   // The browser connects again by itself where the connection broke, but not where an answer was no stream.
@@ -83,8 +67,7 @@ function again() {
     if (from) {
       cursor = from;
       open();
-    } else if (problem.peek()?.status === 401) unwatch();
-    else again();
+    } else if (problem.peek()?.status !== 401) again();
   }, wait);
 }
 
@@ -95,12 +78,33 @@ function take(change) {
   const { objective, keyResult } = change.after ?? {};
   const item = objective ?? keyResult ?? change.before?.objective ?? change.before?.keyResult;
   if (!item) return;
+  const owner = keyResult?.objectiveId ?? (change.before && objective?.id);
+  if (owner && !find(owner)) {
+    look(owner);
+    return;
+  }
+  if (!change.before) revive(item.id);
   const news = objective ? takeObjective(objective)
     : keyResult ? takeKeyResult(keyResult)
       : takeDeletion(item.id, own ? undefined : by);
   if (!news || own) return;
   touch(item.id, by);
-  announce(text.live.change(by, change));
+  announce(by, change);
+}
+
+/** @type {Set<string>} */
+const unknown = new Set();
+
+/** Finds out whether an objective that has changed is wanted now. @param {string} id */
+function look(id) {
+  unknown.add(id);
+  if (unknown.size > 1) return;
+  setTimeout(async () => {
+    const ids = [...unknown];
+    unknown.clear();
+    if (ids.length > manyUnknown) await load();
+    else await Promise.allSettled(ids.map(discover)); // what cannot be found out now, the next load does
+  }, groupTime);
 }
 
 /** @param {string} id @param {string} by */
@@ -115,15 +119,21 @@ function touch(id, by) {
   setTimeout(put, touchTime);
 }
 
-/** @type {string[]} */
+/** @type {[by: string, change: Change][]} */
 let news = [];
 
-/** @param {string} sentence */
-function announce(sentence) {
-  news.push(sentence);
+/** @param {string} by @param {Change} change */
+function announce(by, change) {
+  news.push([by, change]);
   if (news.length > 1) return;
-  setTimeout(() => {
-    say(news.length > 3 ? text.live.many(news.length) : news.join(" "));
+  setTimeout(async () => {
+    const all = news;
     news = [];
+    try {
+      const { many, sentence } = await import("./news.js");
+      say(all.length > 3 ? many(all.length) : all.map((one) => sentence(...one)).join(" "));
+    } catch {
+      // What cannot be said now is seen on the page.
+    }
   }, groupTime);
 }

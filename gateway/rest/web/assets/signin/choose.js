@@ -8,6 +8,7 @@ import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
+import { texts } from "./strings.js";
 
 /** @typedef {import("../core/api.js").Organization} Organization */
 
@@ -20,9 +21,9 @@ export function Organizations({ organizations, current, onEnter }) {
     <ul class="choices">${organizations.map((o) => html`
       <li key=${o.organizationId}>
         <div><strong>${o.displayName}</strong>
-          <span class="quiet">${o.organizationId === current ? text.organizations.here : text.membership(o.membership)}</span></div>
+          <span class="quiet">${o.organizationId === current ? texts.organizations.here : texts.membership(o.membership)}</span></div>
         ${o.organizationId !== current && html`
-          <${Button} kind="primary" busy=${busy.value} label=${text.organizations.enterNamed(o.displayName)} onClick=${() => run(o)}>${text.organizations.enter}<//>`}
+          <${Button} kind="primary" busy=${busy.value} label=${texts.organizations.enterNamed(o.displayName)} onClick=${() => run(o)}>${texts.organizations.enter}<//>`}
       </li>`)}
     </ul>
     <${Problem} failure=${failure.value} />`;
@@ -44,16 +45,16 @@ export function Choose({ level, email, organizations, onEnter, onAnswer, onBack 
     if (!error.peek()) run();
   };
   return html`
-    <${level} tabindex="-1">${text.organizations.choose}<//>
-    <p class="quiet">${text.signIn.as(email)}</p>
+    <${level} tabindex="-1">${texts.organizations.choose}<//>
+    <p class="quiet">${texts.signIn.as(email)}</p>
     ${organizations.length === 0
-      ? html`<p>${text.organizations.none}</p>`
+      ? html`<p>${texts.organizations.none}</p>`
       : html`<${Organizations} organizations=${organizations} onEnter=${onEnter} />`}
     <form class="apart" onSubmit=${create} novalidate>
-      <${Field} label=${text.organizations.create} hint=${text.organizations.createHint} maxlength="128" value=${name.value}
+      <${Field} label=${texts.organizations.create} hint=${texts.organizations.createHint} maxlength="128" value=${name.value}
         error=${error.value} onValue=${(/** @type {string} */ typed) => { name.value = typed; error.value = ""; }} />
-      <p><${Button} submit busy=${busy.value} kind=${organizations.length === 0 ? "primary" : "plain"}>${text.organizations.createNow}<//></p>
+      <p><${Button} submit busy=${busy.value} kind=${organizations.length === 0 ? "primary" : "plain"}>${texts.organizations.createNow}<//></p>
       <${Problem} failure=${failure.value} />
     </form>
-    <p><${Button} kind="quiet" onClick=${onBack}>${text.signIn.somebodyElse}<//></p>`;
+    <p><${Button} kind="quiet" onClick=${onBack}>${texts.signIn.somebodyElse}<//></p>`;
 }

@@ -6,10 +6,10 @@ import { useAction } from "../core/action.js";
 import { call } from "../core/api.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
-import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
+import { texts } from "./strings.js";
 
 /**
  * @param {{level: string, email: string, onAnswer: (answer: import("../core/api.js").SignIn) => Promise<void>,
@@ -24,29 +24,29 @@ export function Code({ level, email, onAnswer, onBack }) {
   });
   const resend = useAction(async () => {
     await call("POST", "session:sendEmailCode", { body: { emailAddress: email.trim() } });
-    say(text.signIn.sent(email));
+    say(texts.signIn.sent(email));
   });
   useEffect(() => {
-    say(text.signIn.sent(email));
+    say(texts.signIn.sent(email));
     box.current?.querySelector("input")?.focus();
   }, []);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    error.value = /^[0-9]{6}$/.test(code.peek()) ? "" : text.signIn.codeWrong;
+    error.value = /^[0-9]{6}$/.test(code.peek()) ? "" : texts.signIn.codeWrong;
     if (!error.peek()) enter.run();
   };
   return html`
-    <${level} tabindex="-1">${text.signIn.codeTitle}<//>
-    <p>${text.signIn.sent(email)} ${text.signIn.codeLife}</p>
+    <${level} tabindex="-1">${texts.signIn.codeTitle}<//>
+    <p>${texts.signIn.sent(email)} ${texts.signIn.codeLife}</p>
     <form ref=${box} onSubmit=${submit} novalidate>
-      <${Field} label=${text.signIn.code} inputmode="numeric" autocomplete="one-time-code" maxlength="7" class="code"
+      <${Field} label=${texts.signIn.code} inputmode="numeric" autocomplete="one-time-code" maxlength="7" class="code"
         value=${code.value} error=${error.value}
         onValue=${(/** @type {string} */ typed) => { code.value = typed.replaceAll(/\s/g, ""); error.value = ""; }} />
       <p class="actions">
-        <${Button} kind="primary" submit busy=${enter.busy.value}>${text.signIn.enterCode}<//>
-        <${Button} kind="quiet" busy=${resend.busy.value} onClick=${resend.run}>${text.signIn.resend}<//>
+        <${Button} kind="primary" submit busy=${enter.busy.value}>${texts.signIn.enterCode}<//>
+        <${Button} kind="quiet" busy=${resend.busy.value} onClick=${resend.run}>${texts.signIn.resend}<//>
       </p>
       <${Problem} failure=${enter.failure.value ?? resend.failure.value} />
     </form>
-    <p><${Button} kind="quiet" onClick=${onBack}>${text.signIn.otherAddress}<//></p>`;
+    <p><${Button} kind="quiet" onClick=${onBack}>${texts.signIn.otherAddress}<//></p>`;
 }

@@ -3,10 +3,10 @@
 import { useAction } from "../core/action.js";
 import { call } from "../core/api.js";
 import { html } from "../core/html.js";
-import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Problem } from "../ui/problem.js";
 import { Away, Google, ssoAddress } from "./start.js";
+import { texts } from "./strings.js";
 
 /** @typedef {import("../core/api.js").Organization} Organization */
 
@@ -25,22 +25,22 @@ export function Again({ level, back, methods, organization, email, onSent, onBac
   const known = ["sso", "google_oauth", "email_otp"];
   const others = methods.filter((method) => !known.includes(method));
   return html`
-    <${level} tabindex="-1">${text.again.title(organization?.displayName ?? "")}<//>
-    <p>${text.again.why}</p>
+    <${level} tabindex="-1">${texts.again.title(organization?.displayName ?? "")}<//>
+    <p>${texts.again.why}</p>
     <div class="stack">
       ${has("sso") && organization && html`
-        <${Away} kind="primary" href=${ssoAddress(organization.slug, back)} organizationId=${id}>${text.again.sso(organization.displayName)}<//>`}
+        <${Away} kind="primary" href=${ssoAddress(organization.slug, back)} organizationId=${id}>${texts.again.sso(organization.displayName)}<//>`}
       ${has("google_oauth") && html`<${Google} back=${back} organizationId=${id} />`}
-      ${has("email_otp") && html`<${Button} busy=${busy.value} onClick=${run}>${text.again.code}<//>`}
+      ${has("email_otp") && html`<${Button} busy=${busy.value} onClick=${run}>${texts.again.code}<//>`}
     </div>
-    ${others.length > 0 && html`<p class="quiet">${text.again.others(others)}</p>`}
+    ${others.length > 0 && html`<p class="quiet">${texts.again.others(others)}</p>`}
     <${Problem} failure=${failure.value} />
-    <p><${Button} kind="quiet" onClick=${onBack}>${text.again.back}<//></p>`;
+    <p><${Button} kind="quiet" onClick=${onBack}>${texts.again.back}<//></p>`;
 }
 
 /** @param {{level: string, organization?: Organization, onBack: () => void}} props */
 export const SecondFactor = ({ level, organization, onBack }) => html`
-  <${level} tabindex="-1">${text.secondFactor.title}<//>
-  <p>${text.secondFactor.why(organization?.displayName ?? "")}</p>
-  <p>${text.secondFactor.next}</p>
-  <p><${Button} onClick=${onBack}>${text.again.back}<//></p>`;
+  <${level} tabindex="-1">${texts.secondFactor.title}<//>
+  <p>${texts.secondFactor.why(organization?.displayName ?? "")}</p>
+  <p>${texts.secondFactor.next}</p>
+  <p><${Button} onClick=${onBack}>${texts.again.back}<//></p>`;

@@ -4,6 +4,7 @@
 import { useEffect, useRef } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { call, Failure } from "../core/api.js";
+import { arrival, unfinished } from "../core/arrival.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { signingIn } from "../core/session.js";
@@ -70,9 +71,14 @@ export default function SignInSteps({ back, email: known = "", organizationId = 
   const offer = async (/** @type {Organization[]} */ found) => {
     organizations.value = found;
     const wanted = organizationId || takeOrganization();
-    const at = creating ? undefined : found.find((o) => o.organizationId === wanted);
-    if (at) await enter(at);
-    else show("choose");
+    const only = unfinished(arrival.peek()) && found.length === 1 ? found[0] : undefined;
+    const at = creating ? undefined : found.find((o) => o.organizationId === wanted) ?? only;
+    if (!at) {
+      show("choose");
+      return;
+    }
+    await enter(at);
+    if (unfinished(arrival.peek())) arrival.value = null; // the step says it better
   };
 
   useEffect(() => {

@@ -3,12 +3,14 @@
 import { useSignal } from "../vendor/signals.js";
 import { useAction } from "../core/action.js";
 import { call } from "../core/api.js";
+import { arrival } from "../core/arrival.js";
 import { html } from "../core/html.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
 import { rememberOrganization } from "./remembered.js";
+import { texts } from "./strings.js";
 
 /** @param {string} address */
 export const plausible = (address) => /^[^\s@]+@[^\s@]+$/.test(address);
@@ -28,7 +30,7 @@ export const Away = ({ href, organizationId, kind = "plain", children }) => html
 
 /** @param {{back: string, organizationId?: string}} props */
 export const Google = ({ back, organizationId }) => html`
-  <${Away} href=${googleAddress(back)} organizationId=${organizationId}>${text.signIn.google}<//>`;
+  <${Away} href=${googleAddress(back)} organizationId=${organizationId}>${texts.signIn.google}<//>`;
 
 /**
  * @param {{level: string, back: string, email: import("../vendor/signals.js").Signal<string>, known: string,
@@ -44,33 +46,33 @@ export function Start({ level, back, email, known, organizationId, failure: befo
   });
   const send = (/** @type {Event} */ event) => {
     event.preventDefault();
-    emailError.value = plausible(email.peek().trim()) ? "" : text.signIn.emailWrong;
+    emailError.value = plausible(email.peek().trim()) ? "" : texts.signIn.emailWrong;
     if (!emailError.peek()) run();
   };
   const leave = (/** @type {Event} */ event) => {
     event.preventDefault();
-    slugError.value = slug.peek().trim() ? "" : text.signIn.slugMissing;
+    slugError.value = slug.peek().trim() ? "" : texts.signIn.slugMissing;
     if (!slugError.peek()) location.assign(ssoAddress(slug.peek().trim(), back));
   };
   return html`
-    <${level} tabindex="-1">${known ? text.signIn.again : text.titles.signIn}<//>
-    ${!known && html`<p class="quiet">${text.signIn.lead}</p>`}
+    <${level} tabindex="-1">${known ? texts.signIn.again : text.titles.signIn}<//>
+    ${!known && html`<p class="quiet">${texts.signIn.lead}</p>`}
     <${Problem} failure=${before} />
     <form onSubmit=${send} novalidate>
-      <${Field} label=${text.signIn.email} type="email" autocomplete="email" maxlength="254" value=${email.value}
+      <${Field} label=${texts.signIn.email} type="email" autocomplete="email" maxlength="254" value=${email.value}
         error=${emailError.value} onValue=${(/** @type {string} */ typed) => { email.value = typed; emailError.value = ""; }} />
-      <p><${Button} kind="primary" submit busy=${busy.value}>${text.signIn.send}<//></p>
+      <p><${Button} kind="primary" submit busy=${busy.value}>${texts.signIn.send}<//></p>
       <${Problem} failure=${failure.value} />
     </form>
-    <p class="or"><span>${text.signIn.or}</span></p>
+    <p class="or"><span>${texts.signIn.or}</span></p>
     <p><${Google} back=${back} organizationId=${organizationId} /></p>
-    <details>
-      <summary>${text.signIn.sso}</summary>
+    <details open=${arrival.peek()?.problem === "SSO_NOT_CONFIGURED"}>
+      <summary>${texts.signIn.sso}</summary>
       <form onSubmit=${leave} novalidate>
-        <${Field} label=${text.signIn.slug} hint=${text.signIn.slugHint} value=${slug.value}
+        <${Field} label=${texts.signIn.slug} hint=${texts.signIn.slugHint} value=${slug.value}
           maxlength="128" autocapitalize="none" spellcheck=${false} error=${slugError.value}
           onValue=${(/** @type {string} */ typed) => { slug.value = typed; slugError.value = ""; }} />
-        <p><${Button} submit>${text.signIn.goOn}<//></p>
+        <p><${Button} submit>${texts.signIn.goOn}<//></p>
       </form>
     </details>`;
 }

@@ -5,10 +5,10 @@ import { html } from "../core/html.js";
 import { Button } from "./button.js";
 
 /**
- * @param {{title: string, onClose: () => void, focusAfter?: () => HTMLElement|null, children?: any}} props
- * focusAfter: where the focus goes if what had it is not there any more; the heading of the view if that is not there
+ * @param {{title: string, wide?: boolean, onClose: () => void, focusAfter?: () => HTMLElement|null, children?: any}} props
+ * wide: for what is read: the focus is on its title. focusAfter: where the focus goes if what had it is not there any more; the heading of the view if that is not there
  */
-export function Dialog({ title, onClose, focusAfter, children }) {
+export function Dialog({ title, wide, onClose, focusAfter, children }) {
   const id = useId();
   const box = useRef(/** @type {HTMLDialogElement|null} */ (null));
   useEffect(() => {
@@ -28,8 +28,8 @@ export function Dialog({ title, onClose, focusAfter, children }) {
     onClose();
   };
   return html`
-    <dialog ref=${box} aria-labelledby=${id} onCancel=${cancel}>
-      <h2 id=${id}>${title}</h2>
+    <dialog ref=${box} class=${wide ? "wide" : null} aria-labelledby=${id} onCancel=${cancel}>
+      <h2 id=${id} tabindex=${wide ? "-1" : null} autofocus=${wide}>${title}</h2>
       ${children}
     </dialog>`;
 }

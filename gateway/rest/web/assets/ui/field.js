@@ -4,11 +4,12 @@ import { useId } from "../vendor/preact-hooks.js";
 import { classes, html } from "../core/html.js";
 
 /**
- * @param {{label: string, hideLabel?: boolean, hint?: string, error?: string, long?: boolean, id?: string,
+ * @param {{label: string, hideLabel?: boolean, hint?: string, error?: string, long?: boolean, lines?: boolean, id?: string,
  *   value: string, onValue: (value: string) => void, [attribute: string]: any}} props
- * long: grows with its text, which stays one line for the server: Enter sends the form.
+ * long: grows with its text, which stays one line for the server: Enter sends the form. lines: grows, and Enter begins
+ * another line; with a key that is held for shortcuts it sends the form.
  */
-export function Field({ label, hideLabel, hint, error, long, id, value, onValue, ...rest }) {
+export function Field({ label, hideLabel, hint, error, long, lines, id, value, onValue, ...rest }) {
   const own = useId();
   const name = id ?? own;
   const described = classes(hint && `${name}-hint`, error && `${name}-error`) || null;
@@ -17,7 +18,7 @@ export function Field({ label, hideLabel, hint, error, long, id, value, onValue,
     onValue(long ? typed.replaceAll(/[\r\n]+/g, " ") : typed);
   };
   const enter = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key !== "Enter" || event.isComposing) return;
+    if (event.key !== "Enter" || event.isComposing || (lines && !event.ctrlKey && !event.metaKey)) return;
     event.preventDefault();
     /** @type {HTMLTextAreaElement} */ (event.currentTarget).form?.requestSubmit();
   };
@@ -25,8 +26,8 @@ export function Field({ label, hideLabel, hint, error, long, id, value, onValue,
     <div class="field">
       <label for=${name} class=${hideLabel ? "visually-hidden" : null}>${label}</label>
       ${hint && html`<p class="hint" id=${`${name}-hint`}>${hint}</p>`}
-      ${long
-        ? html`<textarea id=${name} rows="1" value=${value} aria-invalid=${error ? "true" : null}
+      ${long || lines
+        ? html`<textarea id=${name} rows=${lines ? "2" : "1"} value=${value} aria-invalid=${error ? "true" : null}
             aria-describedby=${described} autocomplete="off" onInput=${input} onKeyDown=${enter} ...${rest}></textarea>`
         : html`<input id=${name} value=${value} aria-invalid=${error ? "true" : null} aria-describedby=${described}
             autocomplete="off" onInput=${input} ...${rest} />`}

@@ -6,15 +6,31 @@ import { html } from "../core/html.js";
 import { text } from "../core/strings.js";
 import { Button } from "./button.js";
 
+/** What is loaded is shown at once. @type {Map<() => Promise<{default: any}>, any>} */
+const loaded = new Map();
+
+/** Loads a part before it is needed. @param {() => Promise<{default: any}>} load */
+export async function preload(load) {
+  try {
+    loaded.set(load, (await load()).default);
+  } catch {
+    // Whoever needs it is told.
+  }
+}
+
 /**
- * @param {{load: () => Promise<{default: any}>, title?: string, onLoad?: () => void, [prop: string]: any}} props
- * title: heading for the case that it cannot be loaded. onLoad is called once it is shown. The rest is for the part.
+ * @param {{load: () => Promise<{default: any}>, title?: string, meanwhile?: any, onLoad?: () => void, [prop: string]: any}} props
+ * title: heading for the case that it cannot be loaded. meanwhile: what is shown until then. onLoad is called once it is
+ * shown. The rest is for the part.
  */
-export function Lazy({ load, title, onLoad, ...rest }) {
-  const part = useSignal(/** @type {any} */ (null));
+export function Lazy({ load, title, meanwhile, onLoad, ...rest }) {
+  const part = useSignal(/** @type {any} */ (loaded.get(load) ?? null));
   const broken = useSignal(false);
   useEffect(() => {
-    load().then((module) => { part.value = module.default; }, () => { broken.value = true; });
+    if (!part.peek()) preload(load).then(() => {
+      part.value = loaded.get(load) ?? null;
+      broken.value = !part.value;
+    });
   }, []);
   useEffect(() => {
     if (part.value) onLoad?.();
@@ -25,6 +41,6 @@ export function Lazy({ load, title, onLoad, ...rest }) {
       <div class="notice bad" role="alert"><p>${text.viewBroken}</p>
         <${Button} onClick=${() => location.reload()}>${text.tryAgain}<//></div>`;
   }
-  if (!part.value) return html`<p class="visually-hidden" role="status">${text.loading}</p>`;
+  if (!part.value) return meanwhile ?? html`<p class="visually-hidden" role="status">${text.loading}</p>`;
   return html`<${part.value} ...${rest} />`;
 }

@@ -23,8 +23,8 @@ const t = texts.sso;
  *   saml?: Record<string, any>, oidc?: Record<string, any>}} Connection
  */
 
-export function Connections() {
-  const all = useSignal(/** @type {Connection[]|null} */ (null));
+/** @param {{all: import("../vendor/signals.js").Signal<Connection[]|null>}} props all: the connections, which this part of the page finds out */
+export function Connections({ all }) {
   const creating = useSignal(false);
   const opened = useSignal("");
   const denied = whyNot("stytch.sso:get");

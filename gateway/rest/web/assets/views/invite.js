@@ -7,6 +7,7 @@ import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { ask } from "../core/session.js";
 import { text } from "../core/strings.js";
+import { texts as signing } from "../signin/strings.js";
 import { Button } from "../ui/button.js";
 import { Dialog } from "../ui/dialog.js";
 import { Field } from "../ui/field.js";
@@ -31,13 +32,13 @@ export function Invite({ onClose, onInvited }) {
   });
   const send = (/** @type {Event} */ event) => {
     event.preventDefault();
-    error.value = /^[^\s@]+@[^\s@]+$/.test(email.peek().trim()) ? "" : text.signIn.emailWrong;
+    error.value = /^[^\s@]+@[^\s@]+$/.test(email.peek().trim()) ? "" : signing.signIn.emailWrong;
     if (!error.peek()) run();
   };
   return html`
     <${Dialog} title=${t.inviteTitle} onClose=${onClose}>
       <form onSubmit=${send} novalidate>
-        <${Field} label=${text.signIn.email} type="email" maxlength="254" value=${email.value} error=${error.value}
+        <${Field} label=${signing.signIn.email} type="email" maxlength="254" value=${email.value} error=${error.value}
           onValue=${(/** @type {string} */ typed) => { email.value = typed; error.value = ""; }} />
         <${Field} label=${t.nameOptional} maxlength="128" value=${name.value} onValue=${(/** @type {string} */ typed) => { name.value = typed; }} />
         <${RoleChoice} chosen=${roles} denied=${whyNot("stytch.member:update.settings.roles")} />

@@ -10,6 +10,7 @@ import { adopt, ask, session } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Organizations } from "../signin/choose.js";
 import { Again, SecondFactor } from "../signin/next-step.js";
+import { texts } from "../signin/strings.js";
 import SignInSteps from "../signin/signin.js";
 import { Button } from "../ui/button.js";
 import { Problem } from "../ui/problem.js";
@@ -51,8 +52,8 @@ export default function OrganizationsView() {
           onEnter=${async (/** @type {import("../core/api.js").Organization} */ o) => {
             if (await switchTo(o) === "done") navigate("/");
           }} />`}
-      <h2>${text.organizations.create}</h2>
-      <p>${text.organizations.createSignedIn(email.value)}</p>
-      <p><${Button} onClick=${() => { creating.value = true; }}>${text.organizations.sendCode}<//></p>
+      <h2>${texts.organizations.create}</h2>
+      <p>${texts.organizations.createSignedIn(email.value)}</p>
+      <p><${Button} onClick=${() => { creating.value = true; }}>${texts.organizations.sendCode}<//></p>
     </div>`;
 }

@@ -1,4 +1,4 @@
-// The organization: its name, how people enter it, and its single sign-on connections.
+// The organization: its name, how people enter it, its single sign-on connections, and everything as a file.
 
 import { useEffect } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -10,15 +10,19 @@ import { ask, renew, session } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
+import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
-import { SignInSettings } from "./sign-in-settings.js";
 import { Connections } from "./connections.js";
+import { SignInSettings } from "./sign-in-settings.js";
 import { texts } from "./strings.js";
 
 const t = texts.settings;
 
+const transfer = () => import("../transfer/transfer.js");
+
 export default function Settings() {
   const ready = useSignal(false);
+  const connections = useSignal(/** @type {import("./connections.js").Connection[]|null} */ (null));
   const { failure, run } = useAction(async () => {
     await loadAccess();
     ready.value = true;
@@ -30,7 +34,8 @@ export default function Settings() {
     </div>
     <${Problem} failure=${failure.value} onRetry=${run} />
     ${!ready.value && !failure.value && html`<p role="status" class="quiet">${text.loading}</p>`}
-    ${ready.value && html`<${Name} /><${SignInSettings} /><${Connections} />`}`;
+    ${ready.value && html`<${Name} /><${SignInSettings} connections=${connections.value} /><${Connections} all=${connections} />`}
+    <${Lazy} key="transfer" load=${transfer} />`;
 }
 
 /** The organization's name and short name. */

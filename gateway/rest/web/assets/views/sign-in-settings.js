@@ -1,6 +1,6 @@
 // How people enter the organization.
 
-import { useEffect } from "../vendor/preact-hooks.js";
+import { useEffect, useRef } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { useAction } from "../core/action.js";
 import { may, whyNot } from "../core/administration.js";
@@ -17,7 +17,9 @@ const t = texts.settings;
 
 /**
  * @typedef {{authMethods: string, allowedAuthMethods: string[], emailAllowedDomains: string[], emailJitProvisioning: string,
- *   emailInvites: string, ssoJitProvisioning: string, etag: string}} Rules
+ *   emailInvites: string, ssoJitProvisioning: string, ssoJitConnectionIds: string[], defaultSsoConnectionId: string,
+ *   etag: string}} Rules
+ * @typedef {import("./connections.js").Connection} Connection
  */
 
 /** The ways of signing in that this product offers. */
@@ -31,7 +33,8 @@ const permission = (/** @type {string} */ name) => `stytch.organization:update.s
 /** @param {string} value */
 const domains = (value) => value.toLowerCase().split(/[\s,;]+/).filter(Boolean);
 
-export function SignInSettings() {
+/** @param {{connections: Connection[]|null}} props connections: null while they are not known */
+export function SignInSettings({ connections }) {
   const known = useSignal(/** @type {Rules|null} */ (null));
   const rules = useSignal(/** @type {Rules|null} */ (null));
   const typed = useSignal("");
@@ -40,16 +43,27 @@ export function SignInSettings() {
     known.value = rules.value = found;
     typed.value = found.emailAllowedDomains.join(", ");
   };
-  const load = useAction(async () => { show(await ask("GET", "organization/signInSettings")); });
-  const { busy, failure, run } = useAction(async () => {
+  /** What the person has changed and not saved. @returns {Partial<Rules>} */
+  const changes = () => {
     const before = known.peek();
-    const after = rules.peek();
-    if (!before || !after) return;
-    const wanted = { ...after, emailAllowedDomains: domains(typed.peek()) };
-    const mask = /** @type {(keyof Rules)[]} */ (Object.keys(wanted)).filter((field) =>
-      field !== "etag" && JSON.stringify(wanted[field]) !== JSON.stringify(before[field]));
+    if (!before) return {};
+    const wanted = { .../** @type {Rules} */ (rules.peek()), emailAllowedDomains: domains(typed.peek()) };
+    const differs = (/** @type {keyof Rules} */ field) => JSON.stringify(wanted[field]) !== JSON.stringify(before[field]);
+    return Object.fromEntries(Object.entries(wanted).filter(([field]) => differs(/** @type {keyof Rules} */ (field))));
+  };
+  /** Finds out what holds now; what the person has changed stays. */
+  const load = useAction(async () => {
+    const mine = changes();
+    const words = typed.peek();
+    show(await ask("GET", "organization/signInSettings"));
+    rules.value = { .../** @type {Rules} */ (known.peek()), ...mine };
+    if (mine.emailAllowedDomains) typed.value = words;
+  });
+  const { busy, failure, run } = useAction(async () => {
+    const mine = changes();
+    const mask = Object.keys(mine);
     if (mask.length > 0) {
-      const body = Object.fromEntries([...mask, /** @type {const} */ ("etag")].map((field) => [field, wanted[field]]));
+      const body = { ...mine, etag: known.peek()?.etag };
       show(await ask("PATCH", `organization/signInSettings?updateMask=${mask}`, { body }));
     }
     say(text.saved);
@@ -57,6 +71,12 @@ export function SignInSettings() {
   useEffect(() => {
     if (!denied) load.run();
   }, []);
+  const ids = connections?.map((connection) => connection.id).join(" ");
+  const seen = useRef(ids);
+  useEffect(() => { // a connection that was deleted is gone from the settings, too
+    if (!denied && seen.current !== undefined && seen.current !== ids) load.run();
+    seen.current = ids;
+  }, [ids]);
   const current = rules.value;
   const change = (/** @type {Partial<Rules>} */ part) => { rules.value = { .../** @type {Rules} */ (rules.peek()), ...part }; };
   const save = (/** @type {Event} */ event) => {
@@ -64,6 +84,9 @@ export function SignInSettings() {
     run();
   };
   const stale = failure.value?.reason === "ETAG_MISMATCH";
+  const lookAgain = async () => {
+    if (await load.run()) failure.value = null;
+  };
   return html`
     <section class="card" aria-labelledby="sign-in">
       <h2 id="sign-in">${t.signIn}</h2>
@@ -75,14 +98,11 @@ export function SignInSettings() {
           <${Field} label=${t.domains} hint=${whyNot(permission("allowed-domains")) || t.domainsHint} value=${typed.value} long spellcheck=${false}
             readonly=${Boolean(whyNot(permission("allowed-domains")))} onValue=${(/** @type {string} */ value) => { typed.value = value; }} />
           <${Choice} name="jit" label=${t.jit} value=${current.emailJitProvisioning} denied=${whyNot(permission("email-jit-provisioning"))}
-            options=${["RESTRICTED", "NOT_ALLOWED"]} words=${t.jitOptions} onChoose=${(/** @type {string} */ v) => change({ emailJitProvisioning: v })} />
+            options=${admissions(t.jitOptions)} onChoose=${(/** @type {string} */ v) => change({ emailJitProvisioning: v })} />
           <${Choice} name="invites" label=${t.invites} value=${current.emailInvites} denied=${whyNot(permission("email-invites"))}
-            options=${["ALL_ALLOWED", "RESTRICTED", "NOT_ALLOWED"]} words=${t.inviteOptions}
-            onChoose=${(/** @type {string} */ v) => change({ emailInvites: v })} />
-          <${Choice} name="sso-jit" label=${t.ssoJit} value=${current.ssoJitProvisioning} denied=${whyNot(permission("sso-jit-provisioning"))}
-            options=${current.ssoJitProvisioning === "ADMISSION_RESTRICTED" ? ["ALL_ALLOWED", "RESTRICTED", "NOT_ALLOWED"] : ["ALL_ALLOWED", "NOT_ALLOWED"]}
-            words=${t.ssoJitOptions} onChoose=${(/** @type {string} */ v) => change({ ssoJitProvisioning: v })} />
-          <${Problem} failure=${failure.value} onRetry=${stale ? load.run : undefined} />
+            options=${admissions(t.inviteOptions)} onChoose=${(/** @type {string} */ v) => change({ emailInvites: v })} />
+          <${SingleSignOn} rules=${current} change=${change} connections=${connections ?? []} />
+          <${Problem} failure=${failure.value} onRetry=${stale ? lookAgain : undefined} />
           <p><${Button} kind="primary" submit busy=${busy.value}>${text.save}<//></p>
         </form>`}
     </section>`;
@@ -91,38 +111,76 @@ export function SignInSettings() {
 /** @param {{rules: Rules, change: (part: Partial<Rules>) => void}} props */
 function Methods({ rules, change }) {
   const denied = whyNot(permission("allowed-auth-methods"));
-  const restricted = rules.authMethods === "ADMISSION_RESTRICTED";
   const known = [...offered, ...rules.allowedAuthMethods.filter((method) => !offered.includes(method))];
-  const toggle = (/** @type {string} */ method, /** @type {boolean} */ on) => change({
-    allowedAuthMethods: on ? [...rules.allowedAuthMethods, method] : rules.allowedAuthMethods.filter((other) => other !== method),
-  });
   return html`
-    <${Choice} name="methods" label=${t.methods} value=${rules.authMethods} denied=${denied} options=${["ALL_ALLOWED", "RESTRICTED"]}
-      words=${t.methodOptions} onChoose=${(/** @type {string} */ v) => change({ authMethods: v })}>
-      ${restricted && html`<div class="choice nested">${known.map((method) => html`
-        <label><input type="checkbox" checked=${rules.allowedAuthMethods.includes(method)} aria-disabled=${denied ? "true" : null}
-          onChange=${(/** @type {Event} */ event) => {
-            const box = /** @type {HTMLInputElement} */ (event.currentTarget);
-            if (denied) box.checked = !box.checked;
-            else toggle(method, box.checked);
-          }} /><span>${text.methodNames[method] ?? method}</span></label>`)}</div>`}
+    <${Choice} name="methods" label=${t.methods} value=${rules.authMethods} denied=${denied} options=${admissions(t.methodOptions)}
+      onChoose=${(/** @type {string} */ v) => change({ authMethods: v })}>
+      ${rules.authMethods === "ADMISSION_RESTRICTED" && html`
+        <${Several} label=${t.methodOptions.RESTRICTED} options=${known.map((method) => [method, text.methodNames[method] ?? method])}
+          chosen=${rules.allowedAuthMethods} denied=${denied} onChoose=${(/** @type {string[]} */ v) => change({ allowedAuthMethods: v })} />`}
     <//>`;
 }
 
 /**
- * One of a few.
- * @param {{name: string, label: string, value: string, options: string[], words: Record<string, string>, denied: string,
- *   onChoose: (value: string) => void, children?: any}} props options: names of the enum Admission without their prefix
+ * Whom single sign-on makes a member, and where it starts.
+ * @param {{rules: Rules, change: (part: Partial<Rules>) => void, connections: Connection[]}} props
  */
-function Choice({ name, label, value, options, words, denied, onChoose, children }) {
+function SingleSignOn({ rules, change, connections }) {
+  const denied = whyNot(permission("sso-jit-provisioning"));
+  const chosen = rules.ssoJitConnectionIds;
+  const named = connections.map(({ id, displayName }) => [id, displayName]);
+  // Whoever may not see the connections sees at least that there are some.
+  const known = [...named, ...chosen.filter((id) => !connections.some((c) => c.id === id)).map((id) => [id, id])];
+  const active = connections.filter((connection) => connection.status === "SSO_CONNECTION_STATUS_ACTIVE");
+  return html`
+    <${Choice} name="sso-jit" label=${t.ssoJit} value=${rules.ssoJitProvisioning} denied=${denied} options=${admissions(t.ssoJitOptions)}
+      onChoose=${(/** @type {string} */ v) => change({ ssoJitProvisioning: v })}>
+      ${rules.ssoJitProvisioning === "ADMISSION_RESTRICTED" && html`
+        <${Several} label=${t.ssoJitOptions.RESTRICTED} options=${known} chosen=${chosen} denied=${denied}
+          onChoose=${(/** @type {string[]} */ v) => change({ ssoJitConnectionIds: v })} />
+        ${chosen.length === 0 && html`<p class="hint">${known.length > 0 ? t.ssoJitNone : t.ssoJitEmpty}</p>`}`}
+    <//>
+    ${active.length > 1 && html`
+      <${Choice} name="sso-default" label=${t.ssoDefault} value=${rules.defaultSsoConnectionId}
+        denied=${whyNot(permission("default-sso-connection"))} options=${active.map(({ id, displayName }) => [id, displayName])}
+        onChoose=${(/** @type {string} */ v) => change({ defaultSsoConnectionId: v })} />`}`;
+}
+
+/**
+ * Options of the enum Admission.
+ * @param {Record<string, string>} words what each says, by its name without the prefix
+ */
+const admissions = (words) => Object.entries(words).map(([name, says]) => [`ADMISSION_${name}`, says]);
+
+/**
+ * One of a few.
+ * @param {{name: string, label: string, value: string, options: string[][], denied: string, onChoose: (value: string) => void,
+ *   children?: any}} props options: values, and what each says. children: what RESTRICTED is restricted to.
+ */
+function Choice({ name, label, value, options, denied, onChoose, children }) {
   return html`
     <fieldset class="choice" aria-describedby=${denied ? `${name}-why` : null}>
       <legend class="label">${label}</legend>
       ${denied && html`<p class="hint" id=${`${name}-why`}>${denied}</p>`}
-      ${options.map((option) => html`
-        <label><input type="radio" name=${name} checked=${value === `ADMISSION_${option}`} aria-disabled=${denied ? "true" : null}
+      ${options.map(([option, says]) => html`
+        <label><input type="radio" name=${name} checked=${value === option} aria-disabled=${denied ? "true" : null}
           onClick=${(/** @type {Event} */ event) => denied && event.preventDefault()}
-          onChange=${() => onChoose(`ADMISSION_${option}`)} /><span>${words[option]}</span></label>`)}
-      ${children}
+          onChange=${() => onChoose(option)} /><span>${says}</span></label>
+        ${option === "ADMISSION_RESTRICTED" && children}`)}
     </fieldset>`;
+}
+
+/**
+ * Some of a few, below a choice.
+ * @param {{label: string, options: string[][], chosen: string[], denied: string, onChoose: (chosen: string[]) => void}} props
+ */
+function Several({ label, options, chosen, denied, onChoose }) {
+  return html`
+    <div class="choice nested" role="group" aria-label=${label}>${options.map(([option, says]) => html`
+      <label><input type="checkbox" checked=${chosen.includes(option)} aria-disabled=${denied ? "true" : null}
+        onChange=${(/** @type {Event} */ event) => {
+          const box = /** @type {HTMLInputElement} */ (event.currentTarget);
+          if (denied) box.checked = !box.checked;
+          else onChoose(box.checked ? [...chosen, option] : chosen.filter((other) => other !== option));
+        }} /><span>${says}</span></label>`)}</div>`;
 }

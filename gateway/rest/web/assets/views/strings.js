@@ -1,6 +1,6 @@
 // The texts of the views that are not seen first.
 
-import { reasons, text } from "../core/strings.js";
+import { count, reasons, text } from "../core/strings.js";
 
 Object.assign(reasons, {
   OAUTH_CLIENT_UNKNOWN: "No application is registered under the id in this address. Start again in the application.",
@@ -101,6 +101,50 @@ export const texts = {
     warning: "It cannot act for you from now on, until you allow it again. What it did stays.",
     revoked: "Disconnected.",
     claim: "The name is what the application calls itself.",
+    used: (/** @type {string} */ when) => `last used ${when}`,
+    unused: "not used yet",
+    nothing: "has changed nothing",
+    changed: (/** @type {number} */ objectives, /** @type {number} */ keyResults, /** @type {string} */ when) =>
+      `${[objectives > 0 && count(objectives, "change of objectives", "changes of objectives"),
+        keyResults > 0 && count(keyResults, "change of key results", "changes of key results")].filter(Boolean).join(", ")}, the last ${when}`,
+    see: "What it changed",
+    seeNamed: (/** @type {string} */ name) => `What it changed: ${text.quoted(name)}`,
+    undo: "Undo …",
+    undoNamed: (/** @type {string} */ name) => `Undo what ${text.quoted(name)} did …`,
+    past: "Not connected any more",
+    pastLead: "These acted for you. They cannot any more, and what they did can still be undone.",
+    others: "Agents of others",
+    othersLead: "What other members’ agents changed.",
+    of: (/** @type {string} */ name, /** @type {string} */ member) => `${text.quoted(name)} for ${member}`,
+    somebody: "somebody",
+    rules: {
+      title: "Rules for agents",
+      confirm: "What agents report waits for a member to confirm it",
+      confirmHint: "Until then it is shown as reported by an agent. It is about what is reported from now on.",
+      propose: "Agents only propose",
+      proposeHint: "What any of them writes waits under Proposals until a member who may do it approves it.",
+      proposeOne: (/** @type {string} */ name) => `${text.quoted(name)} only proposes`,
+    },
+    undoing: {
+      title: (/** @type {string} */ name) => `Undo what ${text.quoted(name)} did`,
+      lead: "What others have changed since stays as it is, and you are told which. Each undoing is a change like any other, and can be undone.",
+      since: "How far back",
+      spans: /** @type {[string, string][]} */ ([["hour", "The last hour"], ["day", "The last 24 hours"], ["week", "The last 7 days"], ["all", "Everything"], ["other", "Since a moment …"]]),
+      moment: "Since",
+      momentMissing: "Choose a day and a time first.",
+      look: "See what would be undone",
+      looking: (/** @type {number} */ n) => `Looking: ${count(n, "change")} so far …`,
+      would: (/** @type {number} */ n) => `${count(n, "change")} would be undone.`,
+      wouldNothing: "There is nothing to undo.",
+      undo: (/** @type {number} */ n) => `Undo ${count(n, "change")}`,
+      progress: (/** @type {number} */ n, /** @type {number} */ of) => `${n} of ${of} are undone …`,
+      did: (/** @type {number} */ n) => `${count(n, "change")} ${n === 1 ? "was" : "were"} undone.`,
+      before: (/** @type {number} */ n) => `${n} ${n === 1 ? "was" : "were"} undone before.`,
+      skipped: (/** @type {number} */ n) => `${count(n, "change stays", "changes stay")} as ${n === 1 ? "it is" : "they are"}:`,
+      skippedLabel: "What stays as it is",
+      under: (/** @type {string} */ title) => `in ${text.quoted(title)}`,
+      more: (/** @type {number} */ n) => `And ${n} more.`,
+    },
   },
 
   members: {
@@ -154,7 +198,10 @@ export const texts = {
     invites: "Who can be invited",
     inviteOptions: { ALL_ALLOWED: "Any address", RESTRICTED: "Addresses in these domains", NOT_ALLOWED: "Nobody" },
     ssoJit: "Who becomes a member by single sign-on",
-    ssoJitOptions: { ALL_ALLOWED: "Whoever the identity provider lets in", RESTRICTED: "Those of certain connections", NOT_ALLOWED: "Nobody" },
+    ssoJitOptions: { ALL_ALLOWED: "Whoever the identity provider lets in", RESTRICTED: "Whoever comes through these connections", NOT_ALLOWED: "Nobody" },
+    ssoJitNone: "None is chosen, so nobody becomes a member this way.",
+    ssoJitEmpty: "There is no connection to choose. Add one below.",
+    ssoDefault: "Single sign-on starts with",
   },
 
   sso: {

@@ -3,15 +3,19 @@
 import { draftOf, setDraft } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { text } from "../core/strings.js";
+import { dismiss, draftKeys } from "../okrs/store.js";
+import { words } from "../okrs/strings.js";
 import { Button } from "../ui/button.js";
-import { dismiss } from "./store.js";
 
 /**
  * @param {{id: string, by: string, ids: string[]}} props ids: of everything that went with it
  */
-export function Gone({ id, by, ids }) {
-  const keys = ids.flatMap((one) => [`title ${one}`, `attainment ${one}`, `add ${one}`]);
-  const typed = keys.flatMap((key) => draftOf(key).value?.value ?? []).filter(Boolean);
+export default function Gone({ id, by, ids }) {
+  const keys = ids.flatMap(draftKeys);
+  const typed = keys.flatMap((key) => {
+    const { value = "", fields = {} } = draftOf(key).value ?? {};
+    return [value, ...Object.values(fields)];
+  }).filter((value) => value.trim());
   const close = () => {
     for (const key of keys) setDraft(key, undefined);
     dismiss(id);
@@ -20,7 +24,7 @@ export function Gone({ id, by, ids }) {
   return html`
     <div class="notice bad" role="alert">
       <div>
-        <p>${text.gone(by)}</p>
+        <p>${words.gone(by)}</p>
         ${typed.map((value) => html`<blockquote>${value}</blockquote>`)}
       </div>
       <${Button} onClick=${close}>${text.dismiss}<//>

@@ -1,0 +1,72 @@
+// Adding an objective or a key result: a line of text, and the rest if somebody wants it. The form stays open as long as
+// there is a draft for it.
+
+import { useLayoutEffect, useRef } from "../vendor/preact-hooks.js";
+import { useAction } from "../core/action.js";
+import { draftOf, justOpened, setDraft } from "../core/drafts.js";
+import { html } from "../core/html.js";
+import { say } from "../core/live.js";
+import { text } from "../core/strings.js";
+import { createKeyResult, createObjective } from "../okrs/writes.js";
+import { Button } from "../ui/button.js";
+import { Field } from "../ui/field.js";
+import { Problem } from "../ui/problem.js";
+import { useForm } from "./form.js";
+import { kinds } from "./kinds.js";
+import { t } from "./strings.js";
+
+/**
+ * @param {{name: string, resource: import("../core/session.js").Resource, under?: string, denied: string,
+ *   onClose: () => void}} props name: key of the draft; under: the objective that a key result is added to
+ */
+export default function Composer({ name, resource, under = "", denied, onClose }) {
+  const { Fields, defaults, errors, wire, words } = kinds[resource];
+  const box = useRef(/** @type {HTMLFormElement|null} */ (null));
+  const draft = draftOf(name).value;
+  const value = draft?.value ?? "";
+  const more = draft?.fields !== undefined;
+  const now = /** @type {Record<string, string>} */ (defaults());
+  const form = useForm(name, now);
+  const wrong = more && Object.keys(errors(form, form.value("kind"))).length > 0;
+  const focus = () => box.current?.querySelector("textarea")?.focus();
+  const { busy, failure, run } = useAction(async () => {
+    const fields = { title: value.trim(), ...(more && wire({ ...now, ...form.fields }, form.value("format"))) };
+    if (resource === "objective") {
+      const made = await createObjective(fields, name);
+      setDraft(name, undefined);
+      requestAnimationFrame(() => document.getElementById(made.id)?.querySelector("h2")?.focus());
+    } else {
+      await createKeyResult(under, fields, name);
+      setDraft(name, { value: "" });
+      focus();
+    }
+    say(words.added);
+  });
+  useLayoutEffect(() => {
+    if (justOpened(name)) focus();
+    if (draft?.sent) box.current?.requestSubmit();
+  }, []);
+  const close = () => {
+    setDraft(name, undefined);
+    onClose();
+  };
+  const add = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (!denied && value.trim() && !wrong) run();
+  };
+  const escape = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape" && value === "") close();
+  };
+  return html`
+    <form class="editor composer" id=${name} ref=${box} onSubmit=${add} onKeyDown=${escape} novalidate>
+      <${Field} label=${words.new} hint=${words.hint} long maxlength="500" value=${value} readonly=${Boolean(denied)}
+        onValue=${(/** @type {string} */ typed) => setDraft(name, { ...draft, value: typed, requestId: undefined })} />
+      ${more && html`<${Fields} form=${form} denied=${denied} />`}
+      <p class="actions">
+        <${Button} kind="primary" submit busy=${busy.value} why=${denied || (value.trim() ? "" : text.empty)}>${words.add}<//>
+        <${Button} onClick=${close}>${text.cancel}<//>
+        ${!more && html`<${Button} kind="quiet" icon="down" onClick=${() => setDraft(name, { value, fields: {} })}>${t.more}<//>`}
+      </p>
+      <${Problem} failure=${failure.value} />
+    </form>`;
+}

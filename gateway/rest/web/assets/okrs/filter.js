@@ -1,0 +1,68 @@
+// Which objectives are shown. The address says so, so that a filtered list can be kept and passed on.
+
+import { computed } from "../vendor/signals.js";
+import { me } from "../core/people.js";
+import { address, navigate } from "../core/router.js";
+import { archived } from "./rules.js";
+
+/**
+ * @typedef {{cycle: string, owner: string, state: string, text: string}} Filter
+ * owner: a member id, or "me"; state: a state without its prefix in small letters; "" is any, but not archived.
+ */
+
+/** The conditions in the order in which the address has them. */
+const conditions = /** @type {const} */ (["cycle", "owner", "state", "text"]);
+
+const states = ["active", "closed", "archived"];
+
+/** The filter that the address asks for. What no condition can be is left out, rather than refused. */
+export const filter = computed(() => {
+  const asked = new URL(address.value, location.origin).searchParams;
+  const read = (/** @type {string} */ name, /** @type {RegExp} */ form) => (form.test(asked.get(name) ?? "") ? asked.get(name) ?? "" : "");
+  return /** @type {Filter} */ ({
+    cycle: read("cycle", /^\d{4}(-(Q[1-4]|H[12]))?$/), owner: read("owner", /^[\w-]{1,128}$/),
+    state: states.includes(asked.get("state") ?? "") ? asked.get("state") : "",
+    text: (asked.get("text") ?? "").slice(0, 200),
+  });
+});
+
+/** How many conditions there are. @param {Filter} wanted */
+export const strictness = (wanted) => conditions.filter((name) => wanted[name].trim()).length;
+
+/** Whether there is any condition. @param {Filter} wanted */
+export const filtered = (wanted) => strictness(wanted) > 0;
+
+/** Changes the address, and so the filter. @param {Partial<Filter>} part */
+export function refine(part) {
+  const wanted = { ...filter.peek(), ...part };
+  const query = new URLSearchParams(conditions.flatMap((name) => (wanted[name] ? [[name, wanted[name]]] : [])));
+  navigate(`${location.pathname}${query.size > 0 ? `?${query}` : ""}`, { replace: true, stay: true });
+}
+
+/** The query that asks the server for what the filter lets through. @param {Filter} wanted */
+export function queryOf({ cycle, owner, state, text }) {
+  const query = new URLSearchParams({ pageSize: "200" });
+  if (cycle) query.set("cycle", cycle);
+  if (owner) query.set("ownerId", owner);
+  if (state) query.set("states", `OBJECTIVE_STATE_${state.toUpperCase()}`);
+  if (text.trim()) query.set("text", text.trim());
+  return query;
+}
+
+const folded = (/** @type {string} */ value) => value.toUpperCase().toLowerCase();
+
+/**
+ * Whether the filter lets an objective through, as the server sees it.
+ * @param {Filter} wanted
+ * @param {import("../core/api.js").Objective} objective
+ */
+export function matches({ cycle, owner, state, text }, objective) {
+  if (state ? objective.state !== `OBJECTIVE_STATE_${state.toUpperCase()}` : objective.state === archived) return false;
+  if (cycle && objective.cycle !== cycle) return false;
+  const whose = owner === "me" ? me() : owner;
+  if (whose && ![objective, ...objective.keyResults].some((item) => item.ownerId === whose)) return false;
+  const words = folded(text).split(/\s+/).filter(Boolean);
+  if (words.length === 0) return true;
+  const texts = [objective.title, objective.description, ...objective.keyResults.map((kr) => kr.title)].map(folded);
+  return words.every((word) => texts.some((one) => one.includes(word)));
+}

@@ -1,0 +1,46 @@
+// Loads objectives and keeps them up to date. What the stream of changes takes is loaded meanwhile.
+
+import { connection } from "../core/live.js";
+import { load, order, wanted } from "./store.js";
+
+/** @type {typeof import("./watch.js")|undefined} */
+let stream;
+let followed = 0;
+
+/** @typedef {import("./filter.js").Filter} Filter */
+
+/** @param {Filter} a @param {Filter} b */
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+/**
+ * Loads objectives and follows all changes, until `unwatch`.
+ * @param {Filter} filter
+ */
+export async function watch(filter) {
+  unwatch();
+  const own = followed;
+  if (!same(filter, wanted.peek())) order.value = null; // what is known may be a part of it, and not worth a look
+  wanted.value = filter;
+  connection.value = "connecting";
+  const [from, module] = await Promise.all([load(), import("./watch.js").catch(() => undefined)]);
+  if (own !== followed) return;
+  stream = module;
+  if (stream) stream.follow(from);
+  else connection.value = "cut";
+}
+
+/**
+ * Goes on with other objectives.
+ * @param {Filter} filter
+ */
+export function want(filter) {
+  if (same(filter, wanted.peek())) return;
+  wanted.value = filter;
+  if (connection.peek() !== "off") load(); // the stream brings what changes meanwhile
+}
+
+export function unwatch() {
+  followed += 1;
+  stream?.stop();
+  connection.value = "off";
+}

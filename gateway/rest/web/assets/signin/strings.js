@@ -1,0 +1,66 @@
+// Texts of signing in, in all its steps.
+
+import { text } from "../core/strings.js";
+
+const list = new Intl.ListFormat("en", { type: "disjunction" });
+
+export const texts = {
+  signIn: {
+    again: "Sign in again",
+    lead: "No password: you get a code by e-mail, or go on with an account that you have.",
+    email: "E-mail address",
+    emailWrong: "Write a whole e-mail address, such as ada@acme.test.",
+    send: "Send me a code",
+    or: "or",
+    google: "Continue with Google",
+    sso: "Single sign-on of your organization",
+    slug: "Short name of your organization",
+    slugHint: "As in addresses: Acme Corp may be acme.",
+    slugMissing: "Write the short name first.",
+    goOn: "Go on",
+    codeTitle: "Enter the code",
+    sent: (/** @type {string} */ email) => `We sent six digits to ${email}.`,
+    codeLife: "They are good for ten minutes.",
+    code: "Code",
+    codeWrong: "The code has six digits.",
+    enterCode: "Sign in",
+    resend: "Send another one",
+    otherAddress: "Use another address",
+    as: (/** @type {string} */ email) => `Signed in as ${email}.`,
+    somebodyElse: "Sign in as somebody else",
+  },
+
+  organizations: {
+    choose: "Choose an organization",
+    here: "You are here",
+    enter: "Enter",
+    enterNamed: (/** @type {string} */ name) => `Enter ${name}`,
+    none: "There is none yet that you can enter. Create one, or ask to be invited.",
+    create: "Create an organization",
+    createHint: "Whoever creates it administers it.",
+    createNow: "Create",
+    createSignedIn: (/** @type {string} */ email) => `For that, prove once more that ${email} is yours. Whoever creates an organization administers it.`,
+    sendCode: "Send me a code",
+  },
+
+  membership: (/** @type {string} */ membership) => ({
+    MEMBERSHIP_ACTIVE: "Member", MEMBERSHIP_INVITED: "You are invited", MEMBERSHIP_ELIGIBLE: "You may join",
+    MEMBERSHIP_PENDING: "You were added",
+  })[membership] ?? "",
+
+  again: {
+    title: (/** @type {string} */ name) => `${name || "This organization"} asks for another way to sign in`,
+    why: "Its administrators decided how members prove who they are. Your address is proven; this step is left:",
+    sso: (/** @type {string} */ name) => `Sign in with ${name}’s single sign-on`,
+    code: "Send me a code by e-mail",
+    others: (/** @type {string[]} */ methods) =>
+      `It also takes ${list.format(methods.map((m) => text.methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
+    back: "Choose another organization",
+  },
+
+  secondFactor: {
+    title: "A second factor is needed",
+    why: (/** @type {string} */ name) => `${name || "This organization"} asks for a second factor, such as a code by text message, after your e-mail address.`,
+    next: "This app cannot take one yet. An administrator of the organization can lift the rule in its sign-in settings, or you go on in another organization.",
+  },
+};
