@@ -1,41 +1,22 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
-	"runtime"
-	"runtime/pprof"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/df0f9dda/okr-manager/deploy/internal/stack"
+	"github.com/df0f9dda/okr-manager/deploy/internal/measure"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
-	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
-
-// Config says how long to measure.
-type Config struct {
-	// Round is how long one round of one figure takes; there are six of the system and six of its floor.
-	Round time.Duration `env:"OKR_BENCH_ROUND" envDefault:"500ms"`
-	// Only measures the figures whose name contains it.
-	Only string `env:"OKR_BENCH_ONLY"`
-	// Profile is a file to write a CPU profile to.
-	Profile string `env:"OKR_BENCH_PROFILE"`
-}
 
 const (
 	writers         = 64
@@ -44,23 +25,8 @@ const (
 	keyResultsInAll = objectives * keyResultsEach
 )
 
-func bench(ctx context.Context, cfg Config) (err error) {
-	dir, err := os.MkdirTemp("", "okr-bench-")
-	if err != nil {
-		return fmt.Errorf("making a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	accessLog, err := os.Create(filepath.Join(dir, "log.json"))
-	if err != nil {
-		return fmt.Errorf("making the log: %w", err)
-	}
-	defer func() { err = errors.Join(err, accessLog.Close()) }()
-
-	system, err := stack.Start(ctx, stack.Config{
-		EphemeralPorts: true,
-		Environment:    map[string]string{"OKR_DATA_DIR": dir},
-		Logger:         telemetry.NewLogger(accessLog, nil, "okr-bench"),
-	})
+func bench(ctx context.Context, cfg measure.Config) (err error) {
+	system, err := measure.Start(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,33 +42,15 @@ func bench(ctx context.Context, cfg Config) (err error) {
 	}
 	f := &floors{}
 	defer func() { err = errors.Join(err, f.closers.Close(context.WithoutCancel(ctx))) }()
-	figures, err := plan(ctx, c, f, dir)
+	figures, err := plan(ctx, c, f, system.DataDir)
 	if err != nil {
 		return err
 	}
-	if cfg.Profile != "" {
-		profile, err := os.Create(cfg.Profile)
-		if err != nil {
-			return fmt.Errorf("making the profile: %w", err)
-		}
-		if err := pprof.StartCPUProfile(profile); err != nil {
-			return fmt.Errorf("profiling: %w", err)
-		}
-		defer pprof.StopCPUProfile()
+	sizes, err := scale(ctx, cfg.Only, system.DataDir, &f.closers)
+	if err != nil {
+		return err
 	}
-	var results []result
-	for _, figure := range figures {
-		if !strings.Contains(figure.name, cfg.Only) {
-			continue
-		}
-		fmt.Fprintf(os.Stderr, "measuring %s, %d callers\n", figure.name, figure.callers)
-		r, err := measure(ctx, figure, cfg.Round)
-		if err != nil {
-			return err
-		}
-		results = append(results, r)
-	}
-	return report(os.Stdout, results)
+	return measure.Run(ctx, cfg, os.Stdout, append(figures, sizes...))
 }
 
 // client is a member of the running system.
@@ -115,34 +63,18 @@ type client struct {
 
 	objectives []*okrv1.Objective
 	keyResults []string
+	attainment [writers]int32 // as each caller set it last
 }
 
-// connect gets the credential of an agent of the CEO with every scope from the local identity provider.
-func connect(ctx context.Context, system *stack.Stack) (*client, error) {
-	body := `{"member_id":"member-test-a0000000-0000-4000-8000-000000000001","client_name":"bench","scopes":["openid","read:okrs","manage:objectives","manage:krs","report_kr_status"]}`
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, system.DevidpURL+"/_dev/tokens", bytes.NewBufferString(body))
+// connect connects an agent of the CEO with every scope.
+func connect(ctx context.Context, system *measure.System) (*client, error) {
+	token, err := system.Token(ctx, measure.Acme)
 	if err != nil {
-		return nil, fmt.Errorf("asking for a token: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("asking for a token: %w", err)
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		AccessToken  string `json:"access_token"`
-		ErrorMessage string `json:"error_message"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("reading the token: %w", err)
-	}
-	if answer.AccessToken == "" {
-		return nil, fmt.Errorf("no token: %s", answer.ErrorMessage)
+		return nil, err
 	}
 	c := &client{
 		http:      &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: writers}},
-		token:     answer.AccessToken,
+		token:     token,
 		publicURL: system.PublicURL,
 	}
 	if c.conn, err = c.dial(system.StoreAddr); err != nil {
@@ -181,6 +113,13 @@ func (c *client) fill(ctx context.Context) error {
 			c.keyResults = append(c.keyResults, keyResult.GetId())
 		}
 	}
+	// Once as it is written later: what an agent has reported is larger.
+	write := c.write()
+	for caller := range writers {
+		if err := write(ctx, caller); err != nil {
+			return err
+		}
+	}
 	list, err := c.okr.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: objectives})
 	c.objectives = list.GetObjectives()
 	return err
@@ -197,20 +136,31 @@ func (c *client) list(ctx context.Context, _ int) error {
 }
 
 // write sets an attainment that differs from the one before, so that every call changes something.
-func (c *client) write() operation {
-	attainment := make([]int32, writers)
+func (c *client) write() measure.Operation {
 	return func(ctx context.Context, caller int) error {
-		attainment[caller] = (attainment[caller] + 1) % 100
+		c.attainment[caller] = (c.attainment[caller] + 1) % 100
 		_, err := c.okr.SetKeyResultAttainment(ctx, &okrv1.SetKeyResultAttainmentRequest{
 			KeyResultId: c.keyResults[caller*keyResultsEach%keyResultsInAll],
-			Attainment:  proto.Int32(attainment[caller] + 1),
+			Attainment:  proto.Int32(c.attainment[caller] + 1),
 		})
 		return err
 	}
 }
 
+// record is a write as the store keeps it.
+func (c *client) record(ctx context.Context) (*record, error) {
+	if err := c.write()(ctx, 0); err != nil {
+		return nil, err
+	}
+	changes, err := c.okr.ListChanges(ctx, &okrv1.ListChangesRequest{PageSize: 1, OrderBy: "seq desc"})
+	if err != nil {
+		return nil, err
+	}
+	return newRecord(c.objectives, changes.GetChanges()[0])
+}
+
 // httpGet reads an objective from a URL.
-func (c *client) httpGet(url, bearer string) operation {
+func (c *client) httpGet(url, bearer string) measure.Operation {
 	return func(ctx context.Context, _ int) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
@@ -235,16 +185,12 @@ func (c *client) httpGet(url, bearer string) operation {
 }
 
 // plan prepares the floors and lists what is measured.
-func plan(ctx context.Context, c *client, f *floors, dir string) ([]figure, error) {
+func plan(ctx context.Context, c *client, f *floors, dir string) ([]measure.Figure, error) {
 	list, err := c.okr.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: objectives})
 	if err != nil {
 		return nil, err
 	}
-	changes, err := c.okr.ListChanges(ctx, &okrv1.ListChangesRequest{PageSize: 1, OrderBy: "seq desc"})
-	if err != nil {
-		return nil, err
-	}
-	rec, err := newRecord(c.objectives[0], changes.GetChanges()[0])
+	rec, err := c.record(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -259,6 +205,8 @@ func plan(ctx context.Context, c *client, f *floors, dir string) ([]figure, erro
 	if err != nil {
 		return nil, err
 	}
+	// Batch with bbolt's defaults: a transaction waits up to 10 ms (MaxBatchDelay) for others, up to 1,000 of them
+	// (MaxBatchSize). So 64 callers who wait for their answers wait for the delay, too.
 	batch, err := f.writeServer(ctx, c, dir, "batch.db", func(db *bbolt.DB) error { return db.Batch(rec.put) })
 	if err != nil {
 		return nil, err
@@ -271,40 +219,40 @@ func plan(ctx context.Context, c *client, f *floors, dir string) ([]figure, erro
 		_, err := bare.GetObjective(ctx, &okrv1.GetObjectiveRequest{ObjectiveId: c.objectives[0].GetId()})
 		return err
 	}
-	var figures []figure
+	var figures []measure.Figure
 	for _, callers := range []int{1, 16, writers} {
 		figures = append(
 			figures,
-			figure{name: "gRPC Get", callers: callers, system: c.get, floor: get, floorName: "gRPC echo of the same bytes", least: 0.5},
-			figure{name: "gRPC List", callers: callers, system: c.list, floor: func(ctx context.Context, _ int) error {
+			measure.Figure{Name: "gRPC Get", Callers: callers, System: c.get, Floor: get, FloorName: "gRPC echo of the same bytes", Least: 0.5},
+			measure.Figure{Name: "gRPC List", Callers: callers, System: c.list, Floor: func(ctx context.Context, _ int) error {
 				_, err := bare.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: objectives})
 				return err
-			}, floorName: "gRPC echo of the same bytes", least: 0.5},
-			figure{
-				name: "REST GET", callers: callers, system: c.httpGet(c.publicURL+"/api/v1/objectives/"+c.objectives[0].GetId(), c.token),
-				floor: c.httpGet(f.httpURL, ""), floorName: "net/http, gRPC echo behind it",
+			}, FloorName: "gRPC echo of the same bytes", Least: 0.5},
+			measure.Figure{
+				Name: "REST GET", Callers: callers, System: c.httpGet(c.publicURL+"/api/v1/objectives/"+c.objectives[0].GetId(), c.token),
+				Floor: c.httpGet(f.httpURL, ""), FloorName: "net/http, gRPC echo behind it",
 			},
 		)
 	}
 	return append(
 		figures,
-		figure{
-			name: "durable write", callers: 1, system: c.write(), floor: single,
-			floorName: "gRPC echo, one bbolt Update", least: 1 / 1.5,
+		measure.Figure{
+			Name: "durable write", Callers: 1, System: c.write(), Floor: single,
+			FloorName: "gRPC echo, one bbolt Update", Least: 1 / 1.5,
 		},
-		figure{
-			name: "durable write", callers: writers, system: c.write(), floor: batch,
-			floorName: "gRPC echo, bbolt Batch", least: 1.5,
+		measure.Figure{
+			Name: "durable write", Callers: writers, System: c.write(), Floor: batch,
+			FloorName: "gRPC echo, bbolt Batch (its defaults: waits 10 ms, or for 1,000)", Least: 1.5,
 		},
-		figure{
-			name: "durable write", callers: writers, system: c.write(), floor: groupedWrites(grouped, rec, get), floorGroup: writers,
-			floorName: "64 gRPC echos, one bbolt Update of 64",
+		measure.Figure{
+			Name: "durable write", Callers: writers, System: c.write(), Floor: groupedWrites(grouped, rec, get), FloorGroup: writers,
+			FloorName: "64 gRPC echos, one bbolt Update of 64",
 		},
 	), nil
 }
 
 // groupedWrites makes 64 calls at once, and 64 writes in one transaction.
-func groupedWrites(db *bbolt.DB, rec *record, call operation) operation {
+func groupedWrites(db *bbolt.DB, rec *record, call measure.Operation) measure.Operation {
 	return func(ctx context.Context, _ int) error {
 		calls, ctx := errgroup.WithContext(ctx)
 		for caller := range writers {
@@ -325,7 +273,7 @@ func groupedWrites(db *bbolt.DB, rec *record, call operation) operation {
 }
 
 // writeServer is a bare gRPC server that writes with bbolt before it answers.
-func (f *floors) writeServer(ctx context.Context, c *client, dir, name string, write func(*bbolt.DB) error) (operation, error) {
+func (f *floors) writeServer(ctx context.Context, c *client, dir, name string, write func(*bbolt.DB) error) (measure.Operation, error) {
 	db, err := f.openBolt(dir, name)
 	if err != nil {
 		return nil, err
@@ -338,23 +286,4 @@ func (f *floors) writeServer(ctx context.Context, c *client, dir, name string, w
 		_, err := server.SetKeyResultAttainment(ctx, &okrv1.SetKeyResultAttainmentRequest{KeyResultId: c.keyResults[caller]})
 		return err
 	}, nil
-}
-
-func report(w io.Writer, results []result) error {
-	fmt.Fprintf(w, "%s, %s/%s, %d cores. Medians of %d rounds; a ratio is the system's rate by its floor's.\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "figure\tcallers\tsystem/s\tfloor/s\tratio\tasked\t\tfloor")
-	for _, r := range results {
-		asked, verdict := "", ""
-		if r.least > 0 {
-			asked, verdict = fmt.Sprintf("≥ %.2f", r.least), "met"
-			if r.ratio < r.least {
-				verdict = "MISSED"
-			}
-		}
-		fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.2f\t%s\t%s\t%s\n",
-			r.name, r.callers, r.systemRate, r.floorRate, r.ratio, asked, verdict, r.floorName)
-	}
-	return table.Flush()
 }

@@ -8,12 +8,14 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
@@ -102,34 +104,87 @@ func (f *floors) serveHTTP(ctx context.Context, client okrv1.OkrServiceClient) e
 	return nil
 }
 
-// record is what one write puts into the file: the objective's document, the entry of the change log, and the head.
+// storedPrefix is what the store's keys start with: the organization of the member whose token is used.
+const storedPrefix = "\x36organization-test-a0000000-0000-4000-8000-000000000001"
+
+// record is what one write puts into the file: the objective's document, the entry of the change log with its place in the
+// objective's history, the check-in, what the client did in sum, and the head; as the store writes them, under the same keys
+// and in as many bytes.
 type record struct {
-	document, change []byte
-	sequence         atomic.Uint64
+	objectives      []document
+	sumKey, sum     []byte
+	change, checkIn []byte
+	history         []byte
+	head            []byte
+	sequence        atomic.Uint64
 }
 
-func newRecord(objective *okrv1.Objective, change *okrv1.Change) (*record, error) {
-	document, err := proto.Marshal(objective)
-	if err != nil {
-		return nil, fmt.Errorf("marshalling the objective: %w", err)
+// document is a stored objective, and what its changes and the check-ins of one of its key results stand under.
+type document struct{ key, value, history, checkIns []byte }
+
+func newRecord(objectives []*okrv1.Objective, change *okrv1.Change) (*record, error) {
+	client, did := change.GetVia(), &okrv1.ActivityCount{
+		Changes: change.GetSeq(), FirstSeq: 1, FirstTime: change.GetCreateTime(), LastSeq: change.GetSeq(), LastTime: change.GetCreateTime(),
 	}
-	entry, err := proto.Marshal(change)
-	if err != nil {
-		return nil, fmt.Errorf("marshalling the change: %w", err)
+	r := &record{sumKey: []byte(storedPrefix + "s/" + change.GetActor().GetMemberId() + "/" + client.GetClientId())}
+	for _, part := range []struct {
+		value   *[]byte
+		message proto.Message
+	}{
+		{&r.change, change},
+		{&r.checkIn, change.GetCheckIn()},
+		{&r.history, wrapperspb.String(change.GetCheckIn().GetKeyResultId())},
+		{&r.sum, &okrv1.ClientActivity{
+			ClientId: client.GetClientId(), ClientName: client.GetClientName(), Member: change.GetActor(),
+			Objectives: did, KeyResults: did, LastUseTime: change.GetCreateTime(),
+		}},
+		{&r.head, &okrv1.Change{Seq: change.GetSeq(), CreateTime: change.GetCreateTime()}},
+	} {
+		var err error
+		if *part.value, err = storedValue(part.message); err != nil {
+			return nil, err
+		}
 	}
-	return &record{document: document, change: entry}, nil
+	for _, o := range objectives {
+		stored := proto.CloneOf(o)
+		stored.Progress = nil // derived, so it is not stored
+		value, err := storedValue(stored)
+		if err != nil {
+			return nil, err
+		}
+		r.objectives = append(r.objectives, document{
+			key:      []byte(storedPrefix + "o/" + o.GetId()),
+			value:    value,
+			history:  []byte(storedPrefix + "l/" + o.GetId() + "/"),
+			checkIns: []byte(storedPrefix + "i/" + o.GetKeyResults()[0].GetId() + "/"),
+		})
+	}
+	return r, nil
 }
 
+// storedValue has room for a checksum and a format byte before the message.
+func storedValue(m proto.Message) ([]byte, error) {
+	value, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 5), m)
+	if err != nil {
+		return nil, fmt.Errorf("marshalling what is written: %w", err)
+	}
+	return value, nil
+}
+
+// put writes once. Its keys are as long as the store's; an id's 16 characters grow with time.
 func (r *record) put(tx *bbolt.Tx) error {
-	bucket := tx.Bucket([]byte("organization"))
-	sequence := binary.BigEndian.AppendUint64(nil, r.sequence.Add(1))
-	if err := bucket.Put(append([]byte("c/"), sequence...), r.change); err != nil {
-		return err
-	}
-	if err := bucket.Put([]byte("h"), append(sequence, sequence...)); err != nil {
-		return err
-	}
-	return bucket.Put(fmt.Appendf(nil, "o/%014d", binary.BigEndian.Uint64(sequence)%64), r.document)
+	bucket := tx.Bucket([]byte("records"))
+	sequence := r.sequence.Add(1)
+	number := binary.BigEndian.AppendUint64(nil, sequence)
+	o := r.objectives[sequence%uint64(len(r.objectives))]
+	return errors.Join(
+		bucket.Put(append([]byte(storedPrefix+"c/"), number...), r.change),
+		bucket.Put(slices.Concat(o.history, number), r.history),
+		bucket.Put(fmt.Appendf(slices.Clone(o.checkIns), "chk_%013d", sequence), r.checkIn),
+		bucket.Put(r.sumKey, r.sum),
+		bucket.Put([]byte(storedPrefix+"h"), r.head),
+		bucket.Put(o.key, o.value),
+	)
 }
 
 // openBolt opens a file of its own with bbolt's defaults.
@@ -140,7 +195,7 @@ func (f *floors) openBolt(dir, name string) (*bbolt.DB, error) {
 	}
 	f.closers.Push(name, func(context.Context) error { return db.Close() })
 	err = db.Update(func(tx *bbolt.Tx) error {
-		_, err := tx.CreateBucket([]byte("organization"))
+		_, err := tx.CreateBucket([]byte("records"))
 		return err
 	})
 	return db, err

@@ -121,6 +121,58 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
   });
 }
 
+visit("the CEO chooses the connections that admit members, and with which single sign-on starts", async (open, { system }) => {
+  const v = await open({ person: ada, size: phone });
+  const { page } = v;
+  const made = await system.provider("POST", `/v1/b2b/sso/saml/${acme}`, { display_name: "Acme Labs" });
+  await v.go("/settings");
+  const rules = page.getByRole("region", { name: "Signing in" });
+  const sso = page.getByRole("region", { name: "Single sign-on" });
+  await rules.getByLabel("Whoever comes through these connections").check();
+  await rules.getByText("None is chosen, so nobody becomes a member this way.").waitFor();
+  await rules.getByLabel("Acme Labs").check();
+  await v.accessible("connections that admit members");
+  await v.fits("connections that admit members");
+  await v.picture("connections-that-admit", { fullPage: true });
+  await rules.getByRole("button", { name: "Save" }).click();
+  await v.hears(/Saved/);
+  const settings = async () => {
+    const { organization: o } = await system.provider("GET", `/v1/b2b/organizations/${acme}`);
+    return [o.sso_jit_provisioning, o.sso_jit_provisioning_allowed_connections];
+  };
+  assert.deepEqual(await settings(), ["RESTRICTED", [made.connection.connection_id]]);
+
+  // Somebody new comes through the other one, and is told why that does not do.
+  const stranger = await open({ size: phone });
+  const come = async () => {
+    await stranger.go("/signin");
+    await stranger.page.getByText("Single sign-on of your organization").click();
+    await stranger.page.getByLabel("Short name of your organization").fill("acme");
+    await stranger.page.keyboard.press("Enter");
+    await stranger.page.getByLabel(/e-?mail/i).fill("newcomer@acme.test");
+    await stranger.page.keyboard.press("Enter");
+  };
+  await come();
+  await stranger.page.getByText("The organization does not let you in this way").waitFor();
+  await rules.getByLabel("Acme Workforce").check();
+  await rules.getByRole("button", { name: "Save" }).click();
+  await v.hears(/Saved/);
+  await come();
+  await stranger.page.getByRole("heading", { name: "Objectives", exact: true }).waitFor();
+
+  // What was changed and not saved outlives the deletion of a connection, which the rules must not name any more.
+  await rules.getByLabel("E-mail domains of the organization").fill("acme.test, acme.example");
+  await v.button("Delete Acme Labs").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete connection" }).click();
+  await sso.getByRole("heading", { name: "Acme Labs", exact: true }).waitFor({ state: "detached" });
+  await rules.getByRole("checkbox").nth(1).waitFor({ state: "detached" }); // the rules were read anew
+  await rules.getByRole("button", { name: "Save" }).click();
+  await v.hears(/Saved/);
+  const { organization } = await system.provider("GET", `/v1/b2b/organizations/${acme}`);
+  assert.deepEqual(organization.email_allowed_domains.toSorted(), ["acme.example", "acme.test"]);
+  assert.equal((await settings())[1].length, 1);
+});
+
 visit("employees see what the settings are for, and why they cannot change them", async (open) => {
   const v = await open({ person: emma });
   await v.go("/settings");

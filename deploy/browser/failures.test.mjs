@@ -216,3 +216,25 @@ visit("the service that checks permissions is away", async (open, { ada: client 
   await v.page.getByText("The service that checks permissions does not answer. Nothing was changed").waitFor();
   assert.equal(await v.page.getByLabel("What do you want to achieve?").inputValue(), "Later");
 });
+
+visit("what is typed before a form is there is in the form, and Enter sends it", async (open, world) => {
+  await world.ada.objective("Slow to load");
+  const v = await open({ person: ada });
+  let arrive;
+  const late = new Promise((resolve) => { arrive = resolve; });
+  await v.page.route("**/forms/{composer,editor}.js", async (route) => {
+    await late;
+    await route.continue();
+  });
+  await v.go("/");
+  const card = v.card("Slow to load");
+  await card.getByRole("button", { name: "Edit “Slow to load”" }).click();
+  await v.page.keyboard.type("ing");
+  await card.getByRole("button", { name: /^Add key result/ }).click();
+  await v.page.keyboard.type("No key is lost");
+  await v.page.keyboard.press("Enter");
+  arrive();
+  await card.getByRole("heading", { name: "No key is lost" }).waitFor();
+  await card.getByRole("button", { name: "Save" }).click();
+  await v.card("Slow to loading").waitFor();
+});

@@ -58,6 +58,18 @@ export class Client {
     return answer;
   }
 
+  /** Calls a tool as an agent does; answers the text. */
+  async tool(name, args) {
+    const response = await fetch(`${this.#system.url}/mcp`, {
+      method: "POST", body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args } }),
+      headers: { ...this.#headers, accept: "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25" },
+    });
+    const answer = await response.text();
+    const message = JSON.parse(answer.match(/^data: *(.*)$/m)?.[1] ?? answer);
+    if (message.error) throw new Error(`${name}: ${answer}`);
+    return message.result.content.map((part) => part.text).join("\n");
+  }
+
   /** Makes an objective with key results; answers it as it then is. */
   async objective(title, keyResults = {}) {
     const made = await this.call("POST", "objectives", { title });

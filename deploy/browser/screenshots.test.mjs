@@ -17,14 +17,27 @@ async function take(v, name, options = {}) {
   assert.ok(statSync(path).size <= most, `${name} has ${statSync(path).size} bytes`);
 }
 
+const now = new Date();
+const cycle = `${now.getUTCFullYear()}-Q${Math.floor(now.getUTCMonth() / 3) + 1}`;
+
 async function objectives({ ada: client, system }) {
-  await client.objective("Make planning something people look forward to", {
-    "Nine of ten teams review their numbers every week": 72, "Median time from idea to objective under a day": 40,
-    "A satisfaction of 4.5 of 5 in the autumn survey": 0,
-  });
-  const made = await client.objective("Be the tool that agents and people both trust", {
-    "Five different MCP clients connect without help": 100, "No write is ever lost": 80,
-  });
+  const objective = async (fields, keyResults) => {
+    const { id } = await client.call("POST", "objectives", { ...fields, cycle });
+    for (const [value, confidence, keyResult] of keyResults) {
+      const kr = await client.call("POST", `objectives/${id}/keyResults`, keyResult);
+      if (value) await client.call("POST", `keyResults/${kr.id}/checkIns`, { value, ...(confidence && { confidence: `CONFIDENCE_${confidence}` }) });
+    }
+    return client.call("GET", `objectives/${id}`);
+  };
+  await objective({ title: "Make planning something people look forward to", ownerId: max.id }, [
+    ["72", "ON_TRACK", { title: "Nine of ten teams review their numbers every week" }],
+    ["6", "AT_RISK", { title: "Median time from idea to objective under a day", startValue: "12", targetValue: "1", unit: "days", ownerId: emma.id }],
+    ["", "", { title: "The autumn survey is evaluated", kind: "KEY_RESULT_KIND_MILESTONE" }],
+  ]);
+  const made = await objective({ title: "Be the tool that agents and people both trust", ownerId: ada.id }, [
+    ["5", "", { title: "Five different MCP clients connect without help", targetValue: "5", unit: "clients" }],
+    ["80", "ON_TRACK", { title: "No write is ever lost" }],
+  ]);
   return { made, agent: await Client.agent(system, max, "Planner", ["read:okrs", "manage:krs"]) };
 }
 

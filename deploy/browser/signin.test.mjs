@@ -126,6 +126,68 @@ visit("an organization that takes single sign-on alone says so and leads there",
   await page.getByRole("heading", { name: "Members", exact: true }).waitFor();
 });
 
+visit("an invitation into an organization that takes single sign-on alone leads there", async (open, { ada: client, system }) => {
+  await client.call("POST", "members:invite", { emailAddress: "nia@acme.test", displayName: "Nia Novak" });
+  await system.provider("PUT", `/v1/b2b/organizations/${acme}`, { auth_methods: "RESTRICTED", allowed_auth_methods: ["sso"] });
+  const { messages: [message] } = await system.provider("GET", "/_dev/outbox?format=json&to=nia@acme.test");
+  const link = JSON.stringify(message).match(/http:[^"\\ ]+token=[^"\\ ]+/)[0];
+  const v = await open({ size: phone });
+  const { page } = v;
+  await page.goto(link);
+  await v.button("Sign in").click();
+  await page.getByRole("heading", { name: "Acme asks for another way to sign in" }).waitFor();
+  assert.equal(page.url(), `${system.url}/signin`, "nothing stays in the address");
+  await v.accessible("an invitation that is not enough");
+  await v.fits("an invitation that is not enough");
+  await v.picture("invitation-not-enough-phone");
+  await page.getByRole("link", { name: "Sign in with Acme’s single sign-on" }).click();
+  await page.getByLabel(/e-?mail/i).fill("nia@acme.test");
+  await page.keyboard.press("Enter");
+  await v.button("Nia Novak Acme account menu").waitFor();
+
+  // The link was used: somebody who is signed in is told, and stays signed in.
+  await page.goto(link);
+  await v.button("Sign in").click();
+  await page.getByText("This sign-in link does not work").waitFor();
+  await page.getByRole("heading", { name: "Objectives", exact: true }).waitFor();
+  await v.accessible("a link that was used, signed in");
+  await v.picture("link-used-phone");
+  await v.button("Dismiss").click();
+  await page.getByText("This sign-in link does not work").waitFor({ state: "detached" });
+});
+
+visit("a sign-in that fails elsewhere says so in the app, and goes on from there", async (open, { system }) => {
+  const v = await open({ dark: true });
+  const { page } = v;
+  await v.go("/signin/sso?organization=nowhere&return=/members");
+  await page.getByText("There is no organization of this name with single sign-on").waitFor();
+  await v.accessible("no single sign-on");
+  await v.picture("signin-problem-desk-dark");
+  assert.equal(page.url(), `${system.url}/signin?return=%2Fmembers`);
+  await page.reload();
+  await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+  assert.equal(await page.getByText("There is no organization of this name").count(), 0, "it is said once");
+  await page.getByRole("link", { name: "Continue with Google" }).click();
+  await page.getByRole("button", { name: /Emma Eriksen/ }).click();
+  await v.button("Enter Acme").click();
+  await page.getByRole("heading", { name: "Members", exact: true }).waitFor();
+});
+
+// Whoever makes up an address puts no words on our page, and leads nobody elsewhere.
+visit("an address that tells of a problem tells nothing else", async (open, { system }) => {
+  const v = await open();
+  await v.go(`/signin?problem=${encodeURIComponent("<b>Call 555-0100</b>")}&number=555-0100&return=${encodeURIComponent("https://evil.example/")}`);
+  await v.page.getByText("Something went wrong on our side").waitFor();
+  assert.equal(await v.page.getByText("555-0100").count(), 0);
+  const href = await v.page.getByRole("link", { name: "Continue with Google" }).getAttribute("href");
+  assert.equal(href, "/signin/google?return=%2F");
+  await v.go("/signin?problem=constructor");
+  await v.page.getByText("Something went wrong on our side").waitFor();
+  await v.go("/signin?problem=SECOND_FACTOR");
+  await v.page.getByText("asks for a second factor").waitFor();
+  assert.equal(v.page.url(), `${system.url}/signin`);
+});
+
 // The local provider has no second factors, so the answer of the API is made here.
 visit("an organization that asks for a second factor says what can be done", async (open) => {
   const v = await open({ person: max });

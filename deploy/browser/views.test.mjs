@@ -11,9 +11,12 @@ const looks = [["phone", phone], ["desk", desk]];
 /** Opens a view and waits until it is there. */
 const views = {
   objectives: async (v) => { await v.go("/"); await v.page.getByRole("article").first().waitFor(); },
+  "check-ins": async (v) => { await v.go("/check-ins"); await v.page.getByRole("heading", { name: "Customers who renew early" }).waitFor(); },
+  activity: async (v) => { await v.go("/activity"); await v.page.locator(".changes > li").first().waitFor(); },
+  proposals: async (v) => { await v.go("/proposals"); await v.page.getByRole("article").first().waitFor(); },
   members: async (v) => { await v.go("/members"); await v.page.getByText("max@acme.test").waitFor(); },
   settings: async (v) => { await v.go("/settings"); await v.page.getByText("Acme Workforce").waitFor(); await v.page.getByText("Ways to sign in").waitFor(); },
-  agents: async (v) => { await v.go("/agents"); await v.page.getByRole("heading", { name: "“Planner”" }).waitFor(); },
+  agents: async (v) => { await v.go("/agents"); await v.page.getByRole("heading", { name: "“Planner”", level: 2 }).waitFor(); },
   about: async (v) => { await v.go("/about"); await v.page.getByRole("heading", { name: "Connect an AI agent" }).waitFor(); },
   organizations: async (v) => { await v.go("/organizations"); await v.page.getByText("You are here").waitFor(); },
 };
@@ -22,11 +25,12 @@ const views = {
 const openings = {
   objectives: [
     ["new-objective", /^New objective/], ["new-key-result", /^Add key result to “Make/], ["edit-title", /^Edit “Make/],
-    ["delete-objective", /^Delete “Make/], ["account-menu", /account menu/],
+    ["delete-objective", /^Delete “Make/], ["close-objective", /^Close with a score: Make/], ["history", /^History of “Make/],
+    ["check-in", /^Check in on “Customers/], ["account-menu", /account menu/],
   ],
   members: [["invite", /^Invite somebody/], ["edit-member", /^Edit Max Moreau/], ["deactivate", /^Deactivate Emma Eriksen/]],
   settings: [["add-connection", /^Add connection/], ["configure-connection", /^Configure Acme/], ["delete-connection", /^Delete Acme/]],
-  agents: [["disconnect", /^Disconnect “Planner”/]],
+  agents: [["disconnect", /^Disconnect “Planner”/], ["undo-agent", /^Undo what “Planner” did/]],
 };
 
 const opened = "dialog, form.editor, .panel:not([hidden]), form.configure";
@@ -49,7 +53,14 @@ async function fill(client, system) {
   await client.objective("Be the tool that agents and people both trust", {
     "Five different MCP clients connect without help": 100, "No write is ever lost": 85,
   });
-  await Client.agent(system, ada, "Planner", ["read:okrs", "manage:krs"]);
+  const { id } = await client.call("POST", "objectives", { title: "Keep whom we have", description: "They are worth it.", ownerId: ada.id, cycle: String(new Date().getUTCFullYear()) });
+  const kr = await client.call("POST", `objectives/${id}/keyResults`, { title: "Customers who renew early", startValue: "20", targetValue: "80", unit: "customers", ownerId: ada.id, weight: 2 });
+  await client.call("POST", `keyResults/${kr.id}/checkIns`, { value: "45", confidence: "CONFIDENCE_AT_RISK", note: "Two wait.", evidence: [{ url: "https://example.com/renewals" }] });
+  const closed = await client.objective("Be found by those who look", { "Ten mentions": 60 });
+  await client.call("POST", `objectives/${closed.id}:close`, { score: "0.6", closingNote: "Six of ten." });
+  const planner = await Client.agent(system, ada, "Planner", ["read:okrs", "manage:krs"]);
+  await planner.call("POST", `keyResults/${closed.keyResults[0].id}/checkIns`, { value: "60" });
+  await client.call("PATCH", `objectives/${id}?mode=WRITE_MODE_PROPOSE`, { title: "Keep everybody", description: "They are all worth it." });
 }
 
 for (const [width, size] of looks) {

@@ -25,11 +25,11 @@ export class Visitor {
   #tolerated = [];
 
   /** Opens a browser of one's own: without a person nobody is signed in. */
-  static async open(browser, system, { person, size = desk, dark = false, calm = true } = {}) {
+  static async open(browser, system, { person, size = desk, dark = false, calm = true, locale = "en-US" } = {}) {
     const visitor = new Visitor();
     visitor.system = system;
     visitor.context = await browser.newContext({
-      viewport: size, colorScheme: dark ? "dark" : "light", reducedMotion: calm ? "reduce" : "no-preference",
+      viewport: size, locale, colorScheme: dark ? "dark" : "light", reducedMotion: calm ? "reduce" : "no-preference",
       permissions: ["clipboard-read", "clipboard-write"],
     });
     visitor.context.setDefaultTimeout(patience);

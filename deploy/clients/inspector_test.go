@@ -42,7 +42,7 @@ func inspect(t *testing.T, token, era string, arguments ...string) fields {
 	return answer.Result
 }
 
-func TestTheInspectorCallsEveryToolInBothEras(t *testing.T) {
+func TestTheInspectorCallsToolsInBothEras(t *testing.T) {
 	t.Parallel()
 	a := newAgent(t, founder(t, "Inspected"), nil)
 	a.connect(t)
@@ -75,5 +75,21 @@ func TestTheInspectorCallsEveryToolInBothEras(t *testing.T) {
 			call("deleteKeyResult", fields{"okrID": objective, "keyResultID": keyResult})
 			call("deleteObjective", fields{"okrID": objective})
 		})
+	}
+}
+
+// Left to itself it finds out that the server speaks the newest revision.
+func TestTheInspectorFindsOutTheEra(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, founder(t, "Inspected"), nil)
+	a.connect(t)
+	for era, want := range map[string]string{"legacy": "2025-11-25", "auto": "2026-07-28", "modern": "2026-07-28"} {
+		if answer := inspect(t, a.token.AccessToken, era, "--method", "initialize"); answer["protocolVersion"] != want {
+			t.Errorf("%s: it speaks %v", era, answer)
+		}
+		answer := inspect(t, a.token.AccessToken, era, "--method", "tools/call", "--tool-name", "whoAmI", "--tool-args-json", "{}")
+		if answer["isError"] == true || answer["structuredContent"] == nil {
+			t.Errorf("%s: whoAmI answers %v", era, answer)
+		}
 	}
 }

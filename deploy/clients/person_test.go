@@ -22,6 +22,9 @@ type person struct {
 	email   string
 }
 
+// persona is a member of the seed, who administers an organization.
+const persona = "member-test-a0000000-0000-4000-8000-000000000001"
+
 // founder signs in as somebody new, who creates an organization and so administers it.
 func founder(t *testing.T, organization string) *person {
 	t.Helper()

@@ -1,0 +1,158 @@
+// Checking in: in place, from the list of what is to be reported on, by keyboard, and when something goes wrong.
+
+import assert from "node:assert/strict";
+import { ada, Client, emma, max } from "./people.mjs";
+import { desk, phone } from "./visitor.mjs";
+import { visit } from "./main.mjs";
+
+async function fill(client) {
+  const { id } = await client.call("POST", "objectives", { title: "Ship it", ownerId: max.id });
+  const add = (fields) => client.call("POST", `objectives/${id}/keyResults`, fields);
+  return {
+    id, releases: await add({ title: "Releases", targetValue: "12", unit: "releases", ownerId: emma.id }),
+    calm: await add({ title: "Calm nights" }), other: await add({ title: "Handbook", kind: "KEY_RESULT_KIND_MILESTONE", ownerId: emma.id }),
+  };
+}
+
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  visit(`a check-in with everything, in the list of one's own (${width})`, async (open, { ada: client }) => {
+    const { releases } = await fill(client);
+    const v = await open({ person: emma, size });
+    const { page } = v;
+    await v.go("/check-ins");
+    const list = page.getByRole("list", { name: "My check-ins" });
+    await list.getByRole("heading", { name: "Releases" }).waitFor();
+    assert.deepEqual(await list.getByRole("heading").allInnerTexts(), ["Releases", "Handbook"]);
+    await list.getByText("Ship it").first().waitFor();
+    await v.accessible(`my check-ins (${width})`);
+    await v.button("Check in on “Releases”").click();
+    const form = page.getByRole("form", { name: "Check in on “Releases”" });
+    await v.focuses(/^Value now$/);
+    assert.match(await form.getByRole("button", { name: "Check in" }).getAttribute("data-tip"), /Say something first/);
+    await form.getByLabel("Value now").fill("5");
+    await form.getByLabel("At risk").check();
+    await form.getByLabel("What happened").fill("Two were late.\nThe next one is not.");
+    await v.button("Add a link").click();
+    await form.getByLabel("Link 1", { exact: true }).fill("javascript:alert(1)");
+    await form.getByText("An address that begins with https://").waitFor();
+    await form.getByLabel("Link 1", { exact: true }).fill("https://ci.example.com/runs?q=5");
+    await form.getByLabel("What link 1 shows").fill("5 green");
+    await v.accessible(`a check-in (${width})`);
+    await v.fits(`a check-in (${width})`);
+    await v.picture(`check-in-${width}`, { fullPage: true });
+    await form.getByRole("button", { name: "Check in" }).click();
+    await form.waitFor({ state: "detached" });
+    await v.focuses(/^Check in on “Releases”$/);
+    await v.hears(/Checked in on “Releases”/);
+    const row = list.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "Releases" }) });
+    await row.getByText("At risk").waitFor();
+    await row.getByText("5 of 12 releases").waitFor();
+    await row.getByText("checked in just now").waitFor();
+    const { checkIns: [made] } = await client.call("GET", `keyResults/${releases.id}/checkIns`);
+    assert.deepEqual([made.value, made.confidence, made.note, made.evidence.map((e) => [e.url, e.observedValue]), made.author.displayName],
+      ["5", "CONFIDENCE_AT_RISK", "Two were late.\nThe next one is not.", [["https://ci.example.com/runs?q=5", "5 green"]], "Emma Eriksen"]);
+
+    await v.button("Check in on “Handbook”").click();
+    const milestone = page.getByRole("form", { name: "Check in on “Handbook”" });
+    await milestone.getByLabel("Value now").selectOption({ label: "Done" });
+    await milestone.getByRole("button", { name: "Check in" }).click();
+    await list.getByRole("checkbox", { name: "“Handbook” is done" }).and(page.locator(":checked")).waitFor();
+    await page.reload();
+    await page.getByRole("list", { name: "My check-ins" }).getByRole("heading", { name: "Releases" }).waitFor();
+    assert.equal(await page.getByRole("heading", { name: "Handbook" }).count(), 0, "what is reached needs no report");
+    await v.fits(`my check-ins (${width})`);
+  });
+}
+
+visit("a percentage takes a number and Enter; a confidence alone is a check-in, too; nothing to do is said", async (open, { ada: client }) => {
+  const { calm } = await fill(client);
+  const v = await open({ person: max });
+  const { keyboard } = v.page;
+  await v.go("/check-ins");
+  await v.page.getByRole("heading", { name: "Calm nights" }).waitFor();
+  await v.page.getByLabel("Percent achieved of “Calm nights”").click();
+  await keyboard.press("ControlOrMeta+a");
+  await keyboard.type("30");
+  await keyboard.press("Enter");
+  await v.page.getByText("70 % to go").waitFor();
+  await v.button("Check in on “Calm nights”").focus();
+  await keyboard.press("Enter");
+  await v.focuses(/^Value now$/);
+  await keyboard.press("Escape");
+  await v.focuses(/^Check in on “Calm nights”$/);
+  await keyboard.press("Enter");
+  await v.focuses(/^Value now$/);
+  await keyboard.press("Tab");
+  await keyboard.press("ArrowDown");
+  await keyboard.press("Tab");
+  await v.focuses(/^What happened$/);
+  await keyboard.type("Quiet.");
+  await keyboard.press("ControlOrMeta+Enter");
+  await v.page.locator(".status", { hasText: "On track" }).waitFor();
+  const { checkIns: [last] } = await client.call("GET", `keyResults/${calm.id}/checkIns`);
+  assert.deepEqual([last.value, last.previousValue, last.confidence, last.note], ["30", "30", "CONFIDENCE_ON_TRACK", "Quiet."]);
+  const w = await open({ person: ada });
+  await w.go("/check-ins");
+  await w.page.getByText("Nothing to report on").waitFor();
+  await w.accessible("nothing to report on");
+});
+
+visit("an agent is faster: both values are shown, and one is chosen; what was typed besides is kept", async (open, { ada: client, system }) => {
+  const { releases } = await fill(client);
+  const v = await open({ person: emma });
+  v.tolerate(/412 \(Precondition Failed\)/);
+  await v.go("/");
+  await v.button("Check in on “Releases”").click();
+  const form = v.page.getByRole("form", { name: "Check in on “Releases”" });
+  await form.getByLabel("Value now").fill("4");
+  await form.getByLabel("What happened").fill("Counted by hand.");
+  const agent = await Client.agent(system, max, "Counter", ["read:okrs", "manage:krs"]);
+  await agent.call("POST", `keyResults/${releases.id}/checkIns`, { value: "6" });
+  await form.getByText("6 releases", { exact: true }).waitFor();
+  await form.getByText("4 releases", { exact: true }).waitFor();
+  await v.accessible("two check-ins");
+  await form.getByRole("button", { name: "Leave it as it is now" }).click();
+  assert.equal(await form.getByLabel("Value now").inputValue(), "6");
+  assert.equal(await form.getByLabel("What happened").inputValue(), "Counted by hand.");
+  await form.getByRole("button", { name: "Check in" }).click();
+  await form.waitFor({ state: "detached" });
+  const { checkIns } = await client.call("GET", `keyResults/${releases.id}/checkIns`);
+  assert.deepEqual(checkIns.map((c) => [c.value, c.note]), [["6", "Counted by hand."], ["6", ""]]);
+});
+
+visit("an answer that is lost: the check-in is kept in the form, and made once", async (open, { ada: client }) => {
+  const { releases } = await fill(client);
+  const v = await open({ person: emma });
+  v.tolerate(/Failed to load resource|ERR_/);
+  await v.go("/");
+  await v.button("Check in on “Releases”").click();
+  const form = v.page.getByRole("form", { name: "Check in on “Releases”" });
+  await form.getByLabel("Value now").fill("7");
+  await form.getByLabel("What happened").fill("Typed once.");
+  let lost = 0;
+  await v.page.route("**/checkIns?requestId=*", async (route) => {
+    if (lost > 0) return route.continue();
+    lost += 1;
+    await route.fetch();
+    return route.abort("connectionreset");
+  });
+  await form.getByRole("button", { name: "Check in" }).click();
+  await form.getByText("The server did not answer. What you typed is kept.").waitFor();
+  await v.page.reload();
+  assert.equal(await form.getByLabel("What happened").inputValue(), "Typed once.", "it survives a reload");
+  await form.getByRole("button", { name: "Check in" }).click();
+  await form.waitFor({ state: "detached" });
+  const { checkIns } = await client.call("GET", `keyResults/${releases.id}/checkIns`);
+  assert.deepEqual(checkIns.map((c) => c.note), ["Typed once."]);
+});
+
+visit("what nobody has reported on for two weeks says so in place of what was thought of it", async (open, { ada: client }) => {
+  const { releases } = await fill(client);
+  await client.call("POST", `keyResults/${releases.id}/checkIns`, { confidence: "CONFIDENCE_ON_TRACK" });
+  const v = await open({ person: emma });
+  await v.page.clock.setFixedTime(Date.now() + 15 * 24 * 60 * 60 * 1000);
+  await v.go("/");
+  await v.card("Ship it").getByText("No check-in for two weeks").first().waitFor();
+  assert.equal(await v.page.locator(".status", { hasText: "On track" }).count(), 0);
+  await v.accessible("stale");
+});

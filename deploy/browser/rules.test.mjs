@@ -1,0 +1,62 @@
+// What the page works out by itself, without a browser: what follows from measured values, as the server derives it, and how
+// values are read and written.
+
+import assert from "node:assert/strict";
+import { cycleDays, cycleName } from "../../gateway/rest/web/assets/core/days.js";
+import { parseValue, sameValue, valueText } from "../../gateway/rest/web/assets/core/values.js";
+import { derived } from "../../gateway/rest/web/assets/okrs/rules.js";
+import { ada } from "./people.mjs";
+import { visit } from "./main.mjs";
+
+const pick = (list) => list[Math.floor(Math.random() * list.length)];
+const number = (most) => String(Math.floor(Math.random() * most));
+const day = (days) => new Date(Date.now() + days * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
+
+/** Takes away what is derived. */
+const bare = ({ period, progress, expectedProgress, keyResults, ...rest }) =>
+  ({ ...rest, keyResults: keyResults.map(({ expectedAttainment, stale, ...kr }) => kr) });
+
+visit("what follows from measured values is what the server says", async (open, { ada: client }) => {
+  const year = new Date().getUTCFullYear();
+  for (let i = 0; i < 12; i += 1) {
+    const objective = await client.call("POST", "objectives", {
+      title: `Goal ${i}`, ownerId: ada.id, cycle: pick(["", String(year), `${year}-H1`, `${year}-H2`, `${year}-Q4`, `${year + 1}-Q1`]),
+      startDate: pick(["", "", day(-number(90))]), dueDate: pick(["", day(0), day(500)]),
+    }).catch(() => client.call("POST", "objectives", { title: `Goal ${i}` })); // a start after its cycle
+    for (let j = 0; j < i % 5; j += 1) {
+      const kr = await client.call("POST", `objectives/${objective.id}/keyResults`, pick([
+        { title: "Percent" }, { title: "Milestone", kind: "KEY_RESULT_KIND_MILESTONE", weight: 7 },
+        { title: "Down", startValue: "200", targetValue: "-3.5", weight: 1 + Number(number(100)) }, { title: "Up", startValue: "0.001", targetValue: "0.007", weight: 3 },
+      ]));
+      const value = kr.kind === "KEY_RESULT_KIND_MILESTONE" ? pick(["0", "100"]) : pick([number(100), kr.targetValue, "0.004"]);
+      await client.call("POST", `keyResults/${kr.id}/checkIns`, { value });
+    }
+    if (i % 4 === 3) await client.call("POST", `objectives/${objective.id}:close`, { score: "1" });
+    const wanted = await client.call("GET", `objectives/${objective.id}`);
+    assert.deepEqual(JSON.parse(JSON.stringify(derived(bare(wanted)))), wanted);
+  }
+});
+
+visit("values are exact, whatever their length", async () => {
+  for (const [typed, value] of [
+    ["12", "12"], [" 1,234.50 ", "1234.50"], ["-0.5", "-0.5"], [".5", "0.5"], ["007", "7"], ["-0", "0"], ["123456789012345678", "123456789012345678"],
+    ["1.", "1"], ["\u22123", "-3"], ["1234567890123456789", null], ["12345678901234567.8", "12345678901234567.8"], ["123456789012345678.9", null], ["", null], ["1,23", null], ["1e3", null], ["--1", null], ["12 %", null], ["1.2.3", null],
+  ]) assert.equal(parseValue(typed), value, typed);
+  assert.ok(sameValue("1.50", "1.5") && sameValue("-0.0", "0") && sameValue("100", "100.0"));
+  assert.ok(!sameValue("10", "1") && !sameValue("100", "1.00"));
+  const number = { format: "VALUE_FORMAT_NUMBER", unit: "" };
+  assert.equal(valueText(number, "123456789012345678"), "123,456,789,012,345,678");
+  assert.equal(valueText(number, "0.12345678901234567"), "0.12345678901234567");
+  assert.equal(valueText({ format: "VALUE_FORMAT_CURRENCY", unit: "EUR" }, "-12.5"), "-€12.50");
+  assert.equal(valueText({ format: "VALUE_FORMAT_CURRENCY", unit: "euros" }, "3"), "3\u00a0euros");
+  assert.equal(valueText({ format: "VALUE_FORMAT_PERCENT", unit: "" }, "33.5"), "33.5\u202f%");
+});
+
+visit("cycles are spans of the calendar", async () => {
+  assert.deepEqual(cycleDays("2028-Q1"), { startDate: "2028-01-01", dueDate: "2028-03-31" });
+  assert.deepEqual(cycleDays("2028-H1"), { startDate: "2028-01-01", dueDate: "2028-06-30" });
+  assert.deepEqual(cycleDays("2028-H2"), { startDate: "2028-07-01", dueDate: "2028-12-31" });
+  assert.deepEqual(cycleDays("2028"), { startDate: "2028-01-01", dueDate: "2028-12-31" });
+  assert.equal(cycleDays(""), undefined);
+  assert.equal(cycleName("2028-Q1"), "Q1\u00a02028");
+});
