@@ -9,27 +9,38 @@ MODULES := proto services gateway deploy deploy/clients
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench conformance clients browser screenshots vendor gen lint breaking compose modules tools ci
+.PHONY: help run test robust bench bench-cluster conformance clients browser screenshots vendor gen lint breaking compose k8s sbom modules etcd tools ci
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
 run: ## run the whole system on this machine
 	go run ./deploy/local
 
-test: ## run every test of every module, with the race detector
+test: $(BIN)/etcd ## run every test of every module, with the race detector
 	go vet work
 	go test -race $$(go list work | grep -v /deploy/e2e$$)
 	go test -race ./deploy/e2e # by itself: it runs whole systems under load, which other tests would starve
 
-bench: ## measure each figure beside its floor, in one run
+SOAK := 10m
+FUZZ := 1m
+robust: $(BIN)/etcd ## soak the system for SOAK (10m), try the store at its largest, and fuzz each target for FUZZ (1m)
+	SOAK=$(SOAK) FUZZ=$(FUZZ) deploy/robust.sh
+
+bench: ## measure each figure beside its floor, and the MCP edge beside the official SDK, in turns
 	go run ./deploy/bench
+	cd deploy/clients && GOWORK=off go run ./bench
 
-conformance: $(NODE)/.package-lock.json ## run MCP's conformance suite against its fixtures on our engine
+bench-cluster: $(BIN)/etcd ## compare the store on a file with one and three replicas over three members of etcd
+	go test -run '^$$' -bench Cluster -benchtime 1x ./deploy/bench
+
+conformance: $(NODE)/.package-lock.json ## run MCP's conformance suite against its fixtures on our engine, and against the running system
 	go run -race ./gateway/mcp/internal/conformance/cmd/conformance suite .tools/node
+	cd deploy/clients && GOWORK=off go test -race -count=1 -v -run TestTheConformanceSuite .
 
-clients: $(NODE)/.package-lock.json ## connect the official MCP client, and hold the provider against the conformance suite
-	cd deploy/clients && GOWORK=off go vet ./... && GOWORK=off go test -race -count=1 -v ./...
+clients: $(NODE)/.package-lock.json ## connect the official MCP clients and the Inspector, and hold the provider against the conformance suite
+	cd deploy/clients && GOWORK=off go vet ./... && GOWORK=off go test -race -count=1 -v ./... | \
+		awk '{ print } /^ *--- PASS/ { n++ } /^ *--- FAIL/ { failed++ } END { printf "\n%d client tests passed, %d failed\n", n, failed }'
 
 browser: $(NODE)/.package-lock.json ## use the web app in Chromium as each persona, and check its accessibility
 	PATH="$(CURDIR)/$(NODE)/.bin:$$PATH" node --test-reporter=spec deploy/browser/run.mjs
@@ -60,6 +71,18 @@ breaking: $(BIN)/buf ## compare the contract with the one that was last released
 compose: $(BIN)/grpcurl ## build, run, use and restart the system in containers
 	deploy/compose.sh
 
+k8s: $(BIN)/grpcurl ## apply, use and shake the system on the Kubernetes cluster that kubectl points at
+	deploy/k8s.sh
+
+BOXES := services/okrstore/cmd/okrstore services/authz/cmd/authz services/devidp/cmd/devidp gateway/rest/cmd/rest gateway/mcp/cmd/mcp
+sbom: $(BIN)/cyclonedx-gomod ## list what each box is made of, with licences, as CycloneDX in .bin/sbom
+	@mkdir -p $(BIN)/sbom
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/sbom/ $(BOXES:%=./%)
+	@for box in $(notdir $(BOXES)); do \
+	  cyclonedx-gomod bin -json -licenses -noserial -output $(BIN)/sbom/$$box.json $(BIN)/sbom/$$box 2>/dev/null; \
+	  echo "$(BIN)/sbom/$$box.json: $$(grep -c '"purl"' $(BIN)/sbom/$$box.json) components"; \
+	done
+
 modules: ## check that every module is tidy and builds by itself
 	@for m in $(MODULES); do \
 	  echo "$$m"; \
@@ -69,7 +92,9 @@ modules: ## check that every module is tidy and builds by itself
 ci: ## run everything that has to hold
 	.ci/run
 
-tools: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/golangci-lint $(BIN)/grpcurl ## build the tools that the other targets use
+etcd: $(BIN)/etcd ## build etcd and its tools, which tests and the benchmark of the cluster start
+
+tools: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/golangci-lint $(BIN)/grpcurl $(BIN)/etcd ## build the tools that the other targets use
 
 # npm writes this file when it has installed everything that the lock file names.
 $(NODE)/.package-lock.json: .tools/node/package-lock.json
@@ -89,6 +114,17 @@ $(BIN)/golangci-lint: .tools/lint/go.mod .tools/lint/go.sum
 	GOWORK=off go -C .tools/lint build -trimpath -o $(BIN)/ tool
 	@touch $@
 
+$(BIN)/cyclonedx-gomod: .tools/sbom/go.mod .tools/sbom/go.sum
+	GOWORK=off go -C .tools/sbom build -trimpath -o $(BIN)/ tool
+	@touch $@
+
 $(BIN)/grpcurl: .tools/check/go.mod .tools/check/go.sum
 	GOWORK=off go -C .tools/check build -trimpath -o $(BIN)/ tool
+	@touch $@
+
+# The programs carry the names of their modules' folders, not of their commands.
+$(BIN)/etcd: .tools/etcd/go.mod .tools/etcd/go.sum
+	GOWORK=off go -C .tools/etcd build -trimpath -o $(BIN)/etcd go.etcd.io/etcd/server/v3
+	GOWORK=off go -C .tools/etcd build -trimpath -o $(BIN)/etcdctl go.etcd.io/etcd/etcdctl/v3
+	GOWORK=off go -C .tools/etcd build -trimpath -o $(BIN)/etcdutl go.etcd.io/etcd/etcdutl/v3
 	@touch $@

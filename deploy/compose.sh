@@ -60,4 +60,16 @@ compose up --detach --wait
 after=$(list) # by the same token: devidp and authz have kept their keys
 [ "$before" = "$after" ] || { printf 'before:\n%s\nafter:\n%s\n' "$before" "$after" >&2; exit 1; }
 
+echo "== with a Stytch project that nobody reaches, the boxes are ready all the same, and signing in says what is wrong"
+compose down --volumes --timeout 20
+sed -e 's/=\(project-test-\|secret-test-\|public-token-test-\)…$/=\110000000-0000-4000-8000-000000000000/' \
+  -e 's/^\(OKR_EDGE_KEY_REST\|OKR_EDGE_KEY_MCP\|OKR_MCP_SEAL_KEY\)=$/&\1-0123456789abcdef0123456789abcdef/' deploy/env.example >"$work/filled.env"
+printf 'networks:\n  identity: {internal: true}\n' >"$work/cut.yml" # no way out: nobody is asked about made-up credentials
+own() { compose --env-file "$work/filled.env" --file docker-compose.yml --file "$work/cut.yml" "$@"; }
+own up --detach --wait --wait-timeout 180
+[ "$(own ps --services | sort | xargs)" = "authz mcp okr-store rest" ] || { own ps >&2; exit 1; }
+[ "$(curl -sS -o "$work/refused" -w '%{http_code}' -H 'content-type: application/json' -d '{"emailAddress":"ada@acme.test"}' http://localhost:3000/api/v1/session:sendEmailCode)" = 503 ] &&
+  grep -q AUTHZ_UNAVAILABLE "$work/refused" || { cat "$work/refused" >&2; exit 1; }
+[ "$(curl -sS -o /dev/null -w '%{redirect_url}' 'http://localhost:3000/signin/sso?organization=acme')" = 'http://localhost:3000/signin?problem=AUTHZ_UNAVAILABLE' ]
+
 echo "compose: $(wc -w <<<"$containers") containers, none as root, none with a writable root; $(wc -l <<<"$before") records kept over a restart"

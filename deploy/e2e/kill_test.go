@@ -15,29 +15,91 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/df0f9dda/okr-manager/gateway/mcp"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/config"
 	"github.com/df0f9dda/okr-manager/services/okrstore"
 )
 
-// childVariable makes this program okr-store: a process that can be killed. The other settings are in the environment,
-// too.
+// childVariable makes this program one of the boxes: a process that can be killed. The other settings are in the
+// environment, too.
 const childVariable = "OKR_E2E_CHILD"
 
-// beTheStore runs okr-store on a free port, which it prints, until it is killed.
-func beTheStore() {
-	cfg, err := config.Load[okrstore.Config]()
+// The boxes that this program can be.
+const (
+	childStore = "okr-store"
+	childMCP   = "mcp"
+	// childSystem is all of them in one process, which says on demand what it holds.
+	childSystem = "system"
+)
+
+// beAChild runs a box on a free port, which it prints, until it is killed.
+func beAChild(box string) {
+	if box == childSystem {
+		if err := beMeasured(); err != nil {
+			panic(err)
+		}
+		return
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	if cfg.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	fmt.Println(listener.Addr())
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	switch box {
+	case childStore:
+		err = runChild(func(cfg okrstore.Config) error {
+			cfg.Listener, cfg.Logger = listener, logger
+			return okrstore.Run(context.Background(), cfg)
+		})
+	case childMCP:
+		err = runChild(func(cfg mcp.Config) error {
+			cfg.Listener, cfg.Logger = listener, logger
+			return mcp.Run(context.Background(), cfg)
+		})
+	default:
+		err = fmt.Errorf("there is no box %q", box)
+	}
+	if err != nil {
 		panic(err)
 	}
-	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	fmt.Println(cfg.Listener.Addr())
-	if err := okrstore.Run(context.Background(), cfg); err != nil {
-		panic(err)
+}
+
+func runChild[C any](run func(C) error) error {
+	cfg, err := config.Load[C]()
+	if err != nil {
+		return err
 	}
+	return run(cfg)
+}
+
+// startBox starts a box in a process of its own, and answers where it listens.
+func startBox(t *testing.T, box string, settings ...string) (process *exec.Cmd, addr string) {
+	t.Helper()
+	process = exec.CommandContext(t.Context(), os.Args[0])
+	process.Env = append(append(os.Environ(), childVariable+"="+box, "OKR_AUTHZ_ADDR="+running.AuthzAddr), settings...)
+	process.Stderr = os.Stderr
+	stdout, err := process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if addr, err = bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatalf("%s does not start: %v", box, err)
+	}
+	return process, addr[:len(addr)-1]
+}
+
+// kill ends a process as a failure of power does, as far as the process is concerned: nothing of it runs any more.
+func kill(t *testing.T, process *exec.Cmd) {
+	t.Helper()
+	if err := process.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = process.Wait() // says that it was killed
 }
 
 // child is okr-store in a process of its own.
@@ -50,34 +112,17 @@ type child struct {
 // startChild starts the store on a folder, and connects. Who is calling, it asks the authz of the running system.
 func startChild(t *testing.T, dir string) *child {
 	t.Helper()
-	process := exec.CommandContext(t.Context(), os.Args[0])
-	process.Env = append(os.Environ(), childVariable+"=1", "OKR_DATA_DIR="+dir, "OKR_AUTHZ_ADDR="+running.AuthzAddr)
-	process.Stderr = os.Stderr
-	stdout, err := process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	addr, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the store does not start: %v", err)
-	}
-	conn, err := dial(addr[:len(addr)-1])
+	process, addr := startBox(t, childStore, "OKR_DATA_DIR="+dir)
+	conn, err := dial(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &child{process, conn, okrv1.NewOkrServiceClient(conn)}
 }
 
-// kill ends the process as a failure of power does, as far as the process is concerned: nothing of it runs any more.
 func (c *child) kill(t *testing.T) {
 	t.Helper()
-	if err := c.process.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	_ = c.process.Wait() // says that it was killed
+	kill(t, c.process)
 	_ = c.conn.Close()
 }
 

@@ -99,7 +99,7 @@ func narrowerToken(t *testing.T) {
 			!strings.Contains(got.header.Get("WWW-Authenticate"), ` scope="manage:objectives"`) {
 			t.Errorf("%d %v %s", got.status, got.header, got.body)
 		}
-		if names := narrow.ask(t, "tools/list", nil).names("tools", "name"); !slices.Equal(names, []string{"whoAmI", "listObjectives"}) {
+		if names := narrow.ask(t, "tools/list", nil).names("tools", "name"); !slices.Equal(names, []string{"whoAmI", "listObjectives", "getObjective", "changesSince", "listProposals"}) {
 			t.Errorf("the narrow one is shown %v", names)
 		}
 	}

@@ -50,6 +50,17 @@ func callTool(tool string, arguments ...string) func(fields) fields {
 	}
 }
 
+// with adds an argument that is always the same.
+func with(params func(fields) fields, name string, value any) func(fields) fields {
+	return func(request fields) fields {
+		call := params(request)
+		if arguments, ok := call["arguments"].(fields); ok {
+			arguments[name] = value
+		}
+		return call
+	}
+}
+
 func (overMCP) operations() []operation {
 	anyMember := &demand{one: []string{member}}
 	reading := &demand{one: []string{"objective:read", "key_result:read"}}
@@ -65,9 +76,11 @@ func (overMCP) operations() []operation {
 	const objectives, keyResults = "okrmanager://objectives/{id}", "okrmanager://key_result/{id}"
 	kinds := map[string]string{"objectives": "objective:read", "key_result": "key_result:read"}
 	tools := map[string]string{
-		"whoAmI": "", "listObjectives": "objective:read key_result:read",
-		"addObjective": "objective:create", "deleteObjective": "objective:delete", "addKeyResult": "key_result:create",
-		"setKeyResultAttainment": "key_result:update", "deleteKeyResult": "key_result:delete",
+		"whoAmI": "", "listObjectives": "objective:read key_result:read", "changesSince": "objective:read key_result:read",
+		"getObjective": "objective:read", "addObjective": "objective:create", "updateObjective": "objective:update",
+		"deleteObjective": "objective:delete", "addKeyResult": "key_result:create", "updateKeyResult": "key_result:update",
+		"checkIn": "key_result:update", "setKeyResultAttainment": "key_result:update", "deleteKeyResult": "key_result:delete",
+		"listProposals": "objective:read key_result:read",
 	}
 	all := []struct {
 		name, rpc string
@@ -81,9 +94,33 @@ func (overMCP) operations() []operation {
 		{"tools/call whoAmI", "authz.v1.OrganizationService/GetOrganization", mcpOperation{params: callTool("whoAmI")}},
 		{"tools/call listObjectives", "okr.v1.OkrService/ListObjectives", mcpOperation{params: callTool("listObjectives"), demand: reading}},
 		{"tools/call addObjective", "okr.v1.OkrService/CreateObjective", mcpOperation{params: callTool("addObjective", "objectiveText", "objective.title")}},
+		{"tools/call listObjectives of a cycle", "okr.v1.OkrService/ListObjectives", mcpOperation{params: with(callTool("listObjectives"), "cycle", "2026-Q3")}},
+		{"tools/call listObjectives that are due", "okr.v1.OkrService/ListDueKeyResults", mcpOperation{params: with(callTool("listObjectives"), "due", true)}},
+		{"tools/call getObjective", "okr.v1.OkrService/GetObjective", mcpOperation{params: callTool("getObjective", "okrID", "objectiveId")}},
+		{"tools/call updateObjective", "okr.v1.OkrService/UpdateObjective", mcpOperation{
+			params: callTool("updateObjective", "okrID", "objective.id", "objectiveText", "objective.title"),
+		}},
+		{"tools/call updateObjective to close", "okr.v1.OkrService/CloseObjective", mcpOperation{
+			params: with(callTool("updateObjective", "okrID", "objectiveId", "score", "score"), "action", "close"),
+		}},
+		{"tools/call updateObjective to reopen", "okr.v1.OkrService/ReopenObjective", mcpOperation{
+			params: with(callTool("updateObjective", "okrID", "objectiveId"), "action", "reopen"),
+		}},
+		{"tools/call updateObjective to archive", "okr.v1.OkrService/ArchiveObjective", mcpOperation{
+			params: with(callTool("updateObjective", "okrID", "objectiveId"), "action", "archive"),
+		}},
+		{"tools/call updateObjective to restore", "okr.v1.OkrService/RestoreObjective", mcpOperation{
+			params: with(callTool("updateObjective", "okrID", "objectiveId"), "action", "restore"),
+		}},
 		{"tools/call deleteObjective", "okr.v1.OkrService/DeleteObjective", mcpOperation{params: callTool("deleteObjective", "okrID", "objectiveId")}},
 		{"tools/call addKeyResult", "okr.v1.OkrService/CreateKeyResult", mcpOperation{
 			params: callTool("addKeyResult", "okrID", "objectiveId", "keyResultText", "keyResult.title"),
+		}},
+		{"tools/call updateKeyResult", "okr.v1.OkrService/UpdateKeyResult", mcpOperation{
+			params: callTool("updateKeyResult", "keyResultID", "keyResult.id", "keyResultText", "keyResult.title"),
+		}},
+		{"tools/call checkIn", "okr.v1.OkrService/CreateCheckIn", mcpOperation{
+			params: callTool("checkIn", "keyResultID", "keyResultId", "value", "checkIn.value"),
 		}},
 		{"tools/call setKeyResultAttainment", "okr.v1.OkrService/SetKeyResultAttainment", mcpOperation{
 			params: callTool("setKeyResultAttainment", "okrID", "objectiveId", "keyResultID", "keyResultId", "attainment", "attainment"),
@@ -91,6 +128,9 @@ func (overMCP) operations() []operation {
 		{"tools/call deleteKeyResult", "okr.v1.OkrService/DeleteKeyResult", mcpOperation{
 			params: callTool("deleteKeyResult", "okrID", "objectiveId", "keyResultID", "keyResultId"),
 		}},
+		{"tools/call changesSince", "okr.v1.OkrService/ListChanges", mcpOperation{params: callTool("changesSince")}},
+		{"tools/call listProposals", "okr.v1.OkrService/ListProposals", mcpOperation{params: callTool("listProposals")}},
+		{"tools/call listProposals for one", "okr.v1.OkrService/GetProposal", mcpOperation{params: callTool("listProposals", "proposalID", "proposalId")}},
 		{"resources/templates/list", "authz.v1.OrganizationService/GetOrganization", mcpOperation{
 			method: "resources/templates/list", params: constant(nil), shows: kinds,
 		}},
@@ -153,6 +193,7 @@ func (o *outcome) readReply(op operation, got reply) error {
 	case got.status == http.StatusForbidden:
 		o.code, o.reason = codes.PermissionDenied, "SCOPE_MISSING"
 		_, scopes, _ := strings.Cut(got.failure.Message, "would do: ")
+		scopes, _, _ = strings.Cut(scopes, ". What the member has granted")
 		o.help = map[string]string{"scopes": strings.ReplaceAll(scopes, ",", "")}
 		if named := challengeScopes.FindStringSubmatch(challenge); named != nil {
 			o.help["challenge"] = named[1]
@@ -186,6 +227,7 @@ func (o *outcome) readWords(text string) error {
 	switch {
 	case strings.HasPrefix(text, "Not allowed:"):
 		o.code, o.reason = codes.PermissionDenied, "ROLE_MISSING"
+		text, _, _ = strings.Cut(text, " Or call again with mode")
 		var roles []string
 		for _, match := range quotedWord.FindAllStringSubmatch(text, -1) {
 			roles = append(roles, match[1])
@@ -195,6 +237,8 @@ func (o *outcome) readWords(text string) error {
 		o.code, o.reason = codes.NotFound, noObjective
 	case strings.HasPrefix(text, "There is no key result"):
 		o.code, o.reason = codes.NotFound, noKeyResult
+	case strings.HasPrefix(text, "There is no proposal"):
+		o.code, o.reason = codes.NotFound, noProposal
 	case strings.Contains(strings.ToLower(text), "resource not found"):
 		o.code, o.reason = codes.NotFound, "resource not found"
 	default:

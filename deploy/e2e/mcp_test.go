@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -67,9 +68,13 @@ func (r reply) names(list, field string) []string {
 type rpc struct {
 	method string
 	params fields
+	// id is "request-1" unless it says otherwise.
+	id string
 	// revision is the legacy one unless it says otherwise.
 	revision string
 	header   http.Header
+	// capabilities are those that a client of the modern revision declares.
+	capabilities fields
 }
 
 // message writes a request as its revision has it: headers and body.
@@ -94,13 +99,17 @@ func (q rpc) message() (http.Header, []byte, error) {
 				header.Set("Mcp-Name", value)
 			}
 		}
+		capabilities := q.capabilities
+		if capabilities == nil {
+			capabilities = fields{}
+		}
 		params["_meta"] = fields{
 			"io.modelcontextprotocol/protocolVersion":    modern,
-			"io.modelcontextprotocol/clientCapabilities": fields{},
+			"io.modelcontextprotocol/clientCapabilities": capabilities,
 			"io.modelcontextprotocol/clientInfo":         fields{"name": "e2e", "version": "1"},
 		}
 	}
-	body, err := json.Marshal(fields{"jsonrpc": "2.0", "id": "request-1", "method": q.method, "params": params})
+	body, err := json.Marshal(fields{"jsonrpc": "2.0", "id": cmp.Or(q.id, "request-1"), "method": q.method, "params": params})
 	return header, body, err
 }
 

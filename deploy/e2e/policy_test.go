@@ -94,6 +94,16 @@ type demand struct {
 	others string
 	// created is whether success creates something, emptied whether it leaves nothing to tell: for the status of HTTP.
 	created, emptied bool
+	// idle says that the request changes nothing, whatever the permission is for.
+	idle bool
+	// person says that it takes a member in person, too.
+	person bool
+	// sees is a permission without which there is no such thing for the caller, either.
+	sees string
+	// owned says that there is no such thing for anybody but the one whose it is, in person.
+	owned bool
+	// byRule says that the contract's rule decides about one of Stytch's own resources, and not Stytch.
+	byRule bool
 }
 
 const (
@@ -114,24 +124,50 @@ const (
 	noKeyResult = "KEY_RESULT_NOT_FOUND"
 	noMember    = "MEMBER_NOT_FOUND"
 	noSSO       = "SSO_CONNECTION_NOT_FOUND"
+	noProposal  = "PROPOSAL_NOT_FOUND"
 )
 
 func demands() map[string]demand {
 	anything := []string{"objective:read", "key_result:read"}
+	anyWrite := []string{
+		"objective:create", "objective:update", "objective:delete", "key_result:create", "key_result:update", "key_result:delete",
+	}
 	return map[string]demand{
 		"okr.v1.OkrService/CreateObjective":        {one: []string{"objective:create"}, created: true},
 		"okr.v1.OkrService/GetObjective":           {one: []string{"objective:read"}, absent: noObjective},
 		"okr.v1.OkrService/ListObjectives":         {one: []string{"objective:read"}},
 		"okr.v1.OkrService/UpdateObjective":        {one: []string{"objective:update"}, absent: noObjective},
+		"okr.v1.OkrService/CloseObjective":         {one: []string{"objective:update"}, absent: noObjective},
+		"okr.v1.OkrService/ReopenObjective":        {one: []string{"objective:update"}, absent: noObjective},
+		"okr.v1.OkrService/ArchiveObjective":       {one: []string{"objective:update"}, absent: noObjective},
+		"okr.v1.OkrService/RestoreObjective":       {one: []string{"objective:update"}, absent: noObjective},
 		"okr.v1.OkrService/DeleteObjective":        {one: []string{"objective:delete"}, absent: noObjective, emptied: true},
 		"okr.v1.OkrService/CreateKeyResult":        {one: []string{"key_result:create"}, absent: noObjective, created: true},
 		"okr.v1.OkrService/GetKeyResult":           {one: []string{"key_result:read"}, absent: noKeyResult},
 		"okr.v1.OkrService/ListKeyResults":         {one: []string{"key_result:read"}, absent: noObjective},
+		"okr.v1.OkrService/ListDueKeyResults":      {one: []string{"key_result:read"}},
 		"okr.v1.OkrService/UpdateKeyResult":        {one: []string{"key_result:update"}, absent: noKeyResult},
 		"okr.v1.OkrService/SetKeyResultAttainment": {one: []string{"key_result:update"}, absent: noKeyResult},
+		"okr.v1.OkrService/CreateCheckIn":          {one: []string{"key_result:update"}, absent: noKeyResult},
+		"okr.v1.OkrService/ConfirmCheckIn":         {one: []string{"key_result:update"}, absent: noKeyResult, person: true, idle: true},
+		"okr.v1.OkrService/ListCheckIns":           {one: []string{"key_result:read"}, absent: noKeyResult},
 		"okr.v1.OkrService/DeleteKeyResult":        {one: []string{"key_result:delete"}, absent: noKeyResult, emptied: true},
 		"okr.v1.OkrService/ListChanges":            {one: anything},
+		"okr.v1.OkrService/GetChangeLogHead":       {one: anything},
+		"okr.v1.OkrService/UndoChange":             {one: anyWrite, absent: "CHANGE_NOT_FOUND", idle: true},
+		"okr.v1.OkrService/UndoClientChanges":      {one: anyWrite, idle: true},
 		"okr.v1.OkrService/WatchChanges":           {one: anything},
+		"okr.v1.OkrService/ExportObjectives":       {one: []string{"objective:read"}},
+		"okr.v1.OkrService/ImportObjectives":       {one: []string{"objective:create"}, idle: true},
+		"okr.v1.OkrService/ListProposals":          {one: anything},
+		"okr.v1.OkrService/GetProposal":            {one: anything, absent: noProposal, sees: "objective:read"},
+		"okr.v1.OkrService/ApproveProposal":        {one: []string{"objective:update"}, absent: noProposal, person: true},
+		"okr.v1.OkrService/RejectProposal":         {one: []string{"objective:update"}, absent: noProposal, person: true, idle: true},
+		"okr.v1.OkrService/WithdrawProposal":       {one: anything, absent: noProposal, owned: true},
+		"okr.v1.OkrService/GetAgentSettings":       {one: anything},
+		"okr.v1.OkrService/SetProposeOnly":         {one: []string{"stytch.organization:update"}, byRule: true},
+		"okr.v1.OkrService/SetTrustReports":        {one: []string{"stytch.organization:update"}, byRule: true},
+		"okr.v1.OkrService/ListClientActivity":     {one: anything},
 
 		"authz.v1.AuthzService/Authenticate":            {one: []string{anyone}},
 		"authz.v1.AuthzService/GetTransactionTokenKeys": {one: []string{anyone}},
@@ -219,8 +255,12 @@ func (c *caller) expectOverMCP(op operation, out outcome) outcome {
 	case out.code == codes.OK && op.mcp.shows != nil:
 		var shown []string
 		for name, permissions := range op.mcp.shows {
+			// What writes is shown to who can propose it, too: by the scopes, and by what the role lets read.
 			allowed := func(p string) bool {
-				return anyAllows(roleGrants(), c.roles, p) && anyAllows(scopeGrants(), c.scopes, p)
+				resource, _, _ := strings.Cut(p, ":")
+				read := resource + ":read"
+				return anyAllows(scopeGrants(), c.scopes, p) && (anyAllows(roleGrants(), c.roles, p) ||
+					anyAllows(roleGrants(), c.roles, read) && anyAllows(scopeGrants(), c.scopes, read))
 			}
 			if permissions == "" || slices.ContainsFunc(strings.Fields(permissions), allowed) {
 				shown = append(shown, name)
@@ -271,7 +311,7 @@ func (c *caller) expect(d demand, surface string) outcome {
 		return outcome{code: codes.InvalidArgument, reason: d.others}
 	case d.one[0] == member, d.one[0] == inPerson && !c.agent:
 		return outcome{}
-	case d.one[0] == inPerson, c.agent && strings.HasPrefix(d.one[0], "stytch."):
+	case d.one[0] == inPerson, c.agent && (d.person || strings.HasPrefix(d.one[0], "stytch.")):
 		return outcome{code: codes.PermissionDenied, reason: "SESSION_REQUIRED"}
 	case strings.HasPrefix(d.one[0], "stytch."):
 		return c.expectOfStytch(d)
@@ -279,6 +319,8 @@ func (c *caller) expect(d demand, surface string) outcome {
 	byRole := func(p string) bool { return anyAllows(roleGrants(), c.roles, p) }
 	byBoth := func(p string) bool { return byRole(p) && (!c.agent || anyAllows(scopeGrants(), c.scopes, p)) }
 	switch i := slices.IndexFunc(d.one, byRole); {
+	case slices.ContainsFunc(d.one, byBoth) && (d.sees != "" && !byBoth(d.sees) || d.owned && !c.owner):
+		return outcome{code: codes.NotFound, reason: d.absent}
 	case slices.ContainsFunc(d.one, byBoth) && c.elsewhere && d.absent != "":
 		return outcome{code: codes.NotFound, reason: d.absent}
 	case slices.ContainsFunc(d.one, byBoth):
@@ -301,7 +343,11 @@ func (c *caller) expectOfStytch(d demand) outcome {
 	roles := whoAdminister(d.one[0])
 	switch {
 	case !slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(c.roles, r) }):
-		return outcome{code: codes.PermissionDenied, reason: "STYTCH_DENIED", help: map[string]string{"roles": strings.Join(roles, " ")}}
+		reason := "STYTCH_DENIED"
+		if d.byRule {
+			reason = "ROLE_MISSING"
+		}
+		return outcome{code: codes.PermissionDenied, reason: reason, help: map[string]string{"roles": strings.Join(roles, " ")}}
 	case c.elsewhere && d.absent != "":
 		return outcome{code: codes.NotFound, reason: d.absent}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,7 +19,7 @@ import (
 )
 
 // ids matches the ids of what requests are about: objectives and key results, members and connections.
-var ids = regexp.MustCompile(`((?:okr|kr)_|(?:member|oidc-connection)-test-)[0-9A-Za-z]{8}[0-9A-Za-z-]*`)
+var ids = regexp.MustCompile(`((?:okr|kr|prp)_|(?:member|oidc-connection)-test-)[0-9A-Za-z]{8}[0-9A-Za-z-]*`)
 
 // requests makes a valid request of any RPC, about what is there: resources of the organization of ceo, and sign-ins that
 // are under way.
@@ -35,6 +36,9 @@ type requests struct {
 
 	made  atomic.Int64 // numbers what is made
 	wrote atomic.Int64 // counts changes of objectives and key results
+
+	// proposed are the proposals that were made last. Those before are withdrawn: a member has a bounded number of open ones.
+	proposed chan string
 }
 
 // request is what a call needs: a message, and the intermediate session of a sign-in that is under way, if it needs one.
@@ -53,6 +57,22 @@ func (r *requests) freshKeyResult(t *testing.T) string {
 	t.Helper()
 	r.wrote.Add(1)
 	return r.ceo.keyResult(t, r.objective, fmt.Sprintf("Key result %d", r.made.Add(1)))
+}
+
+func (r *requests) closedObjective(t *testing.T) string {
+	t.Helper()
+	id := r.freshObjective(t)
+	r.wrote.Add(1)
+	r.ceo.must(t, http.MethodPost, "/api/v1/objectives/"+id+":close", `{"score":"0.5"}`)
+	return id
+}
+
+func (r *requests) archivedObjective(t *testing.T) string {
+	t.Helper()
+	id := r.freshObjective(t)
+	r.wrote.Add(1)
+	r.ceo.must(t, http.MethodPost, "/api/v1/objectives/"+id+":archive", `{}`)
+	return id
 }
 
 // of makes a request; false if the RPC is not known here, which is a row that misses.
@@ -75,6 +95,49 @@ func (r *requests) of(t *testing.T, rpc string) (request, bool) {
 	return request{message: message}, message != nil
 }
 
+// freshProposal is one of the CEO in person: to change an objective.
+func (r *requests) freshProposal(t *testing.T) string {
+	t.Helper()
+	got := r.ceo.call(t, http.MethodPatch, "/api/v1/objectives/"+r.freshObjective(t)+"?mode=WRITE_MODE_PROPOSE", `{"title":"Grow faster"}`)
+	id := got.proposal(t)
+	if got.status != http.StatusAccepted {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	for {
+		select {
+		case r.proposed <- id:
+			return id
+		case old := <-r.proposed:
+			r.ceo.call(t, http.MethodPost, "/api/v1/proposals/"+old+":withdraw", "{}") // unless it was decided on
+		}
+	}
+}
+
+func (r *requests) ofProposals(t *testing.T, method string) proto.Message {
+	t.Helper()
+	switch method {
+	case "ListProposals":
+		return &okrv1.ListProposalsRequest{PageSize: 2}
+	case "GetProposal":
+		return &okrv1.GetProposalRequest{ProposalId: r.freshProposal(t)}
+	case "ApproveProposal":
+		return &okrv1.ApproveProposalRequest{ProposalId: r.freshProposal(t)}
+	case "RejectProposal":
+		return &okrv1.RejectProposalRequest{ProposalId: r.freshProposal(t), Reason: "Not now"}
+	case "WithdrawProposal":
+		return &okrv1.WithdrawProposalRequest{ProposalId: r.freshProposal(t)}
+	case "GetAgentSettings":
+		return &okrv1.GetAgentSettingsRequest{}
+	case "ListClientActivity":
+		return &okrv1.ListClientActivityRequest{PageSize: 2}
+	case "SetTrustReports":
+		return &okrv1.SetTrustReportsRequest{TrustReports: true}
+	case "SetProposeOnly":
+		return &okrv1.SetProposeOnlyRequest{ClientId: "connected-app-of-nobody", ProposeOnly: true}
+	}
+	return nil
+}
+
 func (r *requests) ofStore(t *testing.T, method string) proto.Message {
 	t.Helper()
 	switch method {
@@ -86,6 +149,14 @@ func (r *requests) ofStore(t *testing.T, method string) proto.Message {
 		return &okrv1.ListObjectivesRequest{PageSize: 2}
 	case "UpdateObjective":
 		return &okrv1.UpdateObjectiveRequest{Objective: &okrv1.Objective{Id: r.freshObjective(t), Title: "Grow faster"}}
+	case "CloseObjective":
+		return &okrv1.CloseObjectiveRequest{ObjectiveId: r.freshObjective(t), Score: "0.7", ClosingNote: "Nearly"}
+	case "ReopenObjective":
+		return &okrv1.ReopenObjectiveRequest{ObjectiveId: r.closedObjective(t)}
+	case "ArchiveObjective":
+		return &okrv1.ArchiveObjectiveRequest{ObjectiveId: r.freshObjective(t)}
+	case "RestoreObjective":
+		return &okrv1.RestoreObjectiveRequest{ObjectiveId: r.archivedObjective(t)}
 	case "DeleteObjective":
 		return &okrv1.DeleteObjectiveRequest{ObjectiveId: r.freshObjective(t)}
 	case "CreateKeyResult":
@@ -94,18 +165,48 @@ func (r *requests) ofStore(t *testing.T, method string) proto.Message {
 		return &okrv1.GetKeyResultRequest{KeyResultId: r.keyResult}
 	case "ListKeyResults":
 		return &okrv1.ListKeyResultsRequest{ObjectiveId: r.objective, PageSize: 2}
+	case "ListDueKeyResults":
+		return &okrv1.ListDueKeyResultsRequest{PageSize: 2}
 	case "UpdateKeyResult":
 		return &okrv1.UpdateKeyResultRequest{KeyResult: &okrv1.KeyResult{Id: r.freshKeyResult(t), Title: "By twenty"}}
 	case "SetKeyResultAttainment":
 		return &okrv1.SetKeyResultAttainmentRequest{KeyResultId: r.freshKeyResult(t), ObjectiveId: r.objective, Attainment: proto.Int32(40)}
+	case "CreateCheckIn":
+		return &okrv1.CreateCheckInRequest{KeyResultId: r.freshKeyResult(t), CheckIn: &okrv1.CheckIn{Value: "40", Note: "So far"}}
+	case "ConfirmCheckIn": // of one in person, which needs no confirmation
+		id := r.ceo.keyResult(t, r.freshObjective(t), "Reported in person")
+		r.wrote.Add(2)
+		r.ceo.must(t, http.MethodPost, "/api/v1/keyResults/"+id+"/checkIns", `{"value":"40"}`)
+		made := r.ceo.must(t, http.MethodGet, "/api/v1/keyResults/"+id+"/checkIns", "").list("checkIns")
+		return &okrv1.ConfirmCheckInRequest{KeyResultId: id, CheckInId: made[0].text("id")}
+	case "ListCheckIns":
+		return &okrv1.ListCheckInsRequest{KeyResultId: r.keyResult, PageSize: 2}
 	case "DeleteKeyResult":
 		return &okrv1.DeleteKeyResultRequest{KeyResultId: r.freshKeyResult(t), ObjectiveId: r.objective}
 	case "ListChanges":
 		return &okrv1.ListChangesRequest{PageSize: 2}
+	case "GetChangeLogHead":
+		return &okrv1.GetChangeLogHeadRequest{}
+	case "UndoChange":
+		head, err := strconv.ParseInt(r.ceo.must(t, http.MethodGet, "/api/v1/changes:head", "").text("seq"), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &okrv1.UndoChangeRequest{Seq: head, Preview: true}
+	case "UndoClientChanges":
+		return &okrv1.UndoClientChangesRequest{ClientId: r.app, Preview: true}
 	case "WatchChanges":
 		return &okrv1.WatchChangesRequest{}
+	case "ExportObjectives":
+		return &okrv1.ExportObjectivesRequest{}
+	case "ImportObjectives":
+		// The end of a file, of which everything was imported before.
+		return &okrv1.ImportObjectivesRequest{Part: &okrv1.ImportObjectivesRequest_Start{Start: &okrv1.ImportStart{
+			Format:       okrv1.TransferFormat_TRANSFER_FORMAT_CSV,
+			Continuation: base64.RawURLEncoding.EncodeToString([]byte(`{"f":2,"o":1,"r":1,"h":["record"]}`)),
+		}}}
 	}
-	return nil
+	return r.ofProposals(t, method)
 }
 
 func (r *requests) ofAuthz(method string) proto.Message {

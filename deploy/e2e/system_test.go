@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -20,6 +21,8 @@ import (
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/devidp"
 	"github.com/df0f9dda/okr-manager/services/kit/config"
+	"github.com/df0f9dda/okr-manager/services/kit/kittest"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 // patience is how long a test waits for what must happen, on a machine that is busy with something else.
@@ -28,22 +31,27 @@ const patience = 60 * time.Second
 // running is the system that most tests share: each works in organizations of its own.
 var running *system
 
+// logs are what the boxes of all systems in this process log, at every level.
+var logs = &kittest.Log{}
+
 // TestMain starts the system, or is the program that a test of crashes kills.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv(childVariable) != "" {
-		beTheStore()
+	if box := os.Getenv(childVariable); box != "" {
+		beAChild(box)
 		return
 	}
 	// What the shell has set is for other systems than this one.
 	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OKR_") {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OKR_") && name != soakVariable {
 			_ = os.Unsetenv(name)
 		}
 	}
 	// The tests wait more than they compute.
 	_ = flag.Set("test.parallel", "16")
 
+	// What the clients of the tests say is not to be found in a log.
+	http.DefaultTransport = hearing{http.DefaultTransport} //nolint:reassign // every client is to be heard
 	dir, err := os.MkdirTemp("", "okr-e2e-")
 	if err != nil {
 		panic(err)
@@ -55,6 +63,9 @@ func TestMain(m *testing.M) {
 	m.Run()
 	if err := running.close(); err != nil {
 		panic(err) // a box that does not stop is a failure, too
+	}
+	if leaks := heard.in(logs.String()); len(leaks) > 0 {
+		panic("the logs tell what they must not: " + strings.Join(leaks, "; "))
 	}
 	_ = os.RemoveAll(dir)
 }
@@ -72,17 +83,26 @@ type system struct {
 func startSystem(ctx context.Context, dir string, interval time.Duration) (*system, error) {
 	started, err := stack.Start(ctx, stack.Config{
 		EphemeralPorts: true,
-		Environment:    map[string]string{"OKR_DATA_DIR": dir, "OKR_AUTHZ_CHECK_INTERVAL": interval.String()},
-		Logger:         slog.New(slog.DiscardHandler),
+		Environment: map[string]string{
+			"OKR_DATA_DIR": dir, "OKR_AUTHZ_CHECK_INTERVAL": interval.String(),
+			// All who take part in the tests come from one address, and some are faster than anybody.
+			"OKR_ADDRESS_RATE": "0", "OKR_REST_CALLER_RATE": "0", "OKR_ORGANIZATION_RATE": "0",
+		},
+		Logger: telemetry.NewLogger(logs, slog.LevelDebug, "e2e"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	settings, err := config.Load[devidp.Config]()
-	if err != nil {
-		return nil, fmt.Errorf("the settings of the identity provider: %w", err)
+	return connect(started)
+}
+
+// connect connects to a running system.
+func connect(started *stack.Stack) (*system, error) {
+	s := &system{Stack: started}
+	var err error
+	if s.provider, err = providerOf(started); err != nil {
+		return nil, err
 	}
-	s := &system{Stack: started, provider: provider{url: started.DevidpURL, id: settings.ProjectID, secret: string(settings.Secret)}}
 	if s.authz, err = dial(started.AuthzAddr); err != nil {
 		return nil, err
 	}
@@ -90,6 +110,15 @@ func startSystem(ctx context.Context, dir string, interval time.Duration) (*syst
 		return nil, err
 	}
 	return s, nil
+}
+
+// providerOf is the identity provider of a running system.
+func providerOf(started *stack.Stack) (provider, error) {
+	settings, err := config.Load[devidp.Config]()
+	if err != nil {
+		return provider{}, fmt.Errorf("the settings of the identity provider: %w", err)
+	}
+	return provider{url: started.DevidpURL, id: settings.ProjectID, secret: string(settings.Secret)}, nil
 }
 
 // ownSystem starts a system for one test, which may break it.
@@ -114,7 +143,8 @@ func (s *system) close() error {
 
 // dial connects as an internal team does: what a call carries is in its context.
 func dial(addr string) (*grpc.ClientConn, error) {
-	return grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(heard.unary), grpc.WithStreamInterceptor(heard.stream))
 }
 
 func (s *system) okr() okrv1.OkrServiceClient { return okrv1.NewOkrServiceClient(s.store) }

@@ -15,10 +15,11 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the configuration table into the README")
+var update = flag.Bool("update", false, "write the configuration tables")
 
 const (
 	readme     = "../../README.md"
+	allPage    = "../configuration.md"
 	tableStart = "<!-- configuration table: held by a test -->\n"
 	tableEnd   = "<!-- end of the configuration table -->\n"
 )
@@ -34,31 +35,60 @@ func boxes() []struct{ name, dir string } {
 	}
 }
 
-func TestTheReadmesConfigurationTableIsWhatTheCodeReads(t *testing.T) {
-	want := tableStart + configurationTable(t) + tableEnd
-	text, err := os.ReadFile(readme)
+// inReadme are the settings that nearly everyone who deploys the system decides on. The page has all.
+func inReadme() []string {
+	return []string{
+		"OKR_PUBLIC_URL", "OKR_REST_ADDR", "OKR_MCP_ADDR", "OKR_AUTHZ_ADDR", "OKR_STORE_ADDR", "OKR_EDGE_KEY_REST", "OKR_EDGE_KEY_MCP",
+		"OKR_MCP_SEAL_KEY", "OKR_TXN_KEY_FILE", "OKR_OAUTH_ISSUER", "OKR_STYTCH_PROJECT_ID", "OKR_STYTCH_SECRET",
+		"OKR_STYTCH_PUBLIC_TOKEN", "OKR_AUTHZ_CHECK_INTERVAL", "OKR_AUTHZ_STALE_LIMIT", "OKR_DATA_DIR", "OKR_MCP_CALLER_RATE",
+		"OKR_STORE_CALLER_RATE", "OKR_STORE_MAX_OBJECTIVES", "OKR_LOG_LEVEL",
+	}
+}
+
+func TestTheConfigurationTablesAreWhatTheCodeReads(t *testing.T) {
+	all := allSettings(t)
+	var most []*setting
+	for _, name := range inReadme() {
+		i := slices.IndexFunc(all, func(s *setting) bool { return s.name == name })
+		if i < 0 {
+			t.Fatalf("no box reads %s", name)
+		}
+		most = append(most, all[i])
+	}
+	for file, list := range map[string][]*setting{readme: most, allPage: all} {
+		holdTable(t, file, tableStart+table(list)+tableEnd)
+	}
+}
+
+func holdTable(t *testing.T, file, want string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, found := strings.Cut(string(text), tableStart)
-	if !found {
-		t.Fatalf("the README has no line %q", tableStart)
-	}
-	_, after, found := strings.Cut(rest, tableEnd)
-	if !found {
-		after = rest
+	before, rest, started := strings.Cut(string(text), tableStart)
+	_, after, ended := strings.Cut(rest, tableEnd)
+	if !started || !ended {
+		t.Fatalf("%s lacks the line %q or %q", file, tableStart, tableEnd)
 	}
 	if *update {
-		if err := os.WriteFile(readme, []byte(before+want+after), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(before+want+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if !strings.Contains(string(text), want) {
-		t.Errorf("the README's table is out of step with the code; run this test with -update. Want:\n%s", want)
+		t.Errorf("the table of %s is out of step with the code; run this test with -update. Want:\n%s", file, want)
 	}
-	if lines := strings.Count(string(text), "\n"); lines > 250 {
-		t.Errorf("the README has %d lines, want at most 250: move depth to pages of its own", lines)
+}
+
+func TestTheReadmeIsShort(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(string(text), "\n"); lines >= 250 {
+		t.Errorf("it has %d lines, want fewer than 250: move depth to pages of its own", lines)
 	}
 }
 
@@ -68,7 +98,8 @@ type setting struct {
 	boxes                []string
 }
 
-func configurationTable(t *testing.T) string {
+// allSettings are those of all boxes.
+func allSettings(t *testing.T) []*setting {
 	t.Helper()
 	var settings []*setting
 	for _, box := range boxes() {
@@ -84,16 +115,79 @@ func configurationTable(t *testing.T) string {
 			}
 		}
 	}
+	return settings
+}
+
+func table(settings []*setting) string {
 	var table strings.Builder
 	table.WriteString("| variable | default | read by | meaning |\n|---|---|---|---|\n")
-	for _, s := range settings {
-		value := ""
-		if s.value != "" {
-			value = "`" + s.value + "`"
-		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", s.name, value, strings.Join(s.boxes, ", "), s.meaning)
+	for len(settings) > 0 {
+		meaning := settings[0].meaning
+		var names, values, readers []string
+		// What means the same in several boxes is one row.
+		settings = slices.DeleteFunc(settings, func(s *setting) bool {
+			if s.meaning != meaning {
+				return false
+			}
+			names, values, readers = append(names, code(s.name)), append(values, code(s.value)), append(readers, strings.Join(s.boxes, ", "))
+			return true
+		})
+		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", cell(names), cell(values), cell(readers), meaning)
 	}
 	return table.String()
+}
+
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
+
+// cell is a cell with a line for each name of the row, or one if they are all the same.
+func cell(lines []string) string {
+	if len(slices.Compact(slices.Clone(lines))) == 1 {
+		return lines[0]
+	}
+	return strings.Join(lines, "<br>")
+}
+
+// variablesFile lists the variables that some program reads, for programs to know those of others by.
+const variablesFile = "../../services/kit/config/variables.txt"
+
+// programs have settings beside the boxes': what stands here is read by one of them, or by docker-compose.yml.
+func programs() []string {
+	return []string{
+		"OKR_BENCH_ONLY", "OKR_BENCH_PROFILE", "OKR_BENCH_ROUND", // deploy/bench
+		"OKR_CHROMIUM",                                              // deploy/browser
+		"OKR_K8S_LOAD",                                              // deploy/k8s.sh
+		"OKR_CLIENT_ID", "OKR_OUTPUT", "OKR_PLAINTEXT", "OKR_TOKEN", // okrctl
+		"OKR_E2E_CHILD", "OKR_E2E_SOAK", // deploy/e2e
+		"OKR_DEVIDP_SCALE", "OKR_VERSION", // docker-compose.yml
+		"OKR_STYTCH_MANAGEMENT_URL", // authz policy
+	}
+}
+
+func TestTheProgramsKnowTheVariablesThatTheCodeReads(t *testing.T) {
+	names := programs()
+	for _, box := range boxes() {
+		for _, s := range configFields(t, box.dir) {
+			names = append(names, s.name)
+		}
+	}
+	slices.Sort(names)
+	want := "# What some program of the system reads, held by a test of deploy/local. Everything else that begins with OKR_ is a mistake.\n" +
+		strings.Join(slices.Compact(names), "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(variablesFile, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(variablesFile)
+	if err != nil || string(got) != want {
+		t.Errorf("%s is out of step with the code (%v); run this test with -update. Want:\n%s", variablesFile, err, want)
+	}
 }
 
 // configFields reads the fields of a package's Config: their env tags and the first sentence of their comments.

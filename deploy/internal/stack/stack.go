@@ -23,13 +23,14 @@ import (
 	"github.com/df0f9dda/okr-manager/services/devidp"
 	"github.com/df0f9dda/okr-manager/services/kit/config"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
+	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 	"github.com/df0f9dda/okr-manager/services/okrstore"
 )
 
 const (
 	startTimeout = 30 * time.Second
-	stopTimeout  = 15 * time.Second
+	stopTimeout  = 45 * time.Second // Three boxes speak HTTP; each gives its requests ten seconds.
 )
 
 // Config says what to run.
@@ -38,16 +39,27 @@ type Config struct {
 	Environment map[string]string
 	// EphemeralPorts takes free ports instead of the usual ones.
 	EphemeralPorts bool
+	// TLSDir has a folder for each box (authz, okr-store, mcp, rest) with the certificate for OKR_TLS_DIR; empty for
+	// connections without encryption.
+	TLSDir string
 	// Logger gets what the boxes log.
 	Logger *slog.Logger
+}
+
+// tlsDir is a box's folder.
+func (c Config) tlsDir(box string) string {
+	if c.TLSDir == "" {
+		return ""
+	}
+	return filepath.Join(c.TLSDir, box)
 }
 
 // Stack is a running system.
 type Stack struct {
 	// PublicURL is where people open the product.
 	PublicURL string
-	// StoreAddr and AuthzAddr are where the gRPC services listen.
-	StoreAddr, AuthzAddr string
+	// StoreAddr and AuthzAddr are where the gRPC services listen, and MCPAddr is where the MCP edge does.
+	StoreAddr, AuthzAddr, MCPAddr string
 	// DevidpURL is where the local identity provider listens; empty when the system runs against Stytch.
 	DevidpURL string
 	// DataDir is where the data is.
@@ -79,7 +91,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer ports.closeUnused()
-	s.StoreAddr, s.AuthzAddr = settings["OKR_STORE_ADDR"], settings["OKR_AUTHZ_ADDR"]
+	s.StoreAddr, s.AuthzAddr, s.MCPAddr = settings["OKR_STORE_ADDR"], settings["OKR_AUTHZ_ADDR"], settings["OKR_MCP_ADDR"]
 	s.PublicURL = settings["OKR_PUBLIC_URL"]
 
 	if os.Getenv("OKR_STYTCH_PROJECT_ID") == "" {
@@ -91,6 +103,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("authz: %w", err)
 	}
+	authzConfig.TLSDir = cfg.tlsDir("authz")
 	authzConfig.Listener, authzConfig.Logger = ports.take("OKR_AUTHZ_ADDR"), cfg.Logger
 	s.launch("authz", func(ctx context.Context) error { return authz.Run(ctx, authzConfig) })
 
@@ -99,13 +112,20 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("okr-store: %w", err)
 	}
 	s.DataDir = storeConfig.DataDir
+	storeConfig.TLSDir = cfg.tlsDir("okr-store")
+	storeConfig.DebugAddr = "" // one process, one place for its profiles
 	storeConfig.Listener, storeConfig.Logger = ports.take("OKR_STORE_ADDR"), cfg.Logger
 	s.launch("okr-store", func(ctx context.Context) error { return okrstore.Run(ctx, storeConfig) })
 
+	if settings["OKR_MCP_SEAL_KEY"], err = sealKey(s.DataDir); err != nil {
+		return fmt.Errorf("the sealing key of the MCP edge: %w", err)
+	}
 	mcpConfig, err := config.LoadOver[mcp.Config](settings)
 	if err != nil {
 		return fmt.Errorf("the MCP edge: %w", err)
 	}
+	mcpConfig.TLSDir = cfg.tlsDir("mcp")
+	mcpConfig.DebugAddr = ""
 	mcpConfig.Listener, mcpConfig.Logger = ports.take("OKR_MCP_ADDR"), cfg.Logger
 	s.launch("MCP edge", func(ctx context.Context) error { return mcp.Run(ctx, mcpConfig) })
 
@@ -113,10 +133,12 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("the REST edge: %w", err)
 	}
+	restConfig.TLSDir = cfg.tlsDir("rest")
+	restConfig.DebugAddr = ""
 	restConfig.Listener, restConfig.Logger = ports.take("OKR_REST_ADDR"), cfg.Logger
 	s.launch("REST edge", func(ctx context.Context) error { return rest.Run(ctx, restConfig) })
 
-	return s.awaitReady(ctx)
+	return s.awaitReady(ctx, cfg.tlsDir("rest"))
 }
 
 // startDevidp starts the identity provider and points the other boxes at it.
@@ -176,11 +198,15 @@ func (s *Stack) Close() error {
 }
 
 // awaitReady returns when both gRPC services say that they serve; the edges listen from the beginning.
-func (s *Stack) awaitReady(ctx context.Context) error {
+func (s *Stack) awaitReady(ctx context.Context, tlsDir string) error {
+	identity, err := mtls.Load(mtls.Config{Dir: tlsDir})
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for _, addr := range []string{s.AuthzAddr, s.StoreAddr} {
-		conn, err := grpcclient.Dial(addr, grpcclient.Config{})
+		conn, err := grpcclient.Dial(addr, grpcclient.Config{Credentials: identity.ClientCredentials()})
 		if err != nil {
 			return err
 		}
