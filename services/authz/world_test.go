@@ -179,20 +179,26 @@ func (p *proxy) afterwards(path string, happens func()) {
 
 // total counts the requests so far whose method and path begin with a prefix.
 func (p *proxy) total(prefix string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for request, count := range p.counts {
-		if strings.HasPrefix(request, prefix) {
-			n += count
-		}
-	}
-	return n
+	return p.count(func(request string) bool { return strings.HasPrefix(request, prefix) })
 }
 
 // questions counts the requests so far that credentials made necessary: all but those for the access policy, which authz
 // fetches by itself whenever it is due.
-func (p *proxy) questions() int { return p.total("") - p.total("GET /v1/b2b/rbac/policy") }
+func (p *proxy) questions() int {
+	return p.count(func(request string) bool { return request != "GET /v1/b2b/rbac/policy" })
+}
+
+func (p *proxy) count(counts func(request string) bool) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for request, times := range p.counts {
+		if counts(request) {
+			n += times
+		}
+	}
+	return n
+}
 
 // The ways in which Stytch can misbehave.
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
