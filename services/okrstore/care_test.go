@@ -57,11 +57,16 @@ func cared(t *testing.T, dir string, change func(*okrstore.Config)) (c okrv1.Okr
 			change(cfg)
 		}
 	})
-	c = okrv1.NewOkrServiceClient(conn)
+	awaitServing(t, conn) // then it listens on the socket, too
+	return okrv1.NewOkrServiceClient(conn), socket, stop
+}
+
+// awaitServing waits until a store serves, and so has its file.
+func awaitServing(t *testing.T, conn *grpc.ClientConn) {
+	t.Helper()
 	if _, err := healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
-		t.Fatal(err) // it serves, so it listens on the socket, too
+		t.Fatal(err)
 	}
-	return c, socket, stop
 }
 
 // socketDir is a directory with a short name: that of a Unix socket has little room, and tests have long names.

@@ -151,13 +151,8 @@ func TestMigrateRefusesWhatItCannotDo(t *testing.T) {
 		}
 	})
 	t.Run("a file that a store has open", func(t *testing.T) {
-		dir := filepath.Dir(path)
-		run(t, dir, nil)
-		for {
-			if _, err := verify(t, path); err != nil {
-				break // it has the file
-			}
-		}
+		conn, _ := run(t, filepath.Dir(path), nil)
+		awaitServing(t, conn)
 		if _, err := migrate(t, etcd, "p/", "to-etcd", path); err == nil || !strings.Contains(err.Error(), "another okr-store has") {
 			t.Errorf("answered %v", err)
 		}
