@@ -19,7 +19,6 @@ import (
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/session"
 	"github.com/df0f9dda/okr-manager/gateway/rest/internal/transfer"
 	"github.com/df0f9dda/okr-manager/gateway/rest/web"
-	contract "github.com/df0f9dda/okr-manager/proto"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
@@ -85,7 +84,7 @@ func (e *edge) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := web.New(contract.OpenAPI(), e.cfg.Logger)
+	site, err := web.New(e.cfg.Logger)
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/front"
+	contract "github.com/df0f9dda/okr-manager/proto"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
@@ -29,8 +31,13 @@ const permissionsPolicy = "accelerometer=(), camera=(), display-capture=(), geol
 
 // Site serves the pages.
 type Site struct {
-	pages  *template.Template
+	*content
 	logger *slog.Logger
+}
+
+// content is what is the same for everyone, and for every Site of the process.
+type content struct {
+	pages  *template.Template
 	assets assets
 	app    map[view]map[string]file // by what the cookies of a request are about
 	docs   file
@@ -80,48 +87,58 @@ type appPage struct {
 	Modules []string
 }
 
-// New renders the pages that are the same for everyone. spec is the API's description in OpenAPI 2.0.
-func New(spec []byte, logger *slog.Logger) (*Site, error) {
+// New makes a Site. An error says that the files of the program itself do not fit together.
+func New(logger *slog.Logger) (*Site, error) {
+	shared, err := embedded()
+	if err != nil {
+		return nil, err
+	}
+	return &Site{content: shared, logger: logger}, nil
+}
+
+// embedded renders what is the same for everyone, once.
+var embedded = sync.OnceValues(func() (*content, error) {
 	assets, err := loadAssets()
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{logger: logger, assets: assets, app: map[view]map[string]file{}}
-	s.pages, err = template.New("").Funcs(template.FuncMap{
+	c := &content{assets: assets, app: map[view]map[string]file{}}
+	c.pages, err = template.New("").Funcs(template.FuncMap{
 		"asset": assets.address,
 	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing the pages: %w", err)
 	}
 	for _, v := range views {
-		if s.app[v], err = s.appPages(v); err != nil {
+		if c.app[v], err = c.appPages(v); err != nil {
 			return nil, err
 		}
 	}
+	spec := contract.OpenAPI()
 	reference, err := parseReference(spec)
 	if err != nil {
 		return nil, err
 	}
-	if s.docs, err = s.page("docs.html", reference); err != nil {
+	if c.docs, err = c.page("docs.html", reference); err != nil {
 		return nil, err
 	}
-	s.spec = newFile(spec, "application/json")
-	return s, nil
-}
+	c.spec = newFile(spec, "application/json")
+	return c, nil
+})
 
 // appPages are the app's pages for one view.
-func (s *Site) appPages(v view) (map[string]file, error) {
+func (c *content) appPages(v view) (map[string]file, error) {
 	pages := map[string]file{}
 	for _, carried := range []string{"", "session", "sign-in", "session sign-in"} {
 		first := v
 		if !strings.HasPrefix(carried, "session") && v.path != "/about" {
 			first.module = signInModule
 		}
-		modules, err := s.assets.modules("main.js", first.module)
+		modules, err := c.assets.modules("main.js", first.module)
 		if err != nil {
 			return nil, err
 		}
-		if pages[carried], err = s.page("app.html", appPage{carried, first.style(), modules}); err != nil {
+		if pages[carried], err = c.page("app.html", appPage{carried, first.style(), modules}); err != nil {
 			return nil, err
 		}
 	}
@@ -129,17 +146,17 @@ func (s *Site) appPages(v view) (map[string]file, error) {
 }
 
 // page is a page that is the same for everyone.
-func (s *Site) page(name string, data any) (file, error) {
-	content, err := s.render(name, data)
+func (c *content) page(name string, data any) (file, error) {
+	content, err := c.render(name, data)
 	if err != nil {
 		return file{}, err
 	}
 	return newFile(content, "text/html; charset=utf-8"), nil
 }
 
-func (s *Site) render(page string, data any) ([]byte, error) {
+func (c *content) render(page string, data any) ([]byte, error) {
 	var out bytes.Buffer
-	if err := s.pages.ExecuteTemplate(&out, page, data); err != nil {
+	if err := c.pages.ExecuteTemplate(&out, page, data); err != nil {
 		return nil, fmt.Errorf("rendering %s: %w", page, err)
 	}
 	return out.Bytes(), nil
