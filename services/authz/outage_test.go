@@ -68,10 +68,13 @@ func TestWhileStytchFailsTheLastVerdictServesAndNobodyIsCalledUnauthenticated(t 
 				tasks.Wait()
 			}
 			asked := w.proxy.questions()
-			for _, req := range seen { // and Stytch is not asked for every request
-				w.authenticate(req)
+			for range 10 { // and Stytch is not asked for every request
+				for _, req := range seen {
+					w.authenticate(req)
+				}
 			}
-			if n := w.proxy.questions() - asked; n != 0 {
+			// Of the questions that were asked together before, one that failed was enough: the other may arrive only now.
+			if n := w.proxy.questions() - asked; n > len(seen) {
 				t.Errorf("Stytch was asked %d times right after it had failed", n)
 			}
 

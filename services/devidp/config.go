@@ -48,6 +48,8 @@ type Config struct {
 	Logger *slog.Logger `env:"-"`
 	// Clock defaults to time.Now.
 	Clock func() time.Time `env:"-"`
+	// NewSigningKey makes the signing key of a new state, as PKCS #8 DER; it defaults to a fresh RSA key.
+	NewSigningKey func() ([]byte, error) `env:"-"`
 }
 
 // Validate reports every mistake at once.

@@ -24,6 +24,7 @@ import (
 
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/api"
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/state"
+	"github.com/df0f9dda/okr-manager/services/devidp/internal/token"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
@@ -40,6 +41,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
+	}
+	if cfg.NewSigningKey == nil {
+		cfg.NewSigningKey = token.NewKey
 	}
 	listener := cfg.Listener
 	if listener != nil {
@@ -64,7 +68,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		ProjectID: cfg.ProjectID, Secret: string(cfg.Secret), PublicToken: cfg.PublicToken,
 		WorkspaceKeyID: cfg.WorkspaceKeyID, WorkspaceKeySecret: string(cfg.WorkspaceKeySecret),
 		PublicURL: cfg.PublicURL, AuthorizationURL: cfg.AuthorizationURL, RedirectOrigins: cfg.AllowedRedirects,
-		Seed: seed, Clock: cfg.Clock, Logger: cfg.Logger,
+		Seed: seed, NewSigningKey: cfg.NewSigningKey, Clock: cfg.Clock, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("starting devidp: %w", err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/df0f9dda/okr-manager/services/devidp"
 	"github.com/df0f9dda/okr-manager/services/devidp/devidptest"
+	"github.com/df0f9dda/okr-manager/services/devidp/internal/token"
 )
 
 func TestASessionIsAuthenticatedUntilItIsRevoked(t *testing.T) {
@@ -78,7 +79,7 @@ func TestSessionArgumentsAreRefused(t *testing.T) {
 	s, api := start(t, devidp.Config{})
 	session := signIn(t, s, api, devidptest.AdaEmail, devidptest.Acme)
 	agent := s.MintAgent(devidptest.Ada, "read:okrs")
-	other, otherAPI := start(t, devidp.Config{})
+	other, otherAPI := start(t, devidp.Config{NewSigningKey: token.NewKey})
 	foreign := signIn(t, other, otherAPI, devidptest.AdaEmail, devidptest.Acme)
 	unsigned := func() string {
 		var claims jwt.MapClaims

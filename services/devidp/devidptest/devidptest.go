@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"testing"
 
 	"github.com/df0f9dda/okr-manager/services/devidp"
+	"github.com/df0f9dda/okr-manager/services/devidp/internal/token"
 )
 
 // Ids and addresses of the built-in seed.
@@ -51,6 +53,9 @@ type Server struct {
 	stop func()
 }
 
+// signingKey is one key for all servers of a process: to make one takes longer than most tests.
+var signingKey = sync.OnceValues(token.NewKey)
+
 // Start runs a devidp on a port of its own until the test ends. Of cfg, what is empty gets a default; DataDir a
 // temporary directory.
 func Start(t testing.TB, cfg devidp.Config) *Server {
@@ -80,6 +85,9 @@ func Start(t testing.TB, cfg devidp.Config) *Server {
 	}
 	if cfg.DataDir == "" {
 		cfg.DataDir = t.TempDir()
+	}
+	if cfg.NewSigningKey == nil {
+		cfg.NewSigningKey = signingKey
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

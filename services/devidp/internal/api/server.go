@@ -32,6 +32,7 @@ type Options struct {
 	AuthorizationURL   string   // The application's consent page.
 	RedirectOrigins    []string // Where browsers may be sent back to.
 	Seed               state.Seed
+	NewSigningKey      func() ([]byte, error) // As PKCS #8 DER; for a store that has no key.
 	Clock              func() time.Time
 	Logger             *slog.Logger
 }
@@ -56,7 +57,7 @@ func New(store *state.Store, o Options) (*Server, error) {
 		return nil, err
 	}
 	err = store.Update(func(tx *state.Tx) error {
-		keys, err := tx.Keys(token.NewKey)
+		keys, err := tx.Keys(o.NewSigningKey)
 		if err != nil {
 			return err
 		}
