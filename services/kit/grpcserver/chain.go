@@ -29,12 +29,11 @@ import (
 // They are three functions and not ten, one on each side of the metrics: each link of a chain costs a closure and two
 // stack frames in every call.
 type chain struct {
-	cfg       Config
-	rules     map[string]*accessv1.Rule
-	validator protovalidate.Validator
-	limiter   *limiter
-	streams   *prometheus.GaugeVec // open, by service and method
-	stopping  context.Context      // its cause ends streams
+	cfg      Config
+	rules    map[string]*accessv1.Rule
+	limiter  *limiter
+	streams  *prometheus.GaugeVec // open, by service and method
+	stopping context.Context      // its cause ends streams
 }
 
 func (c *chain) unary(metrics *grpcprom.ServerMetrics) []grpc.UnaryServerInterceptor {
@@ -118,7 +117,7 @@ func (c *chain) admit(ctx context.Context, req any, method string, next grpc.Una
 	if err := c.limiter.caller(ctx); err != nil {
 		return nil, err
 	}
-	if err := Validate(c.validator, req, ""); err != nil {
+	if err := Validate(protovalidate.GlobalValidator, req, ""); err != nil {
 		return nil, err
 	}
 	return next(ctx, req)
@@ -154,7 +153,7 @@ func (c *chain) admitStream(srv any, ss grpc.ServerStream, method string, next g
 	if err := c.limiter.caller(ctx); err != nil {
 		return err
 	}
-	err = next(srv, &validatingStream{withContext(ctx, ss), c.validator})
+	err = next(srv, &validatingStream{withContext(ctx, ss)})
 	if cause := context.Cause(ctx); cause != nil && ss.Context().Err() == nil {
 		return cause // also when the handler took the end of its context for success
 	}
@@ -226,12 +225,11 @@ func (s *stream) SendMsg(m any) error {
 // validatingStream validates the messages that come in.
 type validatingStream struct {
 	grpc.ServerStream
-	validator protovalidate.Validator
 }
 
 func (s *validatingStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return Validate(s.validator, m, "")
+	return Validate(protovalidate.GlobalValidator, m, "")
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"time"
 
-	"buf.build/go/protovalidate"
 	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -124,15 +123,11 @@ type server struct {
 }
 
 func newServer(cfg Config) (*server, error) {
-	validator, err := protovalidate.New()
-	if err != nil {
-		return nil, fmt.Errorf("compiling validation rules: %w", err)
-	}
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	if err := cfg.Registry.Register(metrics); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	chain := &chain{cfg: cfg, validator: validator, limiter: newLimiter(cfg.Limits), streams: newStreamGauge()}
+	chain := &chain{cfg: cfg, limiter: newLimiter(cfg.Limits), streams: newStreamGauge()}
 	if err := chain.register(cfg.Registry); err != nil {
 		return nil, err
 	}
@@ -159,6 +154,7 @@ func newServer(cfg Config) (*server, error) {
 	cfg.Register(s.grpc)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc) // v1 and v1alpha
+	var err error
 	if chain.rules, err = access.Rules(s.grpc.GetServiceInfo()); err != nil {
 		return nil, fmt.Errorf("refusing to serve: %w", err)
 	}

@@ -48,7 +48,7 @@ func (c *call) memberApps(struct{}) (any, error) {
 		return nil, err
 	}
 	answer := memberAppsAnswer{ConnectedApps: []memberApp{}}
-	for _, consent := range c.tx.Consents().All() {
+	for _, consent := range c.tx.Consents().Holding(m.MemberID) {
 		if app, found := c.tx.Apps().Get(consent.ClientID); found && consent.MemberID == m.MemberID {
 			answer.ConnectedApps = append(answer.ConnectedApps, memberApp{viewApp(app), state.Grant{Scopes: consent.Scopes}.Scope()})
 		}

@@ -3,10 +3,12 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -132,7 +134,16 @@ func (t Table[T]) DeleteFunc(remove func(T) bool) int {
 }
 
 // All yields the records in the order of their keys. The table must not be changed meanwhile.
-func (t Table[T]) All() iter.Seq2[string, T] {
+func (t Table[T]) All() iter.Seq2[string, T] { return t.Holding("") }
+
+// Holding is All without the records in which a text stands nowhere, in small letters or capitals. They are not decoded,
+// which is most of what it costs to look at one; in which field the text stands the caller sees.
+func (t Table[T]) Holding(text string) iter.Seq2[string, T] {
+	quoted, err := json.Marshal(strings.ToLower(text))
+	if err != nil { // only for what is no text
+		panic(err)
+	}
+	stored := quoted[1 : len(quoted)-1]
 	return func(yield func(string, T) bool) {
 		bucket := t.tx.btx.Bucket([]byte(t.name))
 		if bucket == nil {
@@ -140,6 +151,9 @@ func (t Table[T]) All() iter.Seq2[string, T] {
 		}
 		cursor := bucket.Cursor()
 		for key, data := cursor.First(); key != nil; key, data = cursor.Next() {
+			if !bytes.Contains(bytes.ToLower(data), stored) {
+				continue
+			}
 			var value T
 			if err := json.Unmarshal(data, &value); err != nil {
 				t.tx.fail(fmt.Errorf("reading %s %q: %w", t.name, key, err))

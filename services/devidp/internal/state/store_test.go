@@ -157,3 +157,26 @@ func TestASweepTakesWhatHasExpiredAndNothingElse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestMembersAreFoundByTheirAddressHoweverItIsWritten(t *testing.T) {
+	for stored, asked := range map[string]string{
+		"ada@acme.test":    "ada@acme.test",
+		"Ada@Acme.test":    " ADA@acme.TEST ",
+		"a&b<c>@acme.test": "A&B<C>@acme.test",
+		"jürgen@acme.test": "JÜRGEN@acme.test",
+		`"a\b"@acme.test`:  `"A\B"@acme.test`,
+	} {
+		store, _ := open(t)
+		err := store.Update(func(tx *state.Tx) error {
+			tx.Members().Put("m", state.Member{MemberID: "m", OrganizationID: "o", Email: stored})
+			tx.Members().Put("n", state.Member{MemberID: "n", OrganizationID: "o", Email: "x" + stored})
+			if m, found := tx.FindMemberByEmail("o", asked); !found || m.MemberID != "m" {
+				t.Errorf("%q finds %v under %q", asked, m.MemberID, stored)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}

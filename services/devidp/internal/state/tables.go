@@ -55,7 +55,7 @@ func (tx *Tx) FindOrganization(idOrSlug string) (Organization, bool) {
 	if org, found := tx.Organizations().Get(idOrSlug); found {
 		return org, true
 	}
-	for _, org := range tx.Organizations().All() {
+	for _, org := range tx.Organizations().Holding(idOrSlug) {
 		if org.Slug == idOrSlug {
 			return org, true
 		}
@@ -68,7 +68,7 @@ func (tx *Tx) FindMember(organizationID, id string) (Member, bool) {
 	if m, found := tx.Members().Get(id); found {
 		return m, m.OrganizationID == organizationID && m.Status != StatusDeleted
 	}
-	for _, m := range tx.Members().All() {
+	for _, m := range tx.Members().Holding(id) {
 		if m.OrganizationID == organizationID && m.ExternalID == id && m.Status != StatusDeleted {
 			return m, true
 		}
@@ -89,7 +89,7 @@ func (tx *Tx) FindMemberByEmail(organizationID, email string) (Member, bool) {
 // MembersByEmail returns the address's memberships in all organizations, without deleted ones.
 func (tx *Tx) MembersByEmail(email string) []Member {
 	var members []Member
-	for _, m := range tx.Members().All() {
+	for _, m := range tx.Members().Holding(NormalEmail(email)) {
 		if m.Status != StatusDeleted && NormalEmail(m.Email) == NormalEmail(email) {
 			members = append(members, m)
 		}
@@ -100,7 +100,7 @@ func (tx *Tx) MembersByEmail(email string) []Member {
 // OrganizationConnections returns the organization's SSO connections in the order of their ids.
 func (tx *Tx) OrganizationConnections(organizationID string) []Connection {
 	var connections []Connection
-	for _, c := range tx.Connections().All() {
+	for _, c := range tx.Connections().Holding(organizationID) {
 		if c.OrganizationID == organizationID {
 			connections = append(connections, c)
 		}
@@ -149,7 +149,7 @@ func messageKey(n uint64) string { return fmt.Sprintf("%020d", n) }
 // Outbox returns the messages to the address, or all if it is empty, newest first.
 func (tx *Tx) Outbox(to string) []Message {
 	messages := []Message{}
-	for _, m := range tx.messages().All() {
+	for _, m := range tx.messages().Holding(to) {
 		if to == "" || strings.EqualFold(m.To, to) {
 			messages = append(messages, m)
 		}

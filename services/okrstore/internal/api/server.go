@@ -56,7 +56,6 @@ type Server struct {
 	okrv1.UnimplementedOkrServiceServer
 
 	engine    storage.Engine
-	validator protovalidate.Validator
 	logger    *slog.Logger
 	now       func() time.Time
 	heartbeat time.Duration
@@ -76,21 +75,15 @@ type Server struct {
 	users      users
 }
 
-// New makes a server. It fails when the contract has a method without a usable access rule, or constraints that do not
-// compile.
+// New makes a server. It fails when the contract has a method without a usable access rule.
 func New(cfg Config) (*Server, error) {
 	permissions, proposable, err := methodPermissions()
 	if err != nil {
 		return nil, err
 	}
-	validator, err := protovalidate.New(protovalidate.WithMessages(&okrv1.Objective{}, &okrv1.KeyResult{}))
-	if err != nil {
-		return nil, fmt.Errorf("compiling validation rules: %w", err)
-	}
 	epoch := cfg.Engine.Epoch()
 	return &Server{
 		engine:           living{cfg.Engine},
-		validator:        validator,
 		logger:           cfg.Logger,
 		now:              cfg.Now,
 		heartbeat:        cfg.Heartbeat,
@@ -177,7 +170,7 @@ func stopping() error {
 
 // validate checks a resource as a whole, after an update was merged into it; path is where it stands in the request.
 func (s *Server) validate(resource proto.Message, path string) error {
-	return grpcserver.Validate(s.validator, resource, path)
+	return grpcserver.Validate(protovalidate.GlobalValidator, resource, path)
 }
 
 // invalidField turns an [okr.FieldError] into FIELD_INVALID. Other errors pass.
