@@ -19,7 +19,7 @@ run: ## run the whole system on this machine
 
 test: $(BIN)/etcd ## run every test of every module, with the race detector
 	go vet work
-	go test -race $$(go list work | grep -v /deploy/e2e$$)
+	go test -race -p 4 $$(go list work | grep -v /deploy/e2e$$) # they wait for disks and clocks more than for a processor
 	go test -race ./deploy/e2e # by itself: it runs whole systems under load, which other tests would starve
 
 SOAK := 10m

@@ -25,7 +25,7 @@ try() {
 }
 
 try "the system for ${SOAK:=10m}" env OKR_E2E_SOAK="$SOAK" \
-  go test -race -count=1 -timeout 0 -v -run '^TestTheSystemComesBackToWhereItWasAfterAMixedLoad$' ./deploy/e2e
+  go test -race -count=1 -timeout 0 -v -run '^(TestTheSystemComesBackToWhereItWasAfterAMixedLoad|TestAWatcherThatDropsManyTimesMissesNothingAndSeesNothingTwice)$' ./deploy/e2e
 try "the store, with very many objectives" \
   go test -count=1 -timeout 30m -v ./services/okrstore/internal/api
 etcd=http://127.0.0.1:23790

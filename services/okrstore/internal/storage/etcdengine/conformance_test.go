@@ -10,6 +10,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	etcd := kittest.StartEtcd(t, 1)
 	configs := make(map[storage.Engine]Config)
 	start := func(t *testing.T, config Config) storage.Engine {

@@ -13,6 +13,7 @@ import (
 
 // Without a majority nothing is answered that could be wrong, and not for ever; with one again, all goes on by itself.
 func TestWithoutAMajorityCallsFailInBoundedTime(t *testing.T) {
+	t.Parallel()
 	etcd := kittest.StartEtcd(t, 3)
 	config := newConfig(etcd)
 	config.Timeout = 2 * time.Second
@@ -65,6 +66,7 @@ func TestWithoutAMajorityCallsFailInBoundedTime(t *testing.T) {
 // While the leader is killed, hangs, or a follower does, no increment that was acknowledged is lost, none is made twice,
 // and writing goes on.
 func TestNoAcknowledgedWriteIsLostWithAMember(t *testing.T) {
+	t.Parallel()
 	etcd := kittest.StartEtcd(t, 3)
 	config := newConfig(etcd)
 	engines := []*Engine{openEngine(t, config), openEngine(t, config)}
