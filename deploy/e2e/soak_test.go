@@ -73,7 +73,7 @@ func TestTheSystemComesBackToWhereItWasAfterAMixedLoad(t *testing.T) {
 		warmUp = min(duration/4, time.Minute)
 	}
 	s := &soak{
-		measuredSystem: startMeasured(t, "OKR_MCP_CALLER_RATE=0", "OKR_REST_CALLER_RATE=0", "OKR_ORGANIZATION_RATE=0", "OKR_ADDRESS_RATE=0"), t: t,
+		measuredSystem: startMeasured(t, "OKR_STORE_CACHE_BYTES=1048576", "OKR_MCP_CALLER_RATE=0", "OKR_REST_CALLER_RATE=0", "OKR_ORGANIZATION_RATE=0", "OKR_ADDRESS_RATE=0"), t: t,
 		transport: &http.Transport{MaxIdleConnsPerHost: soakClients},
 	}
 	t.Cleanup(s.held.close)

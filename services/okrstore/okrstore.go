@@ -72,6 +72,8 @@ type Config struct {
 	CallerRate float64 `env:"OKR_STORE_CALLER_RATE" envDefault:"0"`
 	// MaxObjectives is how many objectives each organization may have, archived ones included; 0 for any number.
 	MaxObjectives int `env:"OKR_STORE_MAX_OBJECTIVES" envDefault:"20000"`
+	// CacheBytes is about how much memory objectives may take that are kept decoded.
+	CacheBytes int `env:"OKR_STORE_CACHE_BYTES" envDefault:"67108864"`
 	// ProposalLifetime is for how long a proposal can be approved.
 	ProposalLifetime time.Duration `env:"OKR_STORE_PROPOSAL_LIFETIME" envDefault:"336h"`
 	// Heartbeat is the time between two heartbeats of a watch.
@@ -123,6 +125,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxObjectives < 0 {
 		errs = append(errs, errors.New("OKR_STORE_MAX_OBJECTIVES must not be negative"))
+	}
+	if c.CacheBytes < 0 {
+		errs = append(errs, errors.New("OKR_STORE_CACHE_BYTES must not be negative"))
 	}
 	if c.ProposalLifetime <= 0 {
 		errs = append(errs, errors.New("OKR_STORE_PROPOSAL_LIFETIME must be positive"))
@@ -177,7 +182,8 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	service, err := api.New(api.Config{
 		Engine: traced(engine, cfg.Engine, traces.Tracer()), Logger: cfg.Logger, Now: cfg.Now, Heartbeat: cfg.Heartbeat,
-		MaxObjectives: cfg.MaxObjectives, ProposalLifetime: cfg.ProposalLifetime, Grantors: authenticator,
+		MaxObjectives: cfg.MaxObjectives, CacheBytes: cfg.CacheBytes, ProposalLifetime: cfg.ProposalLifetime,
+		Grantors: authenticator,
 	})
 	if err != nil {
 		return err

@@ -154,10 +154,10 @@ func TestReflectionInBothVersionsAndHealthNeedNoCredential(t *testing.T) {
 }
 
 func TestTheConfigurationReportsEveryMistakeAtOnce(t *testing.T) {
-	cfg := okrstore.Config{CallerRate: -1, MaxObjectives: -1, BackupDir: "backups", BackupInterval: -1}
+	cfg := okrstore.Config{CallerRate: -1, MaxObjectives: -1, CacheBytes: -1, BackupDir: "backups", BackupInterval: -1}
 	err := cfg.Validate()
 	for _, name := range []string{
-		"OKR_STORE_ADDR", "OKR_DATA_DIR", "OKR_STORE_PATH", "OKR_AUTHZ_ADDR", "OKR_STORE_CALLER_RATE", "OKR_STORE_MAX_OBJECTIVES",
+		"OKR_STORE_ADDR", "OKR_DATA_DIR", "OKR_STORE_PATH", "OKR_AUTHZ_ADDR", "OKR_STORE_CALLER_RATE", "OKR_STORE_MAX_OBJECTIVES", "OKR_STORE_CACHE_BYTES",
 		"OKR_STORE_HEARTBEAT", "OKR_STORE_BACKUP_INTERVAL", "OKR_STORE_BACKUP_KEEP", "OKR_STORE_PROPOSAL_LIFETIME",
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {

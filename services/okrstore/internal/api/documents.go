@@ -47,9 +47,12 @@ func (d *document) visible(r okr.Readable, day okr.Day) (o *okrv1.Objective, siz
 	return o, proto.Size(o)
 }
 
-// maxGenerationBytes bounds the stored values of one generation of documents. With what they are decoded to and what is
-// derived from that they take five and a half times as much, so both generations come to about 64 MiB at most.
-const maxGenerationBytes = 6 << 20
+// DefaultCacheBytes is about how much memory the documents take at most, unless they are told otherwise.
+const DefaultCacheBytes = 64 << 20
+
+// bytesOfMemory is how much memory both generations together take for a byte of the stored values that one may hold:
+// with what these are decoded to and what is derived from that, five and a half times as much each.
+const bytesOfMemory = 11
 
 // documents remembers decoded objectives: to decode them again for every call would be most of the work of a list, and
 // a large part of a write's. It finds them by the stored bytes themselves. So nothing can be out of date, whatever was
@@ -63,6 +66,14 @@ type documents struct {
 	mu            sync.Mutex
 	recent, older map[string]*document
 	bytes         int // of the values in recent
+	limit         int // of bytes; 0 for what DefaultCacheBytes leaves
+}
+
+func (c *documents) maxBytes() int {
+	if c.limit == 0 {
+		return DefaultCacheBytes / bytesOfMemory
+	}
+	return c.limit
 }
 
 // decode reads a stored objective.
@@ -102,7 +113,7 @@ func (c *documents) find(value []byte) *document {
 
 // add puts a document into the recent generation. The caller holds mu.
 func (c *documents) add(value string, d *document) {
-	if c.recent == nil || c.bytes+len(value) > maxGenerationBytes {
+	if c.recent == nil || c.bytes+len(value) > c.maxBytes() {
 		c.recent, c.older, c.bytes = make(map[string]*document), c.recent, 0
 	}
 	if _, there := c.recent[value]; !there {

@@ -109,11 +109,11 @@ func TestDamagedDocumentsAreRefusedEachTime(t *testing.T) {
 }
 
 func TestDocumentsStayWithinTheirBoundAndKeepWhatIsInUse(t *testing.T) {
-	var c documents
+	c := documents{limit: 1 << 20}
 	used := must(encode(&okrv1.Objective{Id: "okr_used", Title: "In use all the time"}))(t)
 	first := must(c.decode(used))(t)
 	filler := bigObjective("okr_1", 50)
-	for i, written := 0, 0; written < 5*maxGenerationBytes; i++ {
+	for i, written := 0, 0; written < 5*c.maxBytes(); i++ {
 		filler.Title = fmt.Sprint("Filler ", i)
 		value := must(encode(filler))(t)
 		must(c.decode(value))(t)
@@ -125,7 +125,7 @@ func TestDocumentsStayWithinTheirBoundAndKeepWhatIsInUse(t *testing.T) {
 		for value := range c.recent {
 			bytes += len(value)
 		}
-		if bytes != c.bytes || bytes > maxGenerationBytes {
+		if bytes != c.bytes || bytes > c.maxBytes() {
 			t.Fatalf("the recent generation has %d bytes, %d are counted", bytes, c.bytes)
 		}
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	MaxObjectives int
 	// ProposalLifetime is for how long a proposal can be approved.
 	ProposalLifetime time.Duration
+	// CacheBytes is about how much memory decoded objectives may take; 0 for DefaultCacheBytes.
+	CacheBytes int
 	// Grantors says what would help those who may not undo a change or decide on a proposal.
 	Grantors access.Grantors
 }
@@ -90,6 +92,7 @@ func New(cfg Config) (*Server, error) {
 		maxObjectives:    cfg.MaxObjectives,
 		proposalLifetime: cfg.ProposalLifetime,
 		pageScan:         maxPageScan,
+		documents:        documents{limit: cfg.CacheBytes / bytesOfMemory},
 		grantors:         cfg.Grantors,
 		permissions:      permissions,
 		proposable:       proposable,
