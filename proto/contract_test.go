@@ -255,10 +255,11 @@ func TestEveryListIsPaged(t *testing.T) {
 		}
 	}
 	allowed(t, "has no page_size, page_token and next_page_token", unpaged, map[protoreflect.FullName]string{
-		"authz.v1.SessionService.ListDiscoveredOrganizations": "Stytch answers all organizations of a person at once",
-		"authz.v1.ConsentService.ListConnectedApps":           "Stytch answers all applications of a member at once",
-		"authz.v1.OrganizationService.ListRoles":              "the access policy holds all roles",
-		"authz.v1.OrganizationService.ListSsoConnections":     "Stytch answers all connections of an organization at once",
+		"authz.v1.SessionService.ListDiscoveredOrganizations":  "Stytch answers all organizations of a person at once",
+		"authz.v1.ConsentService.ListConnectedApps":            "Stytch answers all applications of a member at once",
+		"authz.v1.OrganizationService.ListRoles":               "the access policy holds all roles",
+		"authz.v1.OrganizationService.ListMemberConnectedApps": "Stytch answers all applications of an organization at once",
+		"authz.v1.OrganizationService.ListSsoConnections":      "Stytch answers all connections of an organization at once",
 	})
 }
 

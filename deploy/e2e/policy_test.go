@@ -209,7 +209,11 @@ func demands() map[string]demand {
 		"authz.v1.OrganizationService/GetSsoConnection":        {one: []string{"stytch.sso:get"}, absent: noSSO},
 		"authz.v1.OrganizationService/CreateSsoConnection":     {one: []string{"stytch.sso:create"}, created: true},
 		"authz.v1.OrganizationService/UpdateSsoConnection":     {one: []string{"stytch.sso:update"}, absent: noSSO},
-		"authz.v1.OrganizationService/DeleteSsoConnection":     {one: []string{"stytch.sso:delete"}, absent: noSSO, emptied: true},
+		"authz.v1.OrganizationService/ListMemberConnectedApps": {one: []string{"stytch.organization:get.connected-apps"}},
+		"authz.v1.OrganizationService/RevokeMemberConnectedApp": {
+			one: []string{"stytch.member:revoke.connected-app"}, absent: noMember, emptied: true,
+		},
+		"authz.v1.OrganizationService/DeleteSsoConnection": {one: []string{"stytch.sso:delete"}, absent: noSSO, emptied: true},
 	}
 }
 

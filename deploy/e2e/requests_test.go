@@ -286,6 +286,11 @@ func (r *requests) ofConnections(t *testing.T, method string) proto.Message {
 		return &authzv1.CreateSsoConnectionRequest{Kind: authzv1.SsoConnectionKind_SSO_CONNECTION_KIND_SAML, DisplayName: "Company login"}
 	case "UpdateSsoConnection":
 		return &authzv1.UpdateSsoConnectionRequest{SsoConnection: &authzv1.SsoConnection{Id: r.freshConnection(t), DisplayName: "Company login"}}
+	case "ListMemberConnectedApps":
+		return &authzv1.ListMemberConnectedAppsRequest{}
+	case "RevokeMemberConnectedApp":
+		agent := r.ceo.letIn(t, fmt.Sprintf("Agent %d that is disconnected", r.made.Add(1)), "read:okrs")
+		return &authzv1.RevokeMemberConnectedAppRequest{MemberId: r.ceo.member, ClientId: agent.ClientID}
 	case "DeleteSsoConnection":
 		return &authzv1.DeleteSsoConnectionRequest{SsoConnectionId: r.freshConnection(t)}
 	}

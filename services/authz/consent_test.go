@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -525,6 +526,62 @@ func TestAConsentIsTakenBackAtOnce(t *testing.T) {
 	if rpcerr.ReasonOf(err) != accessv1.ErrorReason_ERROR_REASON_CONNECTED_APP_NOT_FOUND || status.Code(err) != codes.NotFound {
 		t.Errorf("a second time: %v", err)
 	}
+}
+
+func TestAnAdministratorSeesWhoseAgentsThereAreAndDisconnectsOneAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ada := w.as(devidptest.AdaEmail, devidptest.Acme)
+	listed := func() (out []string) {
+		list, err := w.organization.ListMemberConnectedApps(ada, &authzv1.ListMemberConnectedAppsRequest{})
+		ok(t, err)
+		for _, m := range list.GetMemberConnectedApps() {
+			app := m.GetConnectedApp()
+			if len(app.GetGroups()) != 3 || strings.Contains(app.String(), "@") {
+				t.Errorf("%s is described as %v", app.GetClientId(), app)
+			}
+			out = append(out, fmt.Sprint(app.GetName(), " ", app.GetClientId(), " of ", m.GetMemberId(), " ", app.GetScopes()))
+		}
+		return out
+	}
+	if got := listed(); len(got) != 0 {
+		t.Errorf("before anybody connects one there are %v", got)
+	}
+	first, second := w.register("An agent", callback), w.register("Another agent", callback)
+	emmas := w.connect(w.signIn(devidptest.EmmaEmail, devidptest.Acme), request(first))
+	maxs := w.connect(w.signIn(devidptest.MaxEmail, devidptest.Acme), request(first))
+	w.connect(w.signIn(devidptest.MaxEmail, devidptest.Acme), request(second))
+	w.connect(w.signIn(devidptest.GusEmail, devidptest.Globex), request(first))
+	w.authenticate(byAccessToken(emmas))
+	w.authenticate(byAccessToken(maxs))
+
+	want := []string{
+		"An agent " + first + " of " + devidptest.Max + " [manage:krs openid read:okrs]",
+		"An agent " + first + " of " + devidptest.Emma + " [openid read:okrs]", // an employee's agent gets no more
+		"Another agent " + second + " of " + devidptest.Max + " [manage:krs openid read:okrs]",
+	}
+	if got := listed(); !slices.Equal(got, want) {
+		t.Errorf("connected are %q, want %q", got, want)
+	}
+	revoke := &authzv1.RevokeMemberConnectedAppRequest{MemberId: devidptest.Emma, ClientId: first}
+	_, err := w.organization.RevokeMemberConnectedApp(ada, revoke)
+	ok(t, err)
+	w.refuse(byAccessToken(emmas), invalid) // at once, not at the next check
+	w.authenticate(byAccessToken(maxs))
+	if got := listed(); !slices.Equal(got, slices.Delete(want, 1, 2)) {
+		t.Errorf("then connected are %q", got)
+	}
+	for name, req := range map[string]*authzv1.RevokeMemberConnectedAppRequest{
+		"a second time":              revoke,
+		"one that is nobody's":       {MemberId: devidptest.Emma, ClientId: "connected-app-test-none"},
+		"a path for a client id":     {MemberId: devidptest.Emma, ClientId: "../../" + devidptest.Max + "/connected_apps/" + first},
+		"another question's address": {MemberId: devidptest.Emma, ClientId: first + "?x="},
+	} {
+		if _, err := w.organization.RevokeMemberConnectedApp(ada, req); rpcerr.ReasonOf(err) != accessv1.ErrorReason_ERROR_REASON_CONNECTED_APP_NOT_FOUND {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.authenticate(byAccessToken(maxs))
 }
 
 // A consent that is narrowed narrows the tokens that are out, at once.

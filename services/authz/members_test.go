@@ -137,6 +137,14 @@ func TestTheAccessRulesDecideWhoAdministers(t *testing.T) {
 			})
 			return err
 		}), false, false},
+		{"listing connected applications", "stytch.organization:get.connected-apps", "stytch_admin", call(func(ctx context.Context) error {
+			_, err := w.organization.ListMemberConnectedApps(ctx, &authzv1.ListMemberConnectedAppsRequest{})
+			return err
+		}), false, false},
+		{"disconnecting an application", "stytch.member:revoke.connected-app", "stytch_admin", call(func(ctx context.Context) error {
+			_, err := w.organization.RevokeMemberConnectedApp(ctx, &authzv1.RevokeMemberConnectedAppRequest{MemberId: "member-test-nobody", ClientId: "none"})
+			return err
+		}), false, false},
 		{"deleting a connection", "stytch.sso:delete", "stytch_admin", call(func(ctx context.Context) error {
 			_, err := w.organization.DeleteSsoConnection(ctx, &authzv1.DeleteSsoConnectionRequest{SsoConnectionId: "none"})
 			return err
@@ -192,6 +200,9 @@ func TestAnotherOrganizationsMembersDoNotExist(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	ada := w.as(devidptest.AdaEmail, devidptest.Acme)
+	app := w.register("An agent", callback)
+	w.connect(w.signIn(devidptest.GusEmail, devidptest.Globex), request(app))
+	w.connect(w.signIn(devidptest.EmmaEmail, devidptest.Acme), request(app))
 	for name, call := range map[string]func(id string) error{
 		"getting": func(id string) error {
 			_, err := w.organization.GetMember(ada, &authzv1.GetMemberRequest{MemberId: id})
@@ -211,6 +222,10 @@ func TestAnotherOrganizationsMembersDoNotExist(t *testing.T) {
 		},
 		"bringing back": func(id string) error {
 			_, err := w.organization.ReactivateMember(ada, &authzv1.ReactivateMemberRequest{MemberId: id})
+			return err
+		},
+		"disconnecting an application": func(id string) error {
+			_, err := w.organization.RevokeMemberConnectedApp(ada, &authzv1.RevokeMemberConnectedAppRequest{MemberId: id, ClientId: app})
 			return err
 		},
 		"inviting again": func(id string) error {
@@ -671,7 +686,7 @@ func TestWhatMayBeDoneIsKnownBefore(t *testing.T) {
 		slices.Sort(out)
 		return out
 	}
-	if got := granted(devidptest.AdaEmail); len(got) != 18 {
+	if got := granted(devidptest.AdaEmail); len(got) != 20 {
 		t.Errorf("the CEO may %v", got)
 	}
 	if got, want := granted(devidptest.MaxEmail), []string{"stytch.member:create", "stytch.member:search", "stytch.self:update.info.name"}; !slices.Equal(got, want) {
@@ -702,6 +717,10 @@ func TestAgentsDoNotAdminister(t *testing.T) {
 	_, err := w.organization.SearchMembers(ctx, &authzv1.SearchMembersRequest{})
 	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED)
 	_, err = w.organization.DeactivateMember(ctx, &authzv1.DeactivateMemberRequest{MemberId: devidptest.Emma})
+	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED)
+	_, err = w.organization.ListMemberConnectedApps(ctx, &authzv1.ListMemberConnectedAppsRequest{})
+	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED)
+	_, err = w.organization.RevokeMemberConnectedApp(ctx, &authzv1.RevokeMemberConnectedAppRequest{MemberId: devidptest.Ada, ClientId: agent.ClientID})
 	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED)
 	// The same person in person, by a bearer token.
 	jwt := w.signIn(devidptest.AdaEmail, devidptest.Acme).GetSessionJwt()

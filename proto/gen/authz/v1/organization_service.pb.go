@@ -1496,11 +1496,204 @@ func (x *ReactivateMemberRequest) GetEtag() string {
 	return ""
 }
 
+// Request of ListMemberConnectedApps.
+type ListMemberConnectedAppsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMemberConnectedAppsRequest) Reset() {
+	*x = ListMemberConnectedAppsRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMemberConnectedAppsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMemberConnectedAppsRequest) ProtoMessage() {}
+
+func (x *ListMemberConnectedAppsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMemberConnectedAppsRequest.ProtoReflect.Descriptor instead.
+func (*ListMemberConnectedAppsRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{23}
+}
+
+// An application that acts for a member of the organization.
+type MemberConnectedApp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whom it acts for.
+	MemberId string `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// The application, and what the member lets it do.
+	ConnectedApp  *ConnectedApp `protobuf:"bytes,2,opt,name=connected_app,json=connectedApp,proto3" json:"connected_app,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberConnectedApp) Reset() {
+	*x = MemberConnectedApp{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberConnectedApp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberConnectedApp) ProtoMessage() {}
+
+func (x *MemberConnectedApp) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberConnectedApp.ProtoReflect.Descriptor instead.
+func (*MemberConnectedApp) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *MemberConnectedApp) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *MemberConnectedApp) GetConnectedApp() *ConnectedApp {
+	if x != nil {
+		return x.ConnectedApp
+	}
+	return nil
+}
+
+// Answer of ListMemberConnectedApps.
+type ListMemberConnectedAppsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The applications by name, once for each member, by the member's id.
+	MemberConnectedApps []*MemberConnectedApp `protobuf:"bytes,1,rep,name=member_connected_apps,json=memberConnectedApps,proto3" json:"member_connected_apps,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *ListMemberConnectedAppsResponse) Reset() {
+	*x = ListMemberConnectedAppsResponse{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMemberConnectedAppsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMemberConnectedAppsResponse) ProtoMessage() {}
+
+func (x *ListMemberConnectedAppsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMemberConnectedAppsResponse.ProtoReflect.Descriptor instead.
+func (*ListMemberConnectedAppsResponse) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListMemberConnectedAppsResponse) GetMemberConnectedApps() []*MemberConnectedApp {
+	if x != nil {
+		return x.MemberConnectedApps
+	}
+	return nil
+}
+
+// Request of RevokeMemberConnectedApp.
+type RevokeMemberConnectedAppRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose consent.
+	MemberId string `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// To which application.
+	ClientId      string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeMemberConnectedAppRequest) Reset() {
+	*x = RevokeMemberConnectedAppRequest{}
+	mi := &file_authz_v1_organization_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeMemberConnectedAppRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeMemberConnectedAppRequest) ProtoMessage() {}
+
+func (x *RevokeMemberConnectedAppRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_organization_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeMemberConnectedAppRequest.ProtoReflect.Descriptor instead.
+func (*RevokeMemberConnectedAppRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_organization_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RevokeMemberConnectedAppRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *RevokeMemberConnectedAppRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
 var File_authz_v1_organization_service_proto protoreflect.FileDescriptor
 
 const file_authz_v1_organization_service_proto_rawDesc = "" +
 	"\n" +
-	"#authz/v1/organization_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x1fauthz/v1/sign_in_settings.proto\x1a\x1dauthz/v1/sso_connection.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x03\n" +
+	"#authz/v1/organization_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x1eauthz/v1/consent_service.proto\x1a\x1fauthz/v1/sign_in_settings.proto\x1a\x1dauthz/v1/sso_connection.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x03\n" +
 	"\fOrganization\x12\x13\n" +
 	"\x02id\x18\x01 \x01(\tB\x03\xe0A\x03R\x02id\x12\xc9\x02\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\xa5\x02\xbaH\xa1\x02\xba\x01V\n" +
@@ -1604,13 +1797,22 @@ const file_authz_v1_organization_service_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"b\n" +
 	"\x17ReactivateMemberRequest\x12*\n" +
 	"\tmember_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag*\x98\x01\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\" \n" +
+	"\x1eListMemberConnectedAppsRequest\"n\n" +
+	"\x12MemberConnectedApp\x12\x1b\n" +
+	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12;\n" +
+	"\rconnected_app\x18\x02 \x01(\v2\x16.authz.v1.ConnectedAppR\fconnectedApp\"s\n" +
+	"\x1fListMemberConnectedAppsResponse\x12P\n" +
+	"\x15member_connected_apps\x18\x01 \x03(\v2\x1c.authz.v1.MemberConnectedAppR\x13memberConnectedApps\"y\n" +
+	"\x1fRevokeMemberConnectedAppRequest\x12*\n" +
+	"\tmember_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x02R\bmemberId\x12*\n" +
+	"\tclient_id\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x04R\bclientId*\x98\x01\n" +
 	"\fMemberStatus\x12\x1d\n" +
 	"\x19MEMBER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14MEMBER_STATUS_ACTIVE\x10\x01\x12\x19\n" +
 	"\x15MEMBER_STATUS_INVITED\x10\x02\x12\x19\n" +
 	"\x15MEMBER_STATUS_PENDING\x10\x03\x12\x19\n" +
-	"\x15MEMBER_STATUS_DELETED\x10\x042\xde\x13\n" +
+	"\x15MEMBER_STATUS_DELETED\x10\x042\xa6\x16\n" +
 	"\x13OrganizationService\x12o\n" +
 	"\x0fGetOrganization\x12 .authz.v1.GetOrganizationRequest\x1a\x16.authz.v1.Organization\"\"\x8a\xb5\x18\x02 \x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/organization\x12\x83\x01\n" +
 	"\x12UpdateOrganization\x12#.authz.v1.UpdateOrganizationRequest\x1a\x16.authz.v1.Organization\"0\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02$:\forganization2\x14/api/v1/organization\x12\x84\x01\n" +
@@ -1630,7 +1832,9 @@ const file_authz_v1_organization_service_proto_rawDesc = "" +
 	"\x10GetSsoConnection\x12!.authz.v1.GetSsoConnectionRequest\x1a\x17.authz.v1.SsoConnection\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,\x12*/api/v1/ssoConnections/{sso_connection_id}\x12}\n" +
 	"\x13CreateSsoConnection\x12$.authz.v1.CreateSsoConnectionRequest\x1a\x17.authz.v1.SsoConnection\"'\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/api/v1/ssoConnections\x12\x9e\x01\n" +
 	"\x13UpdateSsoConnection\x12$.authz.v1.UpdateSsoConnectionRequest\x1a\x17.authz.v1.SsoConnection\"H\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02<:\x0esso_connection2*/api/v1/ssoConnections/{sso_connection.id}\x12\x8d\x01\n" +
-	"\x13DeleteSsoConnection\x12$.authz.v1.DeleteSsoConnectionRequest\x1a\x16.google.protobuf.Empty\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,**/api/v1/ssoConnections/{sso_connection_id}B<Z:github.com/df0f9dda/okr-manager/proto/gen/authz/v1;authzv1b\x06proto3"
+	"\x13DeleteSsoConnection\x12$.authz.v1.DeleteSsoConnectionRequest\x1a\x16.google.protobuf.Empty\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,**/api/v1/ssoConnections/{sso_connection_id}\x12\xa0\x01\n" +
+	"\x17ListMemberConnectedApps\x12(.authz.v1.ListMemberConnectedAppsRequest\x1a).authz.v1.ListMemberConnectedAppsResponse\"0\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02$\x12\"/api/v1/organization/connectedApps\x12\xa2\x01\n" +
+	"\x18RevokeMemberConnectedApp\x12).authz.v1.RevokeMemberConnectedAppRequest\x1a\x16.google.protobuf.Empty\"C\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x027*5/api/v1/members/{member_id}/connectedApps/{client_id}B<Z:github.com/df0f9dda/okr-manager/proto/gen/authz/v1;authzv1b\x06proto3"
 
 var (
 	file_authz_v1_organization_service_proto_rawDescOnce sync.Once
@@ -1645,107 +1849,118 @@ func file_authz_v1_organization_service_proto_rawDescGZIP() []byte {
 }
 
 var file_authz_v1_organization_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_authz_v1_organization_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_authz_v1_organization_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_authz_v1_organization_service_proto_goTypes = []any{
-	(MemberStatus)(0),                      // 0: authz.v1.MemberStatus
-	(RoleSource_Kind)(0),                   // 1: authz.v1.RoleSource.Kind
-	(*Organization)(nil),                   // 2: authz.v1.Organization
-	(*MemberName)(nil),                     // 3: authz.v1.MemberName
-	(*GetOrganizationRequest)(nil),         // 4: authz.v1.GetOrganizationRequest
-	(*UpdateOrganizationRequest)(nil),      // 5: authz.v1.UpdateOrganizationRequest
-	(*ListMembersRequest)(nil),             // 6: authz.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),            // 7: authz.v1.ListMembersResponse
-	(*GetAdministrationAccessRequest)(nil), // 8: authz.v1.GetAdministrationAccessRequest
-	(*AdministrationAccess)(nil),           // 9: authz.v1.AdministrationAccess
-	(*AdministrationPermission)(nil),       // 10: authz.v1.AdministrationPermission
-	(*ListRolesRequest)(nil),               // 11: authz.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),              // 12: authz.v1.ListRolesResponse
-	(*Role)(nil),                           // 13: authz.v1.Role
-	(*MemberAccount)(nil),                  // 14: authz.v1.MemberAccount
-	(*MemberRole)(nil),                     // 15: authz.v1.MemberRole
-	(*RoleSource)(nil),                     // 16: authz.v1.RoleSource
-	(*SearchMembersRequest)(nil),           // 17: authz.v1.SearchMembersRequest
-	(*SearchMembersResponse)(nil),          // 18: authz.v1.SearchMembersResponse
-	(*GetMemberRequest)(nil),               // 19: authz.v1.GetMemberRequest
-	(*InviteMemberRequest)(nil),            // 20: authz.v1.InviteMemberRequest
-	(*ResendInvitationRequest)(nil),        // 21: authz.v1.ResendInvitationRequest
-	(*UpdateMemberRequest)(nil),            // 22: authz.v1.UpdateMemberRequest
-	(*DeactivateMemberRequest)(nil),        // 23: authz.v1.DeactivateMemberRequest
-	(*ReactivateMemberRequest)(nil),        // 24: authz.v1.ReactivateMemberRequest
-	(*fieldmaskpb.FieldMask)(nil),          // 25: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil),          // 26: google.protobuf.Timestamp
-	(*GetSignInSettingsRequest)(nil),       // 27: authz.v1.GetSignInSettingsRequest
-	(*UpdateSignInSettingsRequest)(nil),    // 28: authz.v1.UpdateSignInSettingsRequest
-	(*ListSsoConnectionsRequest)(nil),      // 29: authz.v1.ListSsoConnectionsRequest
-	(*GetSsoConnectionRequest)(nil),        // 30: authz.v1.GetSsoConnectionRequest
-	(*CreateSsoConnectionRequest)(nil),     // 31: authz.v1.CreateSsoConnectionRequest
-	(*UpdateSsoConnectionRequest)(nil),     // 32: authz.v1.UpdateSsoConnectionRequest
-	(*DeleteSsoConnectionRequest)(nil),     // 33: authz.v1.DeleteSsoConnectionRequest
-	(*SignInSettings)(nil),                 // 34: authz.v1.SignInSettings
-	(*emptypb.Empty)(nil),                  // 35: google.protobuf.Empty
-	(*ListSsoConnectionsResponse)(nil),     // 36: authz.v1.ListSsoConnectionsResponse
-	(*SsoConnection)(nil),                  // 37: authz.v1.SsoConnection
+	(MemberStatus)(0),                       // 0: authz.v1.MemberStatus
+	(RoleSource_Kind)(0),                    // 1: authz.v1.RoleSource.Kind
+	(*Organization)(nil),                    // 2: authz.v1.Organization
+	(*MemberName)(nil),                      // 3: authz.v1.MemberName
+	(*GetOrganizationRequest)(nil),          // 4: authz.v1.GetOrganizationRequest
+	(*UpdateOrganizationRequest)(nil),       // 5: authz.v1.UpdateOrganizationRequest
+	(*ListMembersRequest)(nil),              // 6: authz.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),             // 7: authz.v1.ListMembersResponse
+	(*GetAdministrationAccessRequest)(nil),  // 8: authz.v1.GetAdministrationAccessRequest
+	(*AdministrationAccess)(nil),            // 9: authz.v1.AdministrationAccess
+	(*AdministrationPermission)(nil),        // 10: authz.v1.AdministrationPermission
+	(*ListRolesRequest)(nil),                // 11: authz.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),               // 12: authz.v1.ListRolesResponse
+	(*Role)(nil),                            // 13: authz.v1.Role
+	(*MemberAccount)(nil),                   // 14: authz.v1.MemberAccount
+	(*MemberRole)(nil),                      // 15: authz.v1.MemberRole
+	(*RoleSource)(nil),                      // 16: authz.v1.RoleSource
+	(*SearchMembersRequest)(nil),            // 17: authz.v1.SearchMembersRequest
+	(*SearchMembersResponse)(nil),           // 18: authz.v1.SearchMembersResponse
+	(*GetMemberRequest)(nil),                // 19: authz.v1.GetMemberRequest
+	(*InviteMemberRequest)(nil),             // 20: authz.v1.InviteMemberRequest
+	(*ResendInvitationRequest)(nil),         // 21: authz.v1.ResendInvitationRequest
+	(*UpdateMemberRequest)(nil),             // 22: authz.v1.UpdateMemberRequest
+	(*DeactivateMemberRequest)(nil),         // 23: authz.v1.DeactivateMemberRequest
+	(*ReactivateMemberRequest)(nil),         // 24: authz.v1.ReactivateMemberRequest
+	(*ListMemberConnectedAppsRequest)(nil),  // 25: authz.v1.ListMemberConnectedAppsRequest
+	(*MemberConnectedApp)(nil),              // 26: authz.v1.MemberConnectedApp
+	(*ListMemberConnectedAppsResponse)(nil), // 27: authz.v1.ListMemberConnectedAppsResponse
+	(*RevokeMemberConnectedAppRequest)(nil), // 28: authz.v1.RevokeMemberConnectedAppRequest
+	(*fieldmaskpb.FieldMask)(nil),           // 29: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),           // 30: google.protobuf.Timestamp
+	(*ConnectedApp)(nil),                    // 31: authz.v1.ConnectedApp
+	(*GetSignInSettingsRequest)(nil),        // 32: authz.v1.GetSignInSettingsRequest
+	(*UpdateSignInSettingsRequest)(nil),     // 33: authz.v1.UpdateSignInSettingsRequest
+	(*ListSsoConnectionsRequest)(nil),       // 34: authz.v1.ListSsoConnectionsRequest
+	(*GetSsoConnectionRequest)(nil),         // 35: authz.v1.GetSsoConnectionRequest
+	(*CreateSsoConnectionRequest)(nil),      // 36: authz.v1.CreateSsoConnectionRequest
+	(*UpdateSsoConnectionRequest)(nil),      // 37: authz.v1.UpdateSsoConnectionRequest
+	(*DeleteSsoConnectionRequest)(nil),      // 38: authz.v1.DeleteSsoConnectionRequest
+	(*SignInSettings)(nil),                  // 39: authz.v1.SignInSettings
+	(*emptypb.Empty)(nil),                   // 40: google.protobuf.Empty
+	(*ListSsoConnectionsResponse)(nil),      // 41: authz.v1.ListSsoConnectionsResponse
+	(*SsoConnection)(nil),                   // 42: authz.v1.SsoConnection
 }
 var file_authz_v1_organization_service_proto_depIdxs = []int32{
 	0,  // 0: authz.v1.MemberName.status:type_name -> authz.v1.MemberStatus
 	2,  // 1: authz.v1.UpdateOrganizationRequest.organization:type_name -> authz.v1.Organization
-	25, // 2: authz.v1.UpdateOrganizationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	29, // 2: authz.v1.UpdateOrganizationRequest.update_mask:type_name -> google.protobuf.FieldMask
 	3,  // 3: authz.v1.ListMembersResponse.members:type_name -> authz.v1.MemberName
 	10, // 4: authz.v1.AdministrationAccess.permissions:type_name -> authz.v1.AdministrationPermission
 	13, // 5: authz.v1.ListRolesResponse.roles:type_name -> authz.v1.Role
 	0,  // 6: authz.v1.MemberAccount.status:type_name -> authz.v1.MemberStatus
 	15, // 7: authz.v1.MemberAccount.effective_roles:type_name -> authz.v1.MemberRole
-	26, // 8: authz.v1.MemberAccount.create_time:type_name -> google.protobuf.Timestamp
-	26, // 9: authz.v1.MemberAccount.update_time:type_name -> google.protobuf.Timestamp
+	30, // 8: authz.v1.MemberAccount.create_time:type_name -> google.protobuf.Timestamp
+	30, // 9: authz.v1.MemberAccount.update_time:type_name -> google.protobuf.Timestamp
 	16, // 10: authz.v1.MemberRole.sources:type_name -> authz.v1.RoleSource
 	1,  // 11: authz.v1.RoleSource.kind:type_name -> authz.v1.RoleSource.Kind
 	0,  // 12: authz.v1.SearchMembersRequest.statuses:type_name -> authz.v1.MemberStatus
 	14, // 13: authz.v1.SearchMembersResponse.members:type_name -> authz.v1.MemberAccount
 	14, // 14: authz.v1.UpdateMemberRequest.member:type_name -> authz.v1.MemberAccount
-	25, // 15: authz.v1.UpdateMemberRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 16: authz.v1.OrganizationService.GetOrganization:input_type -> authz.v1.GetOrganizationRequest
-	5,  // 17: authz.v1.OrganizationService.UpdateOrganization:input_type -> authz.v1.UpdateOrganizationRequest
-	27, // 18: authz.v1.OrganizationService.GetSignInSettings:input_type -> authz.v1.GetSignInSettingsRequest
-	28, // 19: authz.v1.OrganizationService.UpdateSignInSettings:input_type -> authz.v1.UpdateSignInSettingsRequest
-	8,  // 20: authz.v1.OrganizationService.GetAdministrationAccess:input_type -> authz.v1.GetAdministrationAccessRequest
-	11, // 21: authz.v1.OrganizationService.ListRoles:input_type -> authz.v1.ListRolesRequest
-	6,  // 22: authz.v1.OrganizationService.ListMembers:input_type -> authz.v1.ListMembersRequest
-	17, // 23: authz.v1.OrganizationService.SearchMembers:input_type -> authz.v1.SearchMembersRequest
-	19, // 24: authz.v1.OrganizationService.GetMember:input_type -> authz.v1.GetMemberRequest
-	20, // 25: authz.v1.OrganizationService.InviteMember:input_type -> authz.v1.InviteMemberRequest
-	21, // 26: authz.v1.OrganizationService.ResendInvitation:input_type -> authz.v1.ResendInvitationRequest
-	22, // 27: authz.v1.OrganizationService.UpdateMember:input_type -> authz.v1.UpdateMemberRequest
-	23, // 28: authz.v1.OrganizationService.DeactivateMember:input_type -> authz.v1.DeactivateMemberRequest
-	24, // 29: authz.v1.OrganizationService.ReactivateMember:input_type -> authz.v1.ReactivateMemberRequest
-	29, // 30: authz.v1.OrganizationService.ListSsoConnections:input_type -> authz.v1.ListSsoConnectionsRequest
-	30, // 31: authz.v1.OrganizationService.GetSsoConnection:input_type -> authz.v1.GetSsoConnectionRequest
-	31, // 32: authz.v1.OrganizationService.CreateSsoConnection:input_type -> authz.v1.CreateSsoConnectionRequest
-	32, // 33: authz.v1.OrganizationService.UpdateSsoConnection:input_type -> authz.v1.UpdateSsoConnectionRequest
-	33, // 34: authz.v1.OrganizationService.DeleteSsoConnection:input_type -> authz.v1.DeleteSsoConnectionRequest
-	2,  // 35: authz.v1.OrganizationService.GetOrganization:output_type -> authz.v1.Organization
-	2,  // 36: authz.v1.OrganizationService.UpdateOrganization:output_type -> authz.v1.Organization
-	34, // 37: authz.v1.OrganizationService.GetSignInSettings:output_type -> authz.v1.SignInSettings
-	34, // 38: authz.v1.OrganizationService.UpdateSignInSettings:output_type -> authz.v1.SignInSettings
-	9,  // 39: authz.v1.OrganizationService.GetAdministrationAccess:output_type -> authz.v1.AdministrationAccess
-	12, // 40: authz.v1.OrganizationService.ListRoles:output_type -> authz.v1.ListRolesResponse
-	7,  // 41: authz.v1.OrganizationService.ListMembers:output_type -> authz.v1.ListMembersResponse
-	18, // 42: authz.v1.OrganizationService.SearchMembers:output_type -> authz.v1.SearchMembersResponse
-	14, // 43: authz.v1.OrganizationService.GetMember:output_type -> authz.v1.MemberAccount
-	14, // 44: authz.v1.OrganizationService.InviteMember:output_type -> authz.v1.MemberAccount
-	35, // 45: authz.v1.OrganizationService.ResendInvitation:output_type -> google.protobuf.Empty
-	14, // 46: authz.v1.OrganizationService.UpdateMember:output_type -> authz.v1.MemberAccount
-	14, // 47: authz.v1.OrganizationService.DeactivateMember:output_type -> authz.v1.MemberAccount
-	14, // 48: authz.v1.OrganizationService.ReactivateMember:output_type -> authz.v1.MemberAccount
-	36, // 49: authz.v1.OrganizationService.ListSsoConnections:output_type -> authz.v1.ListSsoConnectionsResponse
-	37, // 50: authz.v1.OrganizationService.GetSsoConnection:output_type -> authz.v1.SsoConnection
-	37, // 51: authz.v1.OrganizationService.CreateSsoConnection:output_type -> authz.v1.SsoConnection
-	37, // 52: authz.v1.OrganizationService.UpdateSsoConnection:output_type -> authz.v1.SsoConnection
-	35, // 53: authz.v1.OrganizationService.DeleteSsoConnection:output_type -> google.protobuf.Empty
-	35, // [35:54] is the sub-list for method output_type
-	16, // [16:35] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	29, // 15: authz.v1.UpdateMemberRequest.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 16: authz.v1.MemberConnectedApp.connected_app:type_name -> authz.v1.ConnectedApp
+	26, // 17: authz.v1.ListMemberConnectedAppsResponse.member_connected_apps:type_name -> authz.v1.MemberConnectedApp
+	4,  // 18: authz.v1.OrganizationService.GetOrganization:input_type -> authz.v1.GetOrganizationRequest
+	5,  // 19: authz.v1.OrganizationService.UpdateOrganization:input_type -> authz.v1.UpdateOrganizationRequest
+	32, // 20: authz.v1.OrganizationService.GetSignInSettings:input_type -> authz.v1.GetSignInSettingsRequest
+	33, // 21: authz.v1.OrganizationService.UpdateSignInSettings:input_type -> authz.v1.UpdateSignInSettingsRequest
+	8,  // 22: authz.v1.OrganizationService.GetAdministrationAccess:input_type -> authz.v1.GetAdministrationAccessRequest
+	11, // 23: authz.v1.OrganizationService.ListRoles:input_type -> authz.v1.ListRolesRequest
+	6,  // 24: authz.v1.OrganizationService.ListMembers:input_type -> authz.v1.ListMembersRequest
+	17, // 25: authz.v1.OrganizationService.SearchMembers:input_type -> authz.v1.SearchMembersRequest
+	19, // 26: authz.v1.OrganizationService.GetMember:input_type -> authz.v1.GetMemberRequest
+	20, // 27: authz.v1.OrganizationService.InviteMember:input_type -> authz.v1.InviteMemberRequest
+	21, // 28: authz.v1.OrganizationService.ResendInvitation:input_type -> authz.v1.ResendInvitationRequest
+	22, // 29: authz.v1.OrganizationService.UpdateMember:input_type -> authz.v1.UpdateMemberRequest
+	23, // 30: authz.v1.OrganizationService.DeactivateMember:input_type -> authz.v1.DeactivateMemberRequest
+	24, // 31: authz.v1.OrganizationService.ReactivateMember:input_type -> authz.v1.ReactivateMemberRequest
+	34, // 32: authz.v1.OrganizationService.ListSsoConnections:input_type -> authz.v1.ListSsoConnectionsRequest
+	35, // 33: authz.v1.OrganizationService.GetSsoConnection:input_type -> authz.v1.GetSsoConnectionRequest
+	36, // 34: authz.v1.OrganizationService.CreateSsoConnection:input_type -> authz.v1.CreateSsoConnectionRequest
+	37, // 35: authz.v1.OrganizationService.UpdateSsoConnection:input_type -> authz.v1.UpdateSsoConnectionRequest
+	38, // 36: authz.v1.OrganizationService.DeleteSsoConnection:input_type -> authz.v1.DeleteSsoConnectionRequest
+	25, // 37: authz.v1.OrganizationService.ListMemberConnectedApps:input_type -> authz.v1.ListMemberConnectedAppsRequest
+	28, // 38: authz.v1.OrganizationService.RevokeMemberConnectedApp:input_type -> authz.v1.RevokeMemberConnectedAppRequest
+	2,  // 39: authz.v1.OrganizationService.GetOrganization:output_type -> authz.v1.Organization
+	2,  // 40: authz.v1.OrganizationService.UpdateOrganization:output_type -> authz.v1.Organization
+	39, // 41: authz.v1.OrganizationService.GetSignInSettings:output_type -> authz.v1.SignInSettings
+	39, // 42: authz.v1.OrganizationService.UpdateSignInSettings:output_type -> authz.v1.SignInSettings
+	9,  // 43: authz.v1.OrganizationService.GetAdministrationAccess:output_type -> authz.v1.AdministrationAccess
+	12, // 44: authz.v1.OrganizationService.ListRoles:output_type -> authz.v1.ListRolesResponse
+	7,  // 45: authz.v1.OrganizationService.ListMembers:output_type -> authz.v1.ListMembersResponse
+	18, // 46: authz.v1.OrganizationService.SearchMembers:output_type -> authz.v1.SearchMembersResponse
+	14, // 47: authz.v1.OrganizationService.GetMember:output_type -> authz.v1.MemberAccount
+	14, // 48: authz.v1.OrganizationService.InviteMember:output_type -> authz.v1.MemberAccount
+	40, // 49: authz.v1.OrganizationService.ResendInvitation:output_type -> google.protobuf.Empty
+	14, // 50: authz.v1.OrganizationService.UpdateMember:output_type -> authz.v1.MemberAccount
+	14, // 51: authz.v1.OrganizationService.DeactivateMember:output_type -> authz.v1.MemberAccount
+	14, // 52: authz.v1.OrganizationService.ReactivateMember:output_type -> authz.v1.MemberAccount
+	41, // 53: authz.v1.OrganizationService.ListSsoConnections:output_type -> authz.v1.ListSsoConnectionsResponse
+	42, // 54: authz.v1.OrganizationService.GetSsoConnection:output_type -> authz.v1.SsoConnection
+	42, // 55: authz.v1.OrganizationService.CreateSsoConnection:output_type -> authz.v1.SsoConnection
+	42, // 56: authz.v1.OrganizationService.UpdateSsoConnection:output_type -> authz.v1.SsoConnection
+	40, // 57: authz.v1.OrganizationService.DeleteSsoConnection:output_type -> google.protobuf.Empty
+	27, // 58: authz.v1.OrganizationService.ListMemberConnectedApps:output_type -> authz.v1.ListMemberConnectedAppsResponse
+	40, // 59: authz.v1.OrganizationService.RevokeMemberConnectedApp:output_type -> google.protobuf.Empty
+	39, // [39:60] is the sub-list for method output_type
+	18, // [18:39] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_authz_v1_organization_service_proto_init() }
@@ -1753,6 +1968,7 @@ func file_authz_v1_organization_service_proto_init() {
 	if File_authz_v1_organization_service_proto != nil {
 		return
 	}
+	file_authz_v1_consent_service_proto_init()
 	file_authz_v1_sign_in_settings_proto_init()
 	file_authz_v1_sso_connection_proto_init()
 	type x struct{}
@@ -1761,7 +1977,7 @@ func file_authz_v1_organization_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authz_v1_organization_service_proto_rawDesc), len(file_authz_v1_organization_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   23,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -818,6 +818,82 @@ func local_request_OrganizationService_DeleteSsoConnection_0(ctx context.Context
 	return msg, metadata, err
 }
 
+func request_OrganizationService_ListMemberConnectedApps_0(ctx context.Context, marshaler runtime.Marshaler, client OrganizationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListMemberConnectedAppsRequest
+		metadata runtime.ServerMetadata
+	)
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListMemberConnectedApps(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_OrganizationService_ListMemberConnectedApps_0(ctx context.Context, marshaler runtime.Marshaler, server OrganizationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListMemberConnectedAppsRequest
+		metadata runtime.ServerMetadata
+	)
+	msg, err := server.ListMemberConnectedApps(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+func request_OrganizationService_RevokeMemberConnectedApp_0(ctx context.Context, marshaler runtime.Marshaler, client OrganizationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq RevokeMemberConnectedAppRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["member_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "member_id")
+	}
+	protoReq.MemberId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "member_id", err)
+	}
+	val, ok = pathParams["client_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "client_id")
+	}
+	protoReq.ClientId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "client_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.RevokeMemberConnectedApp(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_OrganizationService_RevokeMemberConnectedApp_0(ctx context.Context, marshaler runtime.Marshaler, server OrganizationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq RevokeMemberConnectedAppRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["member_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "member_id")
+	}
+	protoReq.MemberId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "member_id", err)
+	}
+	val, ok = pathParams["client_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "client_id")
+	}
+	protoReq.ClientId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "client_id", err)
+	}
+	msg, err := server.RevokeMemberConnectedApp(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterOrganizationServiceHandlerServer registers the http handlers for service OrganizationService to "mux".
 // UnaryRPC     :call OrganizationServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -1204,6 +1280,46 @@ func RegisterOrganizationServiceHandlerServer(ctx context.Context, mux *runtime.
 		}
 		forward_OrganizationService_DeleteSsoConnection_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_OrganizationService_ListMemberConnectedApps_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/authz.v1.OrganizationService/ListMemberConnectedApps", runtime.WithHTTPPathPattern("/api/v1/organization/connectedApps"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_OrganizationService_ListMemberConnectedApps_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OrganizationService_ListMemberConnectedApps_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodDelete, pattern_OrganizationService_RevokeMemberConnectedApp_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/authz.v1.OrganizationService/RevokeMemberConnectedApp", runtime.WithHTTPPathPattern("/api/v1/members/{member_id}/connectedApps/{client_id}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_OrganizationService_RevokeMemberConnectedApp_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OrganizationService_RevokeMemberConnectedApp_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 
 	return nil
 }
@@ -1567,49 +1683,87 @@ func RegisterOrganizationServiceHandlerClient(ctx context.Context, mux *runtime.
 		}
 		forward_OrganizationService_DeleteSsoConnection_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_OrganizationService_ListMemberConnectedApps_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/authz.v1.OrganizationService/ListMemberConnectedApps", runtime.WithHTTPPathPattern("/api/v1/organization/connectedApps"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_OrganizationService_ListMemberConnectedApps_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OrganizationService_ListMemberConnectedApps_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodDelete, pattern_OrganizationService_RevokeMemberConnectedApp_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/authz.v1.OrganizationService/RevokeMemberConnectedApp", runtime.WithHTTPPathPattern("/api/v1/members/{member_id}/connectedApps/{client_id}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_OrganizationService_RevokeMemberConnectedApp_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OrganizationService_RevokeMemberConnectedApp_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
 var (
-	pattern_OrganizationService_GetOrganization_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "organization"}, ""))
-	pattern_OrganizationService_UpdateOrganization_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "organization"}, ""))
-	pattern_OrganizationService_GetSignInSettings_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "organization", "signInSettings"}, ""))
-	pattern_OrganizationService_UpdateSignInSettings_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "organization", "signInSettings"}, ""))
-	pattern_OrganizationService_GetAdministrationAccess_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "organization", "administrationAccess"}, ""))
-	pattern_OrganizationService_ListRoles_0               = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "roles"}, ""))
-	pattern_OrganizationService_ListMembers_0             = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "members"}, ""))
-	pattern_OrganizationService_SearchMembers_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "members"}, "search"))
-	pattern_OrganizationService_GetMember_0               = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member_id"}, ""))
-	pattern_OrganizationService_InviteMember_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "members"}, "invite"))
-	pattern_OrganizationService_ResendInvitation_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member_id"}, "resendInvitation"))
-	pattern_OrganizationService_UpdateMember_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member.member_id"}, ""))
-	pattern_OrganizationService_DeactivateMember_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member_id"}, "deactivate"))
-	pattern_OrganizationService_ReactivateMember_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member_id"}, "reactivate"))
-	pattern_OrganizationService_ListSsoConnections_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "ssoConnections"}, ""))
-	pattern_OrganizationService_GetSsoConnection_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "ssoConnections", "sso_connection_id"}, ""))
-	pattern_OrganizationService_CreateSsoConnection_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "ssoConnections"}, ""))
-	pattern_OrganizationService_UpdateSsoConnection_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "ssoConnections", "sso_connection.id"}, ""))
-	pattern_OrganizationService_DeleteSsoConnection_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "ssoConnections", "sso_connection_id"}, ""))
+	pattern_OrganizationService_GetOrganization_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "organization"}, ""))
+	pattern_OrganizationService_UpdateOrganization_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "organization"}, ""))
+	pattern_OrganizationService_GetSignInSettings_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "organization", "signInSettings"}, ""))
+	pattern_OrganizationService_UpdateSignInSettings_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "organization", "signInSettings"}, ""))
+	pattern_OrganizationService_GetAdministrationAccess_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "organization", "administrationAccess"}, ""))
+	pattern_OrganizationService_ListRoles_0                = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "roles"}, ""))
+	pattern_OrganizationService_ListMembers_0              = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "members"}, ""))
+	pattern_OrganizationService_SearchMembers_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "members"}, "search"))
+	pattern_OrganizationService_GetMember_0                = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member_id"}, ""))
+	pattern_OrganizationService_InviteMember_0             = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "members"}, "invite"))
+	pattern_OrganizationService_ResendInvitation_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member_id"}, "resendInvitation"))
+	pattern_OrganizationService_UpdateMember_0             = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member.member_id"}, ""))
+	pattern_OrganizationService_DeactivateMember_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member_id"}, "deactivate"))
+	pattern_OrganizationService_ReactivateMember_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "members", "member_id"}, "reactivate"))
+	pattern_OrganizationService_ListSsoConnections_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "ssoConnections"}, ""))
+	pattern_OrganizationService_GetSsoConnection_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "ssoConnections", "sso_connection_id"}, ""))
+	pattern_OrganizationService_CreateSsoConnection_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "ssoConnections"}, ""))
+	pattern_OrganizationService_UpdateSsoConnection_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "ssoConnections", "sso_connection.id"}, ""))
+	pattern_OrganizationService_DeleteSsoConnection_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"api", "v1", "ssoConnections", "sso_connection_id"}, ""))
+	pattern_OrganizationService_ListMemberConnectedApps_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "organization", "connectedApps"}, ""))
+	pattern_OrganizationService_RevokeMemberConnectedApp_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4, 1, 0, 4, 1, 5, 5}, []string{"api", "v1", "members", "member_id", "connectedApps", "client_id"}, ""))
 )
 
 var (
-	forward_OrganizationService_GetOrganization_0         = runtime.ForwardResponseMessage
-	forward_OrganizationService_UpdateOrganization_0      = runtime.ForwardResponseMessage
-	forward_OrganizationService_GetSignInSettings_0       = runtime.ForwardResponseMessage
-	forward_OrganizationService_UpdateSignInSettings_0    = runtime.ForwardResponseMessage
-	forward_OrganizationService_GetAdministrationAccess_0 = runtime.ForwardResponseMessage
-	forward_OrganizationService_ListRoles_0               = runtime.ForwardResponseMessage
-	forward_OrganizationService_ListMembers_0             = runtime.ForwardResponseMessage
-	forward_OrganizationService_SearchMembers_0           = runtime.ForwardResponseMessage
-	forward_OrganizationService_GetMember_0               = runtime.ForwardResponseMessage
-	forward_OrganizationService_InviteMember_0            = runtime.ForwardResponseMessage
-	forward_OrganizationService_ResendInvitation_0        = runtime.ForwardResponseMessage
-	forward_OrganizationService_UpdateMember_0            = runtime.ForwardResponseMessage
-	forward_OrganizationService_DeactivateMember_0        = runtime.ForwardResponseMessage
-	forward_OrganizationService_ReactivateMember_0        = runtime.ForwardResponseMessage
-	forward_OrganizationService_ListSsoConnections_0      = runtime.ForwardResponseMessage
-	forward_OrganizationService_GetSsoConnection_0        = runtime.ForwardResponseMessage
-	forward_OrganizationService_CreateSsoConnection_0     = runtime.ForwardResponseMessage
-	forward_OrganizationService_UpdateSsoConnection_0     = runtime.ForwardResponseMessage
-	forward_OrganizationService_DeleteSsoConnection_0     = runtime.ForwardResponseMessage
+	forward_OrganizationService_GetOrganization_0          = runtime.ForwardResponseMessage
+	forward_OrganizationService_UpdateOrganization_0       = runtime.ForwardResponseMessage
+	forward_OrganizationService_GetSignInSettings_0        = runtime.ForwardResponseMessage
+	forward_OrganizationService_UpdateSignInSettings_0     = runtime.ForwardResponseMessage
+	forward_OrganizationService_GetAdministrationAccess_0  = runtime.ForwardResponseMessage
+	forward_OrganizationService_ListRoles_0                = runtime.ForwardResponseMessage
+	forward_OrganizationService_ListMembers_0              = runtime.ForwardResponseMessage
+	forward_OrganizationService_SearchMembers_0            = runtime.ForwardResponseMessage
+	forward_OrganizationService_GetMember_0                = runtime.ForwardResponseMessage
+	forward_OrganizationService_InviteMember_0             = runtime.ForwardResponseMessage
+	forward_OrganizationService_ResendInvitation_0         = runtime.ForwardResponseMessage
+	forward_OrganizationService_UpdateMember_0             = runtime.ForwardResponseMessage
+	forward_OrganizationService_DeactivateMember_0         = runtime.ForwardResponseMessage
+	forward_OrganizationService_ReactivateMember_0         = runtime.ForwardResponseMessage
+	forward_OrganizationService_ListSsoConnections_0       = runtime.ForwardResponseMessage
+	forward_OrganizationService_GetSsoConnection_0         = runtime.ForwardResponseMessage
+	forward_OrganizationService_CreateSsoConnection_0      = runtime.ForwardResponseMessage
+	forward_OrganizationService_UpdateSsoConnection_0      = runtime.ForwardResponseMessage
+	forward_OrganizationService_DeleteSsoConnection_0      = runtime.ForwardResponseMessage
+	forward_OrganizationService_ListMemberConnectedApps_0  = runtime.ForwardResponseMessage
+	forward_OrganizationService_RevokeMemberConnectedApp_0 = runtime.ForwardResponseMessage
 )

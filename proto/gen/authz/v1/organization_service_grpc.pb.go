@@ -20,25 +20,27 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OrganizationService_GetOrganization_FullMethodName         = "/authz.v1.OrganizationService/GetOrganization"
-	OrganizationService_UpdateOrganization_FullMethodName      = "/authz.v1.OrganizationService/UpdateOrganization"
-	OrganizationService_GetSignInSettings_FullMethodName       = "/authz.v1.OrganizationService/GetSignInSettings"
-	OrganizationService_UpdateSignInSettings_FullMethodName    = "/authz.v1.OrganizationService/UpdateSignInSettings"
-	OrganizationService_GetAdministrationAccess_FullMethodName = "/authz.v1.OrganizationService/GetAdministrationAccess"
-	OrganizationService_ListRoles_FullMethodName               = "/authz.v1.OrganizationService/ListRoles"
-	OrganizationService_ListMembers_FullMethodName             = "/authz.v1.OrganizationService/ListMembers"
-	OrganizationService_SearchMembers_FullMethodName           = "/authz.v1.OrganizationService/SearchMembers"
-	OrganizationService_GetMember_FullMethodName               = "/authz.v1.OrganizationService/GetMember"
-	OrganizationService_InviteMember_FullMethodName            = "/authz.v1.OrganizationService/InviteMember"
-	OrganizationService_ResendInvitation_FullMethodName        = "/authz.v1.OrganizationService/ResendInvitation"
-	OrganizationService_UpdateMember_FullMethodName            = "/authz.v1.OrganizationService/UpdateMember"
-	OrganizationService_DeactivateMember_FullMethodName        = "/authz.v1.OrganizationService/DeactivateMember"
-	OrganizationService_ReactivateMember_FullMethodName        = "/authz.v1.OrganizationService/ReactivateMember"
-	OrganizationService_ListSsoConnections_FullMethodName      = "/authz.v1.OrganizationService/ListSsoConnections"
-	OrganizationService_GetSsoConnection_FullMethodName        = "/authz.v1.OrganizationService/GetSsoConnection"
-	OrganizationService_CreateSsoConnection_FullMethodName     = "/authz.v1.OrganizationService/CreateSsoConnection"
-	OrganizationService_UpdateSsoConnection_FullMethodName     = "/authz.v1.OrganizationService/UpdateSsoConnection"
-	OrganizationService_DeleteSsoConnection_FullMethodName     = "/authz.v1.OrganizationService/DeleteSsoConnection"
+	OrganizationService_GetOrganization_FullMethodName          = "/authz.v1.OrganizationService/GetOrganization"
+	OrganizationService_UpdateOrganization_FullMethodName       = "/authz.v1.OrganizationService/UpdateOrganization"
+	OrganizationService_GetSignInSettings_FullMethodName        = "/authz.v1.OrganizationService/GetSignInSettings"
+	OrganizationService_UpdateSignInSettings_FullMethodName     = "/authz.v1.OrganizationService/UpdateSignInSettings"
+	OrganizationService_GetAdministrationAccess_FullMethodName  = "/authz.v1.OrganizationService/GetAdministrationAccess"
+	OrganizationService_ListRoles_FullMethodName                = "/authz.v1.OrganizationService/ListRoles"
+	OrganizationService_ListMembers_FullMethodName              = "/authz.v1.OrganizationService/ListMembers"
+	OrganizationService_SearchMembers_FullMethodName            = "/authz.v1.OrganizationService/SearchMembers"
+	OrganizationService_GetMember_FullMethodName                = "/authz.v1.OrganizationService/GetMember"
+	OrganizationService_InviteMember_FullMethodName             = "/authz.v1.OrganizationService/InviteMember"
+	OrganizationService_ResendInvitation_FullMethodName         = "/authz.v1.OrganizationService/ResendInvitation"
+	OrganizationService_UpdateMember_FullMethodName             = "/authz.v1.OrganizationService/UpdateMember"
+	OrganizationService_DeactivateMember_FullMethodName         = "/authz.v1.OrganizationService/DeactivateMember"
+	OrganizationService_ReactivateMember_FullMethodName         = "/authz.v1.OrganizationService/ReactivateMember"
+	OrganizationService_ListSsoConnections_FullMethodName       = "/authz.v1.OrganizationService/ListSsoConnections"
+	OrganizationService_GetSsoConnection_FullMethodName         = "/authz.v1.OrganizationService/GetSsoConnection"
+	OrganizationService_CreateSsoConnection_FullMethodName      = "/authz.v1.OrganizationService/CreateSsoConnection"
+	OrganizationService_UpdateSsoConnection_FullMethodName      = "/authz.v1.OrganizationService/UpdateSsoConnection"
+	OrganizationService_DeleteSsoConnection_FullMethodName      = "/authz.v1.OrganizationService/DeleteSsoConnection"
+	OrganizationService_ListMemberConnectedApps_FullMethodName  = "/authz.v1.OrganizationService/ListMemberConnectedApps"
+	OrganizationService_RevokeMemberConnectedApp_FullMethodName = "/authz.v1.OrganizationService/RevokeMemberConnectedApp"
 )
 
 // OrganizationServiceClient is the client API for OrganizationService service.
@@ -109,6 +111,12 @@ type OrganizationServiceClient interface {
 	// Deletes a connection: nobody signs in through it any more. Needs "stytch.sso:delete" and "stytch.sso:get".
 	// SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH, NO_WAY_TO_SIGN_IN.
 	DeleteSsoConnection(ctx context.Context, in *DeleteSsoConnectionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Lists the applications that act for members of the organization, agents among them, and what each member lets them do.
+	// Needs "stytch.organization:get.connected-apps".
+	ListMemberConnectedApps(ctx context.Context, in *ListMemberConnectedAppsRequest, opts ...grpc.CallOption) (*ListMemberConnectedAppsResponse, error)
+	// Takes back a member's consent, in the member's place: the application's tokens end with it. The member can give it anew.
+	// Needs "stytch.member:revoke.connected-app". MEMBER_NOT_FOUND, CONNECTED_APP_NOT_FOUND.
+	RevokeMemberConnectedApp(ctx context.Context, in *RevokeMemberConnectedAppRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
 type organizationServiceClient struct {
@@ -309,6 +317,26 @@ func (c *organizationServiceClient) DeleteSsoConnection(ctx context.Context, in 
 	return out, nil
 }
 
+func (c *organizationServiceClient) ListMemberConnectedApps(ctx context.Context, in *ListMemberConnectedAppsRequest, opts ...grpc.CallOption) (*ListMemberConnectedAppsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMemberConnectedAppsResponse)
+	err := c.cc.Invoke(ctx, OrganizationService_ListMemberConnectedApps_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) RevokeMemberConnectedApp(ctx context.Context, in *RevokeMemberConnectedAppRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, OrganizationService_RevokeMemberConnectedApp_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OrganizationServiceServer is the server API for OrganizationService service.
 // All implementations must embed UnimplementedOrganizationServiceServer
 // for forward compatibility.
@@ -377,6 +405,12 @@ type OrganizationServiceServer interface {
 	// Deletes a connection: nobody signs in through it any more. Needs "stytch.sso:delete" and "stytch.sso:get".
 	// SSO_CONNECTION_NOT_FOUND, ETAG_MISMATCH, NO_WAY_TO_SIGN_IN.
 	DeleteSsoConnection(context.Context, *DeleteSsoConnectionRequest) (*emptypb.Empty, error)
+	// Lists the applications that act for members of the organization, agents among them, and what each member lets them do.
+	// Needs "stytch.organization:get.connected-apps".
+	ListMemberConnectedApps(context.Context, *ListMemberConnectedAppsRequest) (*ListMemberConnectedAppsResponse, error)
+	// Takes back a member's consent, in the member's place: the application's tokens end with it. The member can give it anew.
+	// Needs "stytch.member:revoke.connected-app". MEMBER_NOT_FOUND, CONNECTED_APP_NOT_FOUND.
+	RevokeMemberConnectedApp(context.Context, *RevokeMemberConnectedAppRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedOrganizationServiceServer()
 }
 
@@ -443,6 +477,12 @@ func (UnimplementedOrganizationServiceServer) UpdateSsoConnection(context.Contex
 }
 func (UnimplementedOrganizationServiceServer) DeleteSsoConnection(context.Context, *DeleteSsoConnectionRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteSsoConnection not implemented")
+}
+func (UnimplementedOrganizationServiceServer) ListMemberConnectedApps(context.Context, *ListMemberConnectedAppsRequest) (*ListMemberConnectedAppsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMemberConnectedApps not implemented")
+}
+func (UnimplementedOrganizationServiceServer) RevokeMemberConnectedApp(context.Context, *RevokeMemberConnectedAppRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeMemberConnectedApp not implemented")
 }
 func (UnimplementedOrganizationServiceServer) mustEmbedUnimplementedOrganizationServiceServer() {}
 func (UnimplementedOrganizationServiceServer) testEmbeddedByValue()                             {}
@@ -807,6 +847,42 @@ func _OrganizationService_DeleteSsoConnection_Handler(srv interface{}, ctx conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrganizationService_ListMemberConnectedApps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMemberConnectedAppsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).ListMemberConnectedApps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_ListMemberConnectedApps_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).ListMemberConnectedApps(ctx, req.(*ListMemberConnectedAppsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_RevokeMemberConnectedApp_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeMemberConnectedAppRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).RevokeMemberConnectedApp(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_RevokeMemberConnectedApp_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).RevokeMemberConnectedApp(ctx, req.(*RevokeMemberConnectedAppRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OrganizationService_ServiceDesc is the grpc.ServiceDesc for OrganizationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -889,6 +965,14 @@ var OrganizationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteSsoConnection",
 			Handler:    _OrganizationService_DeleteSsoConnection_Handler,
+		},
+		{
+			MethodName: "ListMemberConnectedApps",
+			Handler:    _OrganizationService_ListMemberConnectedApps_Handler,
+		},
+		{
+			MethodName: "RevokeMemberConnectedApp",
+			Handler:    _OrganizationService_RevokeMemberConnectedApp_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -11,7 +11,8 @@ import (
 )
 
 // consentGroups says in sentences what scopes allow, by what the access policy says of each and not by its name: a project
-// may have changed what a scope means, and added scopes. email is the member's. Every scope has at least one sentence.
+// may have changed what a scope means, and added scopes. email is the member's; "" where it is not to be told. Every scope
+// has at least one sentence.
 func consentGroups(scopes []string, table *policy.Table, descriptions map[string]string, email string) []*authzv1.ConsentGroup {
 	account := &authzv1.ConsentGroup{Id: "account", Title: "View your account information"}
 	objectives := &authzv1.ConsentGroup{Id: "objectives", Title: "Access your objectives"}
@@ -26,7 +27,11 @@ func consentGroups(scopes []string, table *policy.Table, descriptions map[string
 		case scopeProfile:
 			add(account, "Your name", scope)
 		case scopeEmail:
-			add(account, "Your email address ("+email+")", scope)
+			text := "Your email address"
+			if email != "" {
+				text += " (" + email + ")"
+			}
+			add(account, text, scope)
 		case scopePhone:
 			add(account, "Your phone number", scope)
 		case scopeOfflineAccess:

@@ -39,6 +39,9 @@ func (s *organizationService) refused(a *administrator, right policy.Right, err 
 		return memberNotFound().Wrap(err)
 	case "sso_connection_not_found", "invalid_connection_id", "invalid_sso_connection_id":
 		return connectionNotFound().Wrap(err)
+	case stytch.TypeConnectedAppNotFound:
+		return rpcerr.New(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_CONNECTED_APP_NOT_FOUND,
+			"the member has not connected an application with this client id").Wrap(err)
 
 	case "duplicate_member_email", "member_email_already_exists":
 		return rpcerr.New(codes.AlreadyExists, accessv1.ErrorReason_ERROR_REASON_MEMBER_EXISTS,

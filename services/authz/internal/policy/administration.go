@@ -28,13 +28,15 @@ const (
 	CreateConnections          Right = "stytch.sso:create"
 	UpdateConnections          Right = "stytch.sso:update"
 	DeleteConnections          Right = "stytch.sso:delete"
+	GetConnectedApps           Right = "stytch.organization:get.connected-apps"
+	RevokeConnectedApps        Right = "stytch.member:revoke.connected-app"
 )
 
 // Rights lists all rights that the product's methods need.
 func Rights() []Right {
 	return append([]Right{
 		RenameOrganization, ChangeSlug, SearchMembers, CreateMembers, DeleteMembers, RenameMembers, ChangeRoles, RenameSelf,
-		GetConnections, CreateConnections, UpdateConnections, DeleteConnections,
+		GetConnections, CreateConnections, UpdateConnections, DeleteConnections, GetConnectedApps, RevokeConnectedApps,
 	}, SettingRights()...)
 }
 

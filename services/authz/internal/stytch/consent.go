@@ -4,7 +4,10 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/idp/oauth"
+	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations/members"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations/members/connectedapps"
 )
@@ -115,4 +118,55 @@ func (a *Acting) RevokeConnectedApp(ctx context.Context, memberID, clientID stri
 		&connectedapps.RevokeParams{OrganizationID: a.organization, MemberID: memberID, ConnectedAppID: clientID},
 		&connectedapps.RevokeRequestOptions{Authorization: a.authorize})
 	return dead(translate("revoking a connected app", err))
+}
+
+// MemberConnectedApp is an application that a member has let in.
+type MemberConnectedApp struct {
+	MemberID string
+	ConnectedApp
+}
+
+// maxAppsAtOnce bounds how many applications are asked for at the same time.
+const maxAppsAtOnce = 8
+
+// MemberConnectedApps lists the applications that members of the organization have let in. Stytch says of one application
+// at a time who they are.
+func (a *Acting) MemberConnectedApps(ctx context.Context) ([]MemberConnectedApp, error) {
+	const doing = "listing the organization's connected apps"
+	api, err := a.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := api.Organizations.ConnectedApps(ctx, &organizations.ConnectedAppsParams{OrganizationID: a.organization},
+		&organizations.ConnectedAppsRequestOptions{Authorization: a.authorize})
+	if err != nil {
+		return nil, dead(translate(doing, err))
+	}
+	if answer.StatusCode == 0 {
+		return nil, nonsense(doing, "it has no status code")
+	}
+	ofEach := make([][]MemberConnectedApp, len(answer.ConnectedApps))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxAppsAtOnce)
+	for i, app := range answer.ConnectedApps {
+		group.Go(func() error {
+			found, err := api.Organizations.GetConnectedApp(ctx,
+				&organizations.GetConnectedAppParams{OrganizationID: a.organization, ConnectedAppID: app.ConnectedAppID},
+				&organizations.GetConnectedAppRequestOptions{Authorization: a.authorize})
+			if err = dead(translate("getting a connected app", err)); IsType(err, TypeConnectedAppNotFound) {
+				return nil // the last member has taken the consent back meanwhile
+			}
+			if err != nil {
+				return err
+			}
+			for _, m := range found.ActiveMembers {
+				ofEach[i] = append(ofEach[i], MemberConnectedApp{m.MemberID, ConnectedApp{app.ConnectedAppID, app.Name, m.GrantedScopes}})
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(ofEach...), nil
 }

@@ -34,6 +34,7 @@ func (e *APIError) Error() string {
 const (
 	TypeSessionNotFound      = "session_not_found"
 	TypeMemberNotFound       = "member_not_found"
+	TypeConnectedAppNotFound = "connected_app_not_found"
 	TypeOrganizationNotFound = "organization_not_found"
 	TypeTooManyRequests      = "too_many_requests"
 )
