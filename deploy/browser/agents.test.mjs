@@ -170,6 +170,40 @@ visit("what agents may do is for administrators to say, and others’ agents for
   await client.call("POST", "agentSettings:setTrustReports", { trustReports: false });
 });
 
+for (const [width, size, dark] of sizes) {
+  visit(`an administrator sees what others let their agents do, and disconnects one (${width})`, async (open, { ada: client, system }) => {
+    await client.objective("Be careful with agents");
+    const name = `Unused Agent ${width}`;
+    const agent = await Client.agent(system, max, name, ["read:okrs", "manage:krs"]);
+    const manager = await open({ person: max, size, dark });
+    await manager.go("/agents");
+    await manager.card(`“${name}”`).waitFor();
+    const v = await open({ person: ada, size, dark });
+    await v.go("/agents");
+    const row = v.page.getByRole("listitem").filter({ has: v.page.getByRole("heading", { name: `“${name}” for Max Moreau` }) });
+    await row.getByText("not used yet").waitFor();
+    await row.getByText("What it may do").click();
+    await row.getByText("Report progress on key results and change them").waitFor();
+    await v.accessible(`what an agent of somebody else may do (${width})`);
+    await v.fits(`what an agent of somebody else may do (${width})`);
+    await v.picture(`agent-of-another-${width}`, { fullPage: true });
+    await row.getByRole("button", { name: `Disconnect “${name}” for Max Moreau` }).click();
+    const dialog = v.page.getByRole("dialog", { name: `Disconnect “${name}” for Max Moreau?` });
+    await dialog.getByText("It cannot act for Max Moreau from now on").waitFor();
+    await v.accessible(`before an agent of somebody else is disconnected (${width})`);
+    await dialog.getByRole("button", { name: "Disconnect" }).click();
+    await row.waitFor({ state: "detached" });
+    await assert.rejects(agent.call("GET", "objectives"), /TOKEN_INVALID/);
+    await manager.page.reload();
+    await manager.page.getByRole("heading", { name: "No agent is connected" }).or(manager.page.locator(".cards")).first().waitFor();
+    assert.equal(await manager.card(`“${name}”`).count(), 0);
+    const employee = await open({ person: emma, size, dark });
+    await employee.go("/agents");
+    await employee.page.getByRole("heading", { name: "Rules for agents" }).waitFor();
+    assert.equal(await employee.page.getByText("What it may do").count(), 0);
+  });
+}
+
 visit("an agent proposes, its member approves, the agent sees it, and all that it did is undone", async (open, { ada: client, system }) => {
   const { id } = await client.objective("As we had it");
   const agent = await Client.agent(system, ada, "Careful Agent", scopes);

@@ -3,10 +3,11 @@
 import { useEffect } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { useAction } from "../core/action.js";
+import { loadAccess, may, whyNot } from "../core/administration.js";
 import { segment } from "../core/api.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
-import { me } from "../core/people.js";
+import { findPeople, me, personName } from "../core/people.js";
 import { ask } from "../core/session.js";
 import { styled } from "../core/style.js";
 import { text } from "../core/strings.js";
@@ -26,7 +27,12 @@ const undoing = () => styled(import("./undo-client.js"), "forms.css");
 /**
  * @typedef {{clientId: string, name: string, groups: import("./groups.js").Group[], scopes: string[]}} App
  * @typedef {import("./agent-activity.js").Sum} Sum
+ * @typedef {{memberId: string, clientId: string, name: string, member: string, sum?: Sum, app?: App}} Other
+ * An agent of somebody else, or one that is not connected any more. app is known to those who administer agents alone.
  */
+
+const listing = "stytch.organization:get.connected-apps";
+const disconnecting = "stytch.member:revoke.connected-app";
 
 /** All entries of what clients did. @returns {Promise<Sum[]>} */
 async function loadSums() {
@@ -39,19 +45,44 @@ async function loadSums() {
   return found;
 }
 
+/** Whose agents are connected, for those who may know; null for others. @returns {Promise<{memberId: string, connectedApp: App}[]|null>} */
+async function loadConnected() {
+  await Promise.all([loadAccess(), findPeople()]);
+  return may(listing) ? (await ask("GET", "organization/connectedApps")).memberConnectedApps : null;
+}
+
+/**
+ * The agents of others, with what is known of each.
+ * @param {Sum[]} sums @param {{memberId: string, connectedApp: App}[]} connected
+ */
+function agentsOfOthers(sums, connected) {
+  const found = new Map();
+  for (const { memberId, connectedApp: app } of connected) {
+    found.set(`${memberId} ${app.clientId}`, { memberId, clientId: app.clientId, name: app.name, member: personName(memberId), app });
+  }
+  for (const sum of sums) {
+    const memberId = sum.member?.memberId ?? "";
+    const key = `${memberId} ${sum.clientId}`;
+    found.set(key, { memberId, clientId: sum.clientId, name: sum.clientName, member: sum.member?.displayName ?? "", ...found.get(key), sum });
+  }
+  return /** @type {Other[]} */ ([...found.values()].filter(({ memberId }) => memberId !== me()));
+}
+
 export default function Agents() {
   const apps = useSignal(/** @type {App[]|null} */ (null));
   const sums = useSignal(/** @type {Sum[]} */ ([]));
+  const connected = useSignal(/** @type {{memberId: string, connectedApp: App}[]|null} */ (null));
   const { failure, run } = useAction(async () => {
-    const [{ connectedApps }, found] = await Promise.all([ask("GET", "connectedApps"), loadSums()]);
+    const [{ connectedApps }, found, all] = await Promise.all([ask("GET", "connectedApps"), loadSums(), loadConnected()]);
+    connected.value = all;
     sums.value = found;
     apps.value = connectedApps;
   });
   useEffect(() => { run(); }, []);
   const known = apps.value;
   const mine = sums.value.filter((sum) => sum.member?.memberId === me());
-  const past = mine.filter((sum) => !known?.some((app) => app.clientId === sum.clientId));
-  const others = sums.value.filter((sum) => sum.member?.memberId !== me());
+  const past = mine.filter((sum) => !known?.some((app) => app.clientId === sum.clientId))
+    .map((sum) => ({ memberId: me(), clientId: sum.clientId, name: sum.clientName, member: "", sum }));
   return html`
     <div class="view-head"><h1 tabindex="-1">${text.titles.agents}</h1></div>
     <p class="lead">${t.lead}</p>
@@ -64,8 +95,9 @@ export default function Agents() {
         <${Agent} key=${app.clientId} app=${app} sum=${mine.find((sum) => sum.clientId === app.clientId)} onChange=${run} />`)}</ul>
       <p class="quiet">${t.claim} <a href="/about">${t.how}</a></p>`}
     ${known && html`
-      <${Others} id="past" title=${t.past} lead=${t.pastLead} sums=${past} onChange=${run} />
-      <${Others} id="others" title=${t.others} lead=${t.othersLead} sums=${others} named onChange=${run} />
+      <${Others} id="past" title=${t.past} lead=${t.pastLead} agents=${past} onChange=${run} />
+      <${Others} id="others" title=${t.others} lead=${connected.value ? t.othersConnected : t.othersLead}
+        agents=${agentsOfOthers(sums.value, connected.value ?? [])} named administered=${connected.value !== null} onChange=${run} />
       <${Rules} clients=${named(known, sums.value)} />`}`;
 }
 
@@ -78,48 +110,68 @@ function named(apps, sums) {
 
 /** @param {{app: App, sum?: Sum, onChange: () => void}} props */
 function Agent({ app, sum, onChange }) {
-  const asking = useSignal(false);
   const name = app.name || texts.consent.unnamed;
-  const { busy, failure, run } = useAction(async () => {
-    try {
-      await ask("DELETE", `connectedApps/${segment(app.clientId)}`);
-    } catch (caught) {
-      if (/** @type {import("../core/api.js").Failure} */ (caught).status !== 404) throw caught;
-    }
-    say(t.revoked);
-    onChange();
-  });
   const heading = `app-${app.clientId}`;
   return html`
     <li><article class="card" aria-labelledby=${heading}>
       <header><h2 id=${heading}>${text.quoted(name)}</h2>
-        <${Button} label=${t.revokeNamed(name)} onClick=${() => { asking.value = true; }}>${t.revoke}<//></header>
+        <${Disconnect} path=${`connectedApps/${segment(app.clientId)}`} label=${t.revokeNamed(name)} title=${t.ask(name)}
+          warning=${t.warning} onChange=${onChange} /></header>
       <${Activity} sum=${sum} />
       <${Groups} groups=${app.groups} />
       <${Tools} sum=${sum} name=${name} onChange=${onChange} />
-      ${asking.value && html`
-        <${Confirm} title=${t.ask(name)} yes=${t.revoke} no=${text.keep} busy=${busy.value} onYes=${run}
-          onNo=${() => { asking.value = false; }}>
-          <p>${t.warning}</p><${Problem} failure=${failure.value} />
-        <//>`}
     </article></li>`;
 }
 
+/** @param {{path: string, label: string, title: string, warning: string, why?: string, onChange: () => void}} props */
+function Disconnect({ path, label, title, warning, why, onChange }) {
+  const asking = useSignal(false);
+  const { busy, failure, run } = useAction(async () => {
+    try {
+      await ask("DELETE", path);
+    } catch (caught) {
+      if (/** @type {import("../core/api.js").Failure} */ (caught).status !== 404) throw caught;
+    }
+    asking.value = false;
+    say(t.revoked);
+    onChange();
+  });
+  return html`
+    <${Button} label=${label} why=${why} onClick=${() => { asking.value = true; }}>${t.revoke}<//>
+    ${asking.value && html`
+      <${Confirm} title=${title} yes=${t.revoke} no=${text.keep} busy=${busy.value} onYes=${run}
+        onNo=${() => { asking.value = false; }}>
+        <p>${warning}</p><${Problem} failure=${failure.value} />
+      <//>`}`;
+}
+
 /**
- * Agents that can only be looked at: those of others, and those that are not connected any more.
- * @param {{id: string, title: string, lead: string, sums: Sum[], named?: boolean, onChange: () => void}} props
+ * Agents of others, and those that are not connected any more. Who administers agents knows which are connected.
+ * @param {{id: string, title: string, lead: string, agents: Other[], named?: boolean, administered?: boolean,
+ *   onChange: () => void}} props
  */
-function Others({ id, title, lead, sums, named, onChange }) {
-  return sums.length > 0 && html`
+function Others({ id, title, lead, agents, named, administered, onChange }) {
+  return agents.length > 0 && html`
     <section class="card agents" aria-labelledby=${id}>
       <h2 id=${id}>${title}</h2>
       <p class="quiet">${lead}</p>
-      <ul class="rows">${sums.map((sum) => html`
-        <li class="row" key=${`${sum.member?.memberId} ${sum.clientId}`}>
-          <div class="person"><h3>${named ? t.of(sum.clientName || sum.clientId, sum.member?.displayName || t.somebody) : text.quoted(sum.clientName || sum.clientId)}</h3>
-            <${Activity} sum=${sum} /></div>
-          <${Tools} sum=${sum} name=${sum.clientName || sum.clientId} onChange=${onChange} />
-        </li>`)}</ul>
+      <ul class="rows">${agents.map((agent) => {
+        const name = agent.name || texts.consent.unnamed;
+        const whole = named ? t.of(name, agent.member || t.somebody) : text.quoted(name);
+        return html`
+        <li class="row" key=${`${agent.memberId} ${agent.clientId}`}>
+          <div class="person"><h3>${whole}</h3>
+            <${Activity} sum=${agent.sum} />
+            ${administered && (agent.app
+              ? html`<details><summary>${t.mayDo}</summary><${Groups} groups=${agent.app.groups} /></details>`
+              : html`<p>${t.gone}</p>`)}</div>
+          ${agent.app && html`<div class="tools">
+            <${Disconnect} path=${`members/${segment(agent.memberId)}/connectedApps/${segment(agent.clientId)}`}
+              label=${t.revokeWhole(whole)} title=${t.askWhole(whole)} warning=${t.warningOf(agent.member || t.somebody)}
+              why=${whyNot(disconnecting)} onChange=${onChange} /></div>`}
+          <${Tools} sum=${agent.sum} name=${name} onChange=${onChange} />
+        </li>`;
+      })}</ul>
     </section>`;
 }
 

@@ -115,6 +115,12 @@ export const texts = {
     pastLead: "These acted for you. They cannot any more, and what they did can still be undone.",
     others: "Agents of others",
     othersLead: "What other members’ agents changed.",
+    othersConnected: "They act for other members, each within what that member allowed it and may do.",
+    mayDo: "What it may do",
+    gone: "Not connected any more.",
+    revokeWhole: (/** @type {string} */ whole) => `Disconnect ${whole}`,
+    askWhole: (/** @type {string} */ whole) => `Disconnect ${whole}?`,
+    warningOf: (/** @type {string} */ member) => `It cannot act for ${member} from now on, until they allow it again. What it did stays.`,
     of: (/** @type {string} */ name, /** @type {string} */ member) => `${text.quoted(name)} for ${member}`,
     somebody: "somebody",
     rules: {
