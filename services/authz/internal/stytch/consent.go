@@ -4,12 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/idp/oauth"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations/members"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations/members/connectedapps"
+	"golang.org/x/sync/errgroup"
 )
 
 // responseTypeCode is the one response type of OAuth 2.1.
