@@ -9,7 +9,7 @@ MODULES := proto services gateway deploy deploy/clients
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test robust bench bench-cluster conformance clients browser screenshots vendor gen lint breaking compose k8s sbom modules etcd tools ci
+.PHONY: help run test robust mutants bench bench-cluster conformance clients browser screenshots vendor gen lint breaking compose k8s sbom modules etcd tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-14s %s\n", $$1, $$2 }'
@@ -24,8 +24,12 @@ test: $(BIN)/etcd ## run every test of every module, with the race detector
 
 SOAK := 10m
 FUZZ := 1m
-robust: $(BIN)/etcd ## soak the system for SOAK (10m), try the store at its largest, and fuzz each target for FUZZ (1m)
-	SOAK=$(SOAK) FUZZ=$(FUZZ) deploy/robust.sh
+OPERATIONS := 100000
+robust: $(BIN)/etcd ## soak the system for SOAK (10m), check OPERATIONS (100000) for linearizability thrice, fuzz each target for FUZZ (1m), try the mutants
+	SOAK=$(SOAK) FUZZ=$(FUZZ) OPERATIONS=$(OPERATIONS) deploy/robust.sh
+
+mutants: $(BIN)/etcd ## break the product in many places, one at a time, and see that the test named for each notices
+	go run ./deploy/mutants
 
 bench: ## measure each figure beside its floor, and the MCP edge beside the official SDK, in turns
 	go run ./deploy/bench

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The long forms of tests: the system under a mixed load (SOAK says for how long), the store with very many objectives, its
-# tests on etcd, and every fuzz target (FUZZ says for how long each). Prints the figures last; fails where something fails,
-# after everything else has run.
+# The long forms of tests: the system under a mixed load (SOAK says for how long), linearizability on a file and on etcd
+# (OPERATIONS says how many each of the three tests makes at least; the one that parts the network takes root), the store
+# with very many objectives, its tests on etcd, every fuzz target (FUZZ says for how long each), and the mutants. Prints the
+# figures and the sums last; fails where something fails, after everything else has run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -20,12 +21,17 @@ try() {
     printf '\n%s\n' "$name"
     sed -nE 's/^ +[a-z0-9_]+_test\.go:[0-9]+: ([^[])/\1/p' "$work/out" # what tests log, and their errors
     sed -nE '/^fuzz: elapsed/h; ${x;/./p}' "$work/out"           # the last line of progress
-    sed -nE '/^(ok|FAIL|--- FAIL)[[:space:]:]/p' "$work/out"
+    sed -nE '/^(ok|FAIL|--- FAIL|mutants)[[:space:]:]/p' "$work/out"
   } >>"$work/figures"
 }
 
 try "the system for ${SOAK:=10m}" env OKR_E2E_SOAK="$SOAK" \
   go test -race -count=1 -timeout 0 -v -run '^(TestTheSystemComesBackToWhereItWasAfterAMixedLoad|TestAWatcherThatDropsManyTimesMissesNothingAndSeesNothingTwice)$' ./deploy/e2e
+# Without the race detector, which takes most of the machine: the stores of these tests run in processes of their own.
+for test in WhileItIsKilled OnAClusterWhoseMembersAndReplicasFail OnAClusterWhoseNetworkComesApart; do
+  try "linearizability, $test" env OKR_E2E_OPERATIONS="${OPERATIONS:=100000}" \
+    go test -count=1 -timeout 0 -v -run "^TestTheStoreIsLinearizable$test\$" ./deploy/e2e
+done
 try "the store, with very many objectives" \
   go test -count=1 -timeout 30m -v ./services/okrstore/internal/api
 etcd=http://127.0.0.1:23790
@@ -39,8 +45,23 @@ while IFS=: read -r file target; do
   try "$target" go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZ:=1m}" "./$(dirname "$file")"
 done < <(grep -roE --include='*_test.go' '^func Fuzz\w+' proto services gateway deploy | sed 's/func //' | sort)
 
+try "mutants" go run ./deploy/mutants
+
 printf '\n== figures\n'
 cat "$work/figures"
+awk '
+  /operations: [0-9]+ on / {
+    at = index($0, "operations: ")
+    n = split(substr($0, at + 12), part, /[ ,]+/)
+    sum += part[1]; if (part[3] == "etcd") etcd += part[1]
+    rest = substr($0, at)
+    if (match(rest, /[0-9]+ acknowledged writes lost/)) lost += substr(rest, RSTART)
+    if (match(rest, /[0-9]+ done twice/)) twice += substr(rest, RSTART)
+    if (match(rest, /[0-9]+ of another organization/)) foreign += substr(rest, RSTART)
+  }
+  END {
+    printf "\nIn all: %d operations whose answers were checked, %d of them on etcd; %d acknowledged writes lost, %d done twice, %d reads of another organization\n", sum, etcd, lost, twice, foreign
+  }' "$work/figures"
 if [ -s "$work/failed" ]; then
   printf '\nFailed:\n' >&2
   cat "$work/failed" >&2

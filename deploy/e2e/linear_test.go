@@ -202,15 +202,22 @@ func (s *service) kill(t *testing.T) {
 	kill(t, oldest.process)
 }
 
-// observed is what clients did and saw.
+// observed is what the clients of one organization did and saw.
 type observed struct {
-	start time.Time
-	done  atomic.Int64
+	start        time.Time
+	organization string
+	objectives   []string
+	// observer reads alone.
+	observer *okrclient.Client
+	// others are objectives of another organization, which nobody here may get to see.
+	others []string
+	done   *atomic.Int64 // in all organizations
 
 	mu         sync.Mutex
 	operations []porcupine.Operation
 	made       map[string]string // objectives that were created and acknowledged, by title
 	unknown    int
+	foreign    int // reads that answered another organization's
 }
 
 func (h *observed) now() int64 { return int64(time.Since(h.start)) }
@@ -224,11 +231,13 @@ func (h *observed) add(op porcupine.Operation) {
 		op.Return = math.MaxInt64
 	}
 	h.operations = append(h.operations, op)
-	h.done.Add(1)
+	if op.ClientId != registerClients {
+		h.done.Add(1)
+	}
 }
 
 // client is one that calls without a pause until stop is closed. The call that it makes then it makes to its end.
-func (h *observed) client(t *testing.T, number int, c *okrclient.Client, objectives []string, stop <-chan struct{}) {
+func (h *observed) client(t *testing.T, number int, c *okrclient.Client, stop <-chan struct{}) {
 	last := map[string]*okrv1.Objective{}
 	for n := 0; ; n++ {
 		select {
@@ -236,14 +245,20 @@ func (h *observed) client(t *testing.T, number int, c *okrclient.Client, objecti
 			return
 		default:
 		}
-		in := registerInput{objective: objectives[rand.IntN(len(objectives))], title: fmt.Sprintf("Number %d of client %d", n, number)}
-		switch chance := rand.IntN(10); {
+		in := registerInput{
+			objective: h.objectives[rand.IntN(len(h.objectives))],
+			title:     fmt.Sprintf("Number %d of client %d of %s", n, number, h.organization),
+		}
+		switch chance := rand.IntN(20); {
 		case chance == 0:
+			h.trespass(t, c)
+			continue
+		case chance < 3:
 			h.create(t, c, in.title)
 			continue
-		case chance < 4:
+		case chance < 9:
 			in.kind = registerWrite
-		case chance < 7 && last[in.objective] != nil:
+		case chance < 14 && last[in.objective] != nil:
 			in.kind = registerExchange
 			in.expected = last[in.objective].GetTitle()
 		}
@@ -254,7 +269,33 @@ func (h *observed) client(t *testing.T, number int, c *okrclient.Client, objecti
 		}
 		op.Input, op.Output, op.Return = in, out, h.now()
 		h.add(op)
+		h.see(o.GetTitle())
 		last[in.objective] = o
+	}
+}
+
+// see notes a title that was read, or answered to a write.
+func (h *observed) see(title string) {
+	if title == "" || title == untouched || strings.HasSuffix(title, " of "+h.organization) {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.foreign++
+}
+
+// trespass asks for another organization's objective, which looks like one that does not exist.
+func (h *observed) trespass(t *testing.T, c *okrclient.Client) {
+	id := h.others[rand.IntN(len(h.others))]
+	err := again(t, func(ctx context.Context) error {
+		_, err := c.GetObjective(ctx, &okrv1.GetObjectiveRequest{ObjectiveId: id})
+		return err
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.done.Add(1)
+	if err == nil {
+		h.foreign++
 	}
 }
 
@@ -282,7 +323,8 @@ func call(t *testing.T, c *okrclient.Client, in registerInput, last *okrv1.Objec
 	return o, registerOutput{unknown: err != nil}
 }
 
-// again makes a call until there is an answer. Other answers than that an etag is stale fail the test.
+// again makes a call until there is an answer. Other answers than that an etag is stale or an objective is not there fail the
+// test.
 func again(t *testing.T, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
@@ -290,7 +332,8 @@ func again(t *testing.T, call func(context.Context) error) error {
 		err := call(ctx)
 		var e *okrclient.Error
 		switch errors.As(err, &e); {
-		case err == nil, e != nil && e.Reason == accessv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH:
+		case err == nil, e != nil && e.Reason == accessv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH,
+			e != nil && e.Reason == accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_NOT_FOUND:
 			return err
 		case ctx.Err() != nil:
 			t.Errorf("without an answer: %v", err)
@@ -323,65 +366,105 @@ func (h *observed) create(t *testing.T, c *okrclient.Client, title string) {
 }
 
 const (
-	registerClients    = 16
-	registerObjectives = 6
+	registerClients       = 16
+	registerObjectives    = 6
+	registerOrganizations = 2
 )
 
-// underLoad runs the clients beside disturb, which is told how to wait until work goes on, and checks what they saw.
-func (s *service) underLoad(t *testing.T, disturb func(goesOn func(after string))) {
+// underLoad runs the clients beside disturb, which is told how to wait until work goes on, and checks what they saw; over
+// again until there were as many operations as the long form asks for. Each round is in organizations of its own, so that
+// a history stays short enough to be checked.
+func (s *service) underLoad(t *testing.T, on string, disturb func(goesOn func(after string))) {
 	t.Helper()
-	ceo, _ := running.found(t)
-	tokens := okrclient.StaticToken(ceo.letIn(t, "Sixteen clients", everyScope()...).AccessToken)
-	dial := func() *okrclient.Client {
-		c, err := okrclient.Dial(okrclient.Config{
-			Target: s.listener.Addr().String(), Tokens: tokens,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
-		return c
+	var sum tally
+	for wanted := wantedOperations(t); sum.operations == 0 || sum.operations < wanted && !t.Failed(); {
+		sum.add(s.round(t, wanted > 0, disturb))
 	}
-	observer := dial()
-	var objectives []string
-	for range registerObjectives {
-		o, err := observer.CreateObjective(t.Context(), &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: untouched}})
-		if err != nil {
-			t.Fatal(err)
+	t.Logf("operations: %d on %s, %d acknowledged writes lost, %d done twice, %d of another organization, %d without an answer",
+		sum.operations, on, sum.lost, sum.twice, sum.foreign, sum.unknown)
+}
+
+// calls is how many a step of a round waits for, in the short and in the long form.
+const (
+	callsInAStep     = 4 * registerClients
+	callsInALongStep = 1000
+)
+
+func (s *service) round(t *testing.T, long bool, disturb func(goesOn func(after string))) tally {
+	t.Helper()
+	var done atomic.Int64
+	var all []*observed
+	var clients []*okrclient.Client
+	defer func() {
+		for _, c := range clients {
+			_ = c.Close()
 		}
-		objectives = append(objectives, o.GetId())
-	}
-	h := &observed{start: time.Now(), made: map[string]string{}}
-	stop := make(chan struct{})
+	}()
 	var work sync.WaitGroup
-	for number := range registerClients {
-		c := dial()
-		work.Go(func() { h.client(t, number, c, objectives, stop) })
-	}
 	defer work.Wait()
+	stop := make(chan struct{})
 	stopped := sync.OnceFunc(func() { close(stop) })
 	defer stopped()
+	dial := func(tokens okrclient.TokenSource) *okrclient.Client {
+		c, err := okrclient.Dial(okrclient.Config{Target: s.listener.Addr().String(), Tokens: tokens})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, c)
+		return c
+	}
+	var tokens []okrclient.TokenSource
+	for range registerOrganizations {
+		ceo, _ := running.found(t)
+		token := okrclient.StaticToken(ceo.letIn(t, "Sixteen clients", everyScope()...).AccessToken)
+		h := &observed{
+			start: time.Now(), organization: ceo.organization, observer: dial(token), done: &done, made: map[string]string{},
+		}
+		for range registerObjectives {
+			o, err := h.observer.CreateObjective(t.Context(), &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: untouched}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.objectives = append(h.objectives, o.GetId())
+		}
+		all, tokens = append(all, h), append(tokens, token)
+	}
+	for i, h := range all {
+		h.others = all[(i+1)%len(all)].objectives
+	}
+	for number := range registerClients {
+		h, c := all[number%len(all)], dial(tokens[number%len(all)])
+		work.Go(func() { h.client(t, number, c, stop) })
+	}
+	step := int64(callsInAStep)
+	if long {
+		step = callsInALongStep
+	}
 	disturb(func(after string) {
 		t.Helper()
-		before := h.done.Load()
-		for deadline := time.Now().Add(patience); h.done.Load() < before+4*registerClients; time.Sleep(10 * time.Millisecond) {
+		before := done.Load()
+		for deadline := time.Now().Add(patience); done.Load() < before+step; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("after %s, only %d calls were answered", after, h.done.Load()-before)
+				t.Fatalf("after %s, only %d calls were answered", after, done.Load()-before)
 			}
 		}
 	})
 	stopped()
 	work.Wait()
-	h.check(t, observer, objectives)
+	sum := tally{operations: done.Load()}
+	for _, h := range all {
+		sum.add(h.check(t))
+	}
+	return sum
 }
 
 // check compares the history with the model, and what is there with what was acknowledged.
-func (h *observed) check(t *testing.T, c *okrclient.Client, objectives []string) {
+func (h *observed) check(t *testing.T) tally {
 	t.Helper()
-	for _, id := range objectives { // the last state belongs to the history
+	for _, id := range h.objectives { // the last state belongs to the history
 		in := registerInput{objective: id}
 		begun := h.now()
-		_, out := call(t, c, in, nil)
+		_, out := call(t, h.observer, in, nil)
 		if out.unknown {
 			t.Fatalf("%s cannot be read at the end", id)
 		}
@@ -390,26 +473,29 @@ func (h *observed) check(t *testing.T, c *okrclient.Client, objectives []string)
 	if result := porcupine.CheckOperationsTimeout(registers(), h.operations, 2*patience); result != porcupine.Ok {
 		t.Errorf("the history of %d calls is not linearizable: %s", len(h.operations), result)
 	}
+	sum := tally{unknown: h.unknown}
 	present := map[string]string{}
-	total := 0
-	for o, err := range c.Objectives(t.Context(), &okrv1.ListObjectivesRequest{PageSize: 200}) {
+	for o, err := range h.observer.Objectives(t.Context(), &okrv1.ListObjectivesRequest{PageSize: 200}) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		total++
+		h.see(o.GetTitle())
+		if _, there := present[o.GetTitle()]; there && o.GetTitle() != untouched {
+			t.Errorf("there are two objectives %q: something was done twice", o.GetTitle())
+			sum.twice++
+		}
 		present[o.GetTitle()] = o.GetId()
 	}
 	for title, id := range h.made {
 		if present[title] != id {
 			t.Errorf("%q was acknowledged as %s, and there is %q", title, id, present[title])
+			sum.lost++
 		}
 	}
-	if len(present) != total {
-		t.Errorf("%d objectives are there, with %d titles: something was done twice", total, len(present))
+	if sum.foreign = h.foreign; h.foreign > 0 {
+		t.Errorf("clients of %s saw %d times what is another organization's", h.organization, h.foreign)
 	}
-	made := total - len(objectives)
-	t.Logf("%d calls on %d registers, %d without an answer; %d objectives acknowledged of %d that are there",
-		len(h.operations), len(objectives), h.unknown, len(h.made), made)
+	return sum
 }
 
 func TestTheStoreIsLinearizableWhileItIsKilled(t *testing.T) {
@@ -417,7 +503,7 @@ func TestTheStoreIsLinearizableWhileItIsKilled(t *testing.T) {
 	data := "OKR_DATA_DIR=" + t.TempDir()
 	s := serve(t)
 	s.start(t, data)
-	s.underLoad(t, func(goesOn func(string)) {
+	s.underLoad(t, "a file", func(goesOn func(string)) {
 		goesOn("the start")
 		for range 12 {
 			s.kill(t)
@@ -435,7 +521,7 @@ func TestTheStoreIsLinearizableOnAClusterWhoseMembersAndReplicasFail(t *testing.
 	for range 3 {
 		s.start(t, settings...)
 	}
-	s.underLoad(t, func(goesOn func(string)) {
+	s.underLoad(t, "etcd", func(goesOn func(string)) {
 		goesOn("the start")
 		for range 2 {
 			leader := etcd.Leader(0)

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 	// What the shell has set is for other systems than this one.
 	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OKR_") && name != soakVariable {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OKR_") && name != soakVariable && name != operationsVariable {
 			_ = os.Unsetenv(name)
 		}
 	}

@@ -159,10 +159,11 @@ const variablesFile = "../../services/kit/config/variables.txt"
 func programs() []string {
 	return []string{
 		"OKR_BENCH_ONLY", "OKR_BENCH_PROFILE", "OKR_BENCH_ROUND", // deploy/bench
+		"OKR_MUTANTS_ONLY",                                          // deploy/mutants
 		"OKR_CHROMIUM",                                              // deploy/browser
 		"OKR_K8S_LOAD",                                              // deploy/k8s.sh
 		"OKR_CLIENT_ID", "OKR_OUTPUT", "OKR_PLAINTEXT", "OKR_TOKEN", // okrctl
-		"OKR_E2E_CHILD", "OKR_E2E_SOAK", // deploy/e2e
+		"OKR_E2E_CHILD", "OKR_E2E_OPERATIONS", "OKR_E2E_SOAK", // deploy/e2e
 		"OKR_DEVIDP_SCALE", "OKR_VERSION", // docker-compose.yml
 		"OKR_STYTCH_MANAGEMENT_URL", // authz policy
 	}

@@ -3,7 +3,6 @@ package okrstore
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +35,7 @@ type copying struct {
 type sum struct {
 	records int
 	bytes   int64
-	hash    [sha256.Size]byte
+	digest  [sha256.Size]byte
 }
 
 func (c *copying) run(ctx context.Context) error {
@@ -144,20 +143,17 @@ func (c *copying) sumsOf(ctx context.Context, from source, also func(string, sto
 	sums := map[string]sum{}
 	err := from(ctx, func(organization string, tx storage.Tx) error {
 		var s sum
-		hash := sha256.New()
+		digest := storage.NewDigest()
 		for kv, err := range tx.Range(storage.Range{}) {
 			if err != nil {
 				return err
 			}
-			for _, part := range [][]byte{kv.Key, kv.Value} {
-				hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-				hash.Write(part)
-			}
+			digest.Add(kv)
 			s.records++
 			s.bytes += int64(len(kv.Key) + len(kv.Value))
 			c.progress("compared", len(kv.Key)+len(kv.Value))
 		}
-		s.hash = [sha256.Size]byte(hash.Sum(nil))
+		s.digest = digest.Sum()
 		sums[organization] = s
 		return also(organization, tx)
 	})

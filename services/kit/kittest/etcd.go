@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,6 +35,7 @@ type Etcd struct {
 }
 
 type etcdMember struct {
+	enter   []string
 	args    []string
 	process *exec.Cmd
 	log     bytes.Buffer
@@ -41,21 +43,40 @@ type etcdMember struct {
 	id string
 }
 
-// StartEtcd starts a cluster and returns when it has a leader. It ends with the test. The flags are for all members.
+// EtcdPlace is where a member of a cluster runs.
+type EtcdPlace struct {
+	// Client and Peer are the host and port at which it serves clients, and the other members.
+	Client, Peer string
+	// Enter is a command that runs the rest of its line in another place, such as a network of its own; empty for none.
+	Enter []string
+}
+
+// StartEtcd starts a cluster on free ports and returns when it has a leader. It ends with the test. The flags are for all
+// members.
 func StartEtcd(t testing.TB, members int, flags ...string) *Etcd {
 	t.Helper()
-	e := &Etcd{t: t, binary: etcdBinary(t)}
 	ports := freePorts(t, 2*members)
-	var peers []string
+	var places []EtcdPlace
 	for i := range members {
-		peers = append(peers, fmt.Sprintf("m%d=http://%s", i, ports[2*i+1]))
+		places = append(places, EtcdPlace{Client: ports[2*i], Peer: ports[2*i+1]})
+	}
+	return StartEtcdAt(t, places, flags...)
+}
+
+// StartEtcdAt is StartEtcd with a member in each place.
+func StartEtcdAt(t testing.TB, places []EtcdPlace, flags ...string) *Etcd {
+	t.Helper()
+	e := &Etcd{t: t, binary: etcdBinary(t)}
+	var peers []string
+	for i, place := range places {
+		peers = append(peers, fmt.Sprintf("m%d=http://%s", i, place.Peer))
 	}
 	dir := t.TempDir()
-	for i := range members {
-		client, peer := "http://"+ports[2*i], "http://"+ports[2*i+1]
+	for i, place := range places {
+		client, peer := "http://"+place.Client, "http://"+place.Peer
 		name := fmt.Sprintf("m%d", i)
 		e.Endpoints = append(e.Endpoints, client)
-		e.members = append(e.members, &etcdMember{args: append([]string{
+		e.members = append(e.members, &etcdMember{enter: place.Enter, args: append([]string{
 			"--name", name, "--data-dir", filepath.Join(dir, name), "--log-level", "error",
 			"--listen-client-urls", client, "--advertise-client-urls", client,
 			"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
@@ -156,7 +177,8 @@ func freePorts(t testing.TB, n int) []string {
 func (e *Etcd) Start(member int) {
 	e.t.Helper()
 	m := e.members[member]
-	m.process = exec.CommandContext(context.Background(), e.binary, m.args...) //nolint:gosec // the test's own
+	line := append(append(slices.Clone(m.enter), e.binary), m.args...)
+	m.process = exec.CommandContext(context.Background(), line[0], line[1:]...) //nolint:gosec // the test's own
 	m.process.Stderr = &m.log
 	endWithThisProcess(m.process)
 	if err := m.process.Start(); err != nil {
@@ -202,6 +224,24 @@ func (e *Etcd) Leader(asked int) int {
 		select {
 		case <-ctx.Done():
 			e.t.Fatalf("etcd has no leader: %v\n%s", err, e.members[asked].log.String())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Leaderless waits until a member knows no leader.
+func (e *Etcd) Leaderless(asked int) {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), etcdPatience)
+	defer cancel()
+	for {
+		status, err := e.status(ctx, asked)
+		if err == nil && (status.Leader == "" || status.Leader == "0") {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			e.t.Fatalf("member %d goes on to know a leader, %q: %v", asked, status.Leader, err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

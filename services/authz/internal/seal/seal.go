@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // KeySize is the size of a key, in bytes.
@@ -53,7 +54,7 @@ func (s *Sealer) Seal(content, context []byte) string {
 // Open answers the content, or ErrBroken.
 func (s *Sealer) Open(sealed string, context []byte) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil {
+	if err != nil || strings.ContainsAny(sealed, "\r\n") { // line breaks are skipped, and one text alone is to open
 		return nil, ErrBroken
 	}
 	for _, key := range s.keys {

@@ -2,10 +2,8 @@ package api
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"strings"
 	"time"
 
@@ -25,7 +23,7 @@ type Checked struct {
 	Records, Objectives, KeyResults, CheckIns, Changes int64
 	// Head is the end of the change log as far as it is good.
 	Head Head
-	// Digest is SHA-256 over all keys and values, each after its length: equal ones are of the same records.
+	// Digest is the storage.Digest of all records.
 	Digest [sha256.Size]byte
 	// DeleteTime is when the organization was deleted, or began to be; zero for one that was not.
 	DeleteTime time.Time
@@ -38,11 +36,11 @@ type Checked struct {
 // counter, the indexes, the sums and the chain of the change log. It reads record after record and keeps but the sums. What is wrong is in
 // the answer; an error is one of reading on, and says nothing about the records.
 func Check(tx storage.Tx) (Checked, error) {
-	c := checker{records: records{tx, new(documents)}, digest: sha256.New(), did: make(map[string]*okrv1.ClientActivity)}
+	c := checker{records: records{tx, new(documents)}, digest: storage.NewDigest(), did: make(map[string]*okrv1.ClientActivity)}
 	if err := c.all(); err != nil {
 		return c.found, err
 	}
-	c.digest.Sum(c.found.Digest[:0])
+	c.found.Digest = c.digest.Sum()
 	log, err := Verify(tx, nil)
 	if err != nil {
 		return c.found, err
@@ -57,7 +55,7 @@ func Check(tx storage.Tx) (Checked, error) {
 type checker struct {
 	records
 	found   Checked
-	digest  hash.Hash
+	digest  storage.Digest
 	counted int64
 	// did is what the log says that clients did for members, by the key of the sum, until the sum is met.
 	did map[string]*okrv1.ClientActivity
@@ -66,10 +64,7 @@ type checker struct {
 // count makes a record part of what was found, whatever it is.
 func (c *checker) count(kv storage.KV) {
 	c.found.Records++
-	for _, part := range [][]byte{kv.Key, kv.Value} {
-		c.digest.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		c.digest.Write(part)
-	}
+	c.digest.Add(kv)
 }
 
 func (c *checker) problem(format string, args ...any) {

@@ -37,8 +37,8 @@ func (s *Server) cursor(organization string, seq int64) string {
 // before the data was restored from a backup.
 func (s *Server) position(organization, cursor string, head int64) (seq int64, err error) {
 	const seqAt = 1 + cursorEpoch
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) <= seqAt+cursorSum || raw[0] != cursorVersion {
+	raw, ok := decodeBase64(cursor)
+	if !ok || len(raw) <= seqAt+cursorSum || raw[0] != cursorVersion {
 		return 0, cursorInvalid()
 	}
 	raw, given := raw[:len(raw)-cursorSum], raw[len(raw)-cursorSum:]

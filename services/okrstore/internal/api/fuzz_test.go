@@ -21,6 +21,7 @@ func FuzzCursor(f *testing.F) {
 	}
 	f.Add("")
 	f.Add("AQ")
+	f.Add(server.cursor(acme, 1) + "\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		seq, err := server.position(acme, text, head)
 		if err != nil {
@@ -47,6 +48,7 @@ func FuzzPageToken(f *testing.F) {
 	f.Add(list.binding.seal("okr_1"))
 	f.Add(list.binding.seal("okr_1/kr_1"))
 	f.Add("AAAA")
+	f.Add(list.binding.seal("okr_1") + "\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if text == "" {
 			return

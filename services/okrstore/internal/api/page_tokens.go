@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -147,12 +148,18 @@ func seal(mac hash.Hash, position string) string {
 }
 
 func (b pageBinding) open(token string) (position string, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) <= pageTokenSum {
+	raw, ok := decodeBase64(token)
+	if !ok || len(raw) <= pageTokenSum {
 		return "", false
 	}
 	position = string(raw[pageTokenSum:])
 	return position, hmac.Equal(raw[:pageTokenSum], checksum(b.mac(), position))
+}
+
+// decodeBase64 reads base64url of which each text stands for other bytes: the decoder by itself skips line breaks.
+func decodeBase64(text string) ([]byte, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return raw, err == nil && !strings.ContainsAny(text, "\r\n")
 }
 
 func (b pageBinding) mac() hash.Hash { return hmac.New(sha256.New, b[:]) }

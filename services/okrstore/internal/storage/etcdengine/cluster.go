@@ -94,6 +94,9 @@ func (c *cluster) close() error {
 // timeout; anything else is the cluster's answer.
 func (c *cluster) try(ctx context.Context, call func(context.Context) error) error {
 	limit := time.Now().Add(c.timeout)
+	// A member that the others are cut off from says so at once, and does not
+	// keep the attempt waiting for a leader that it will not hear of.
+	ctx = clientv3.WithRequireLeader(ctx)
 	attempt, pause := firstAttempt, firstPause
 	for {
 		left := time.Until(limit)

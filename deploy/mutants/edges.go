@@ -1,0 +1,79 @@
+package main
+
+// What the edges keep apart: origins, browsers, credentials, sessions and people who are asked.
+func edgeMutants() []mutant {
+	const (
+		rest    = "gateway/rest"
+		session = "gateway/rest/internal/session"
+		mcp     = "gateway/mcp"
+		front   = "gateway/mcp/internal/httpfront"
+		guard   = "gateway/mcp/internal/resourceauth"
+	)
+	return []mutant{
+		{
+			name: "writes of other origins are taken", file: rest + "/handler.go",
+			old: `crossOrigin := d.protection.Check(r)`, new: `var crossOrigin error`,
+			pkg: rest, test: "TestWritesFromOtherOriginsAreRefused",
+		},
+		{
+			name: "a sign-in is finished without its PKCE verifier", file: session + "/landing.go",
+			old: `Token: token, CodeVerifier: begun.Verifier,`, new: `Token: token,`,
+			pkg: rest, test: "TestASignInThatWasStartedHereIsFinishedAtOnce",
+		},
+		{
+			name: "a sign-in that was not started here is finished", file: session + "/landing.go",
+			old: `if !started || tokenTypes[kind]`, new: `if started && tokenTypes[kind]`,
+			pkg: rest, test: "TestLinksThatWereNotStartedHereAskFirst",
+		},
+		{
+			name: "a sign-in ends on another host", file: session + "/pkce.go",
+			old: `strings.HasPrefix(p, "//") || len(p)`, new: `len(p)`,
+			pkg: rest, test: "TestReturnPathsStayHere",
+		},
+		{
+			name: "credentials of the caller go on to the services", file: session + "/gate.go",
+			old: `case name == "Authorization", name == "Cookie", name == "Forwarded"`, new: `case name == "Forwarded"`,
+			pkg: rest, test: "TestWhatEachServiceMaySee",
+		},
+		{
+			name: "a request carries a cookie and a token", file: session + "/gate.go",
+			old: `if c.present() || len(headers) > 1 {`, new: `if len(headers) > 1 {`,
+			pkg: rest, test: "TestWhoMayPass",
+		},
+		{
+			name: "the edge lets through whom no rule does", file: session + "/gate.go",
+			old: "if err := access.CheckUnread(ctx, rule, answer.GetPrincipal(), g.resolver); err != nil {\n\t\treturn nil, err\n\t}\n", new: "",
+			pkg: rest, test: "TestDenialsSayWhatWouldHelp",
+		},
+		{
+			name: "an MCP session serves other callers", file: front + "/session.go",
+			old: `plain, err := f.seal.Open(text, v.caller)`, new: `plain, err := f.seal.Open(text, "alice")`,
+			pkg: front, test: "TestASessionIsItsCallersAndThisServersAlone",
+		},
+		{
+			name: "an MCP session serves other organizations", file: guard + "/guard.go",
+			old: `[]string{p.GetOrganizationId(), p.GetMemberId(), p.GetClientId()}`, new: `[]string{p.GetMemberId(), p.GetClientId()}`,
+			pkg: mcp, test: "TestASessionIsOfNoUseWithAnotherToken",
+		},
+		{
+			name: "an MCP call outlives its token", file: guard + "/guard.go",
+			old: `context.WithDeadlineCause(ctx, p.GetExpireTime().AsTime(), g.expired)`, new: `context.WithDeadlineCause(ctx, p.GetExpireTime().AsTime().Add(time.Hour), g.expired)`,
+			pkg: guard, test: "TestTheContextOfACallerEndsWithItsToken",
+		},
+		{
+			name: "the MCP edge passes the caller's token on", file: guard + "/guard.go",
+			old: `return []string{access.MetadataTxnToken, answer.GetTransactionToken()}, nil`, new: `return []string{access.MetadataTxnToken, answer.GetTransactionToken(), access.MetadataAuthorization, c.token}, nil`,
+			pkg: guard, test: "TestOkrStoreGetsATransactionTokenAndNeverTheCallers",
+		},
+		{
+			name: "a deletion is made without the person's yes", file: mcp + "/internal/tools/confirm.go",
+			old: `case answer.Action != "accept":`, new: `case answer.Action == "":`,
+			pkg: mcp, test: "TestADeleteIsConfirmedByThePersonBehindTheClient",
+		},
+		{
+			name: "a yes to one state deletes another", file: mcp + "/internal/tools/confirm.go",
+			old: `case before.Etag != shown.etag || before.State != shown.state:`, new: `case before.Etag == "":`,
+			pkg: mcp, test: "TestWhatWasShownIsWhatIsDeleted",
+		},
+	}
+}

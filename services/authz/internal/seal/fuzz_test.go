@@ -1,0 +1,30 @@
+package seal_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/df0f9dda/okr-manager/services/authz/internal/seal"
+)
+
+// One text alone opens, and only in its context.
+func FuzzOpen(f *testing.F) {
+	s, err := seal.New([][]byte{key(1), key(2)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed := s.Seal([]byte("content"), []byte("context"))
+	f.Add(sealed, []byte("context"))
+	f.Add(sealed+"\r\n", []byte("context"))
+	f.Add(sealed, []byte{})
+	f.Fuzz(func(t *testing.T, text string, context []byte) {
+		content, err := s.Open(text, context)
+		if (err == nil) != (text == sealed && string(context) == "context") {
+			t.Errorf("%q opens in %q as %q: %v", text, context, content, err)
+		}
+		again, err := s.Open(s.Seal([]byte(text), context), context)
+		if err != nil || !bytes.Equal(again, []byte(text)) {
+			t.Errorf("%q comes back as %q: %v", text, again, err)
+		}
+	})
+}
