@@ -79,7 +79,7 @@ func build(ctx context.Context, dir string) error {
 	for _, folder := range boxes() {
 		args = append(args, "github.com/df0f9dda/okr-manager/"+folder)
 	}
-	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // our own packages
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the boxes: %w\n%s", err, text)
@@ -117,7 +117,7 @@ func startBoxes(ctx context.Context, programs, data string) (s start, err error)
 	defer func() { err = errors.Join(err, stopBoxes(running)) }()
 	began := time.Now()
 	for box := range boxes() {
-		cmd := exec.Command(filepath.Join(programs, box)) //nolint:noctx // it is stopped below, as a container is
+		cmd := exec.Command(filepath.Join(programs, box)) //nolint:noctx,gosec // our own programs; each is stopped below, as a container is
 		cmd.Env = append(slices.Clone(environment), "OKR_DATA_DIR="+filepath.Join(data, box))
 		cmd.Stderr = &bytes.Buffer{}
 		if err := os.MkdirAll(filepath.Join(data, box), 0o700); err != nil {
@@ -169,7 +169,7 @@ func freeAddrs(ctx context.Context, names ...string) (map[string]string, error) 
 		if err != nil {
 			return nil, fmt.Errorf("finding a free port: %w", err)
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }() // nothing was served on it
 		addrs[name] = l.Addr().String()
 	}
 	return addrs, nil
