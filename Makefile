@@ -81,7 +81,7 @@ k8s: $(BIN)/grpcurl ## apply, use and shake the system on the Kubernetes cluster
 BOXES := services/okrstore/cmd/okrstore services/authz/cmd/authz services/devidp/cmd/devidp gateway/rest/cmd/rest gateway/mcp/cmd/mcp
 sbom: $(BIN)/cyclonedx-gomod ## list what each box is made of, with licences, as CycloneDX in .bin/sbom
 	@mkdir -p $(BIN)/sbom
-	CGO_ENABLED=0 go build -trimpath -o $(BIN)/sbom/ $(BOXES:%=./%)
+	CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -o $(BIN)/sbom/ $(BOXES:%=./%)
 	@for box in $(notdir $(BOXES)); do \
 	  cyclonedx-gomod bin -json -licenses -noserial -output $(BIN)/sbom/$$box.json $(BIN)/sbom/$$box 2>/dev/null; \
 	  echo "$(BIN)/sbom/$$box.json: $$(grep -c '"purl"' $(BIN)/sbom/$$box.json) components"; \

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
@@ -25,7 +26,21 @@ const (
 	keyResultsInAll = objectives * keyResultsEach
 )
 
-func bench(ctx context.Context, cfg measure.Config) (err error) {
+func bench(ctx context.Context, cfg measure.Config) error {
+	alone := cfg.Only != "" && strings.Contains(footprintName, cfg.Only)
+	if !alone {
+		if err := rates(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	if !alone && cfg.Only != "" {
+		return nil
+	}
+	return footprint(ctx, os.Stdout)
+}
+
+// rates compares calls a second with their floors.
+func rates(ctx context.Context, cfg measure.Config) (err error) {
 	system, err := measure.Start(ctx)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -46,6 +47,13 @@ func (c *PolicyConfig) Validate() error {
 		errs = append(errs, fmt.Errorf("OKR_STYTCH_MANAGEMENT_URL %q must be https unless it is this machine", c.ManagementURL))
 	}
 	return errors.Join(errs...)
+}
+
+func (c *PolicyConfig) management(client *http.Client) policy.Management {
+	return policy.Management{
+		URL: c.ManagementURL, ProjectID: c.ProjectID,
+		KeyID: c.WorkspaceKeyID, KeySecret: string(c.WorkspaceKeySecret), HTTP: client,
+	}
 }
 
 // isLoopback says whether a host name is certain to be this machine.
@@ -111,10 +119,7 @@ func runPolicy(ctx context.Context, args []string, stdio run.Stdio) error {
 	}
 	client := policy.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	push.Management = policy.Management{
-		URL: cfg.ManagementURL, ProjectID: cfg.ProjectID,
-		KeyID: cfg.WorkspaceKeyID, KeySecret: string(cfg.WorkspaceKeySecret), HTTP: client,
-	}
+	push.Management = cfg.management(client)
 	if verb == "diff" {
 		return push.Diff(ctx)
 	}

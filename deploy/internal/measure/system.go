@@ -58,8 +58,13 @@ const (
 
 // Token gets the credential of an agent with every scope, for a member, from the local identity provider.
 func (s *System) Token(ctx context.Context, member string) (string, error) {
+	return Token(ctx, s.DevidpURL, member)
+}
+
+// Token is System.Token of any system, by the address of its identity provider.
+func Token(ctx context.Context, devidpURL, member string) (string, error) {
 	body := `{"member_id":"` + member + `","client_name":"bench","scopes":["openid","read:okrs","manage:objectives","manage:krs","report_kr_status"]}`
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.DevidpURL+"/_dev/tokens", bytes.NewBufferString(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, devidpURL+"/_dev/tokens", bytes.NewBufferString(body))
 	if err != nil {
 		return "", fmt.Errorf("asking for a token: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/df0f9dda/okr-manager/services/kit/config"
 )
@@ -27,6 +28,10 @@ const (
 // is some tens of megabytes in every box, and under load an eighth of the processor's time went into collecting it.
 // GOGC and GOMEMLIMIT say otherwise where they are set.
 const gcPercent = 200
+
+// settled is when what a start has left behind is collected and given back to the system. Go does it by itself when two
+// minutes have passed without a collection, and a box that few call would hold some megabytes until then.
+const settled = 2 * time.Second
 
 // version and revision are set by the linker, which nothing but a variable of a package can be told to set.
 var version, revision = "dev", ""
@@ -87,6 +92,7 @@ func Main[C any](name string, serve func(context.Context, C) error, commands ...
 		if err != nil {
 			return fmt.Errorf("%w: the configuration has mistakes:\n%w", ErrUsage, err)
 		}
+		defer time.AfterFunc(settled, debug.FreeOSMemory).Stop()
 		return serve(ctx, c)
 	}, append(commands, configCommand[C]()))
 	stop()

@@ -1,5 +1,5 @@
 // Command authz runs authz: it says who a credential belongs to, over gRPC, with the settings in the environment. Its
-// subcommand policy brings the product's access policy to a Stytch project, and keys makes keys that replicas share.
+// subcommands setup and policy give a Stytch project what the product needs, and keys makes keys that replicas share.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	run.Main("authz", authz.Run, authz.PolicyCommand(), authz.KeysCommand(), authz.DoctorCommand(time.Now),
+	run.Main("authz", authz.Run, authz.SetupCommand(), authz.PolicyCommand(), authz.KeysCommand(), authz.DoctorCommand(time.Now),
 		healthcheck.GRPC(func(c authz.Config) healthcheck.Service {
 			return healthcheck.Service{Addr: c.Addr, TLSDir: c.TLSDir}
 		}))

@@ -112,7 +112,7 @@ func redirect(ctx context.Context, c Config, r *Report) {
 		r.wrong("copy a public token of the project into OKR_STYTCH_PUBLIC_TOKEN (Stytch's dashboard, API keys)",
 			"Stytch does not know OKR_STYTCH_PUBLIC_TOKEN (%s)", reason)
 	case strings.Contains(reason, "redirect") || strings.Contains(reason, "no_match_for_provided"):
-		r.wrong("register "+landing+" for login, signup, invite and discovery (Stytch's dashboard, Redirect URLs; with devidp OKR_DEVIDP_REDIRECT_ORIGINS), or correct OKR_PUBLIC_URL",
+		r.wrong("authz setup, or register "+landing+" for login, signup, invite and discovery (Stytch's dashboard, Redirect URLs; with devidp OKR_DEVIDP_REDIRECT_ORIGINS), or correct OKR_PUBLIC_URL",
 			"the redirect URL %s is not registered (%s)", landing, reason)
 	default:
 		r.skip("a sign-in with Google could not be started: Stytch answers %d %s", got.status, reason)
@@ -147,14 +147,14 @@ func authorizationServer(ctx context.Context, c Config, r *Report) {
 	switch metadata.AuthorizationEndpoint {
 	case consent:
 	case "":
-		r.wrong("enable Connected Apps with the authorization URL "+consent+" (Stytch's dashboard, Connected Apps)",
+		r.wrong("authz setup, or enable Connected Apps with the authorization URL "+consent+" (Stytch's dashboard, Connected Apps)",
 			"Connected Apps are off: the authorization server names no authorization URL")
 	default:
-		r.wrong("set the authorization URL to "+consent+" (Stytch's dashboard, Connected Apps; with devidp OKR_DEVIDP_AUTHORIZATION_URL), or correct OKR_PUBLIC_URL",
+		r.wrong("authz setup, or set the authorization URL to "+consent+" (Stytch's dashboard, Connected Apps; with devidp OKR_DEVIDP_AUTHORIZATION_URL), or correct OKR_PUBLIC_URL",
 			"agents are sent to %q for consent, and the product's page is %s", metadata.AuthorizationEndpoint, consent)
 	}
 	if metadata.RegistrationEndpoint == "" {
-		r.wrong(`enable "Allow dynamic client registration" (Stytch's dashboard, Connected Apps)`,
+		r.wrong(`authz setup, or enable "Allow dynamic client registration" (Stytch's dashboard, Connected Apps)`,
 			"agents cannot register themselves: dynamic client registration is off")
 	}
 }

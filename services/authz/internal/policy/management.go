@@ -19,7 +19,7 @@ const (
 	maxManagementAnswer = 4 << 20
 )
 
-// Management is Stytch's management API for the access policy of one project.
+// Management is Stytch's management API (Programmatic Workspace Actions) for one project.
 type Management struct {
 	// URL is the API's address.
 	URL string
@@ -42,55 +42,67 @@ func NewHTTPClient() *http.Client {
 
 // Get gets the policy.
 func (m Management) Get(ctx context.Context) (Document, error) {
-	policy, err := m.call(ctx, http.MethodGet, nil)
+	var answer struct {
+		Policy Document `json:"policy"`
+	}
+	err := m.Call(ctx, http.MethodGet, m.policyPath(), nil, &answer)
+	if err == nil && answer.Policy == nil {
+		err = errors.New("the answer has no policy")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("getting the policy of %s: %w", m.ProjectID, err)
 	}
-	return policy, nil
+	return answer.Policy, nil
 }
 
 // Put replaces the policy.
 func (m Management) Put(ctx context.Context, policy Document) error {
-	body, err := json.Marshal(map[string]any{"project_id": m.ProjectID, "policy": policy})
-	if err == nil {
-		_, err = m.call(ctx, http.MethodPut, body)
-	}
-	if err != nil {
+	body := map[string]any{"project_id": m.ProjectID, "policy": policy}
+	if err := m.Call(ctx, http.MethodPut, m.policyPath(), body, &struct{}{}); err != nil {
 		return fmt.Errorf("putting the policy of %s: %w", m.ProjectID, err)
 	}
 	return nil
 }
 
-func (m Management) call(ctx context.Context, method string, body []byte) (Document, error) {
-	address := strings.TrimRight(m.URL, "/") + "/v1/projects/" + url.PathEscape(m.ProjectID) + "/rbac_policy"
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+func (m Management) policyPath() string {
+	return "/v1/projects/" + url.PathEscape(m.ProjectID) + "/rbac_policy"
+}
+
+// Call makes a request with the workspace key, and reads the JSON of a good answer into what answer points at. body is
+// sent as JSON unless it is nil. The path begins with /v1/ and may have a query.
+func (m Management) Call(ctx context.Context, method, path string, body, answer any) error {
+	var sent []byte
+	if body != nil {
+		var err error
+		if sent, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(m.URL, "/")+path, bytes.NewReader(sent))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	req.SetBasicAuth(m.KeyID, m.KeySecret)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := m.HTTP.Do(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxManagementAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the answer: %w", err)
 	}
-	var answer struct {
-		Policy       Document `json:"policy"`
-		ErrorType    string   `json:"error_type"`
-		ErrorMessage string   `json:"error_message"`
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
+		var failure struct {
+			ErrorType    string `json:"error_type"`
+			ErrorMessage string `json:"error_message"`
+		}
+		_ = decode(text, &failure) // what is no JSON has no reason
+		return fmt.Errorf("the answer is %s: %s %s", resp.Status, plain(failure.ErrorType), plain(failure.ErrorMessage))
 	}
-	err = decode(text, &answer)
-	switch {
-	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated:
-		return nil, fmt.Errorf("the answer is %s: %s %s", resp.Status, plain(answer.ErrorType), plain(answer.ErrorMessage))
-	case err != nil:
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	case method == http.MethodGet && answer.Policy == nil:
-		return nil, errors.New("the answer has no policy")
+	if err := decode(text, answer); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
 	}
-	return answer.Policy, nil
+	return nil
 }

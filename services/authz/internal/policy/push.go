@@ -41,7 +41,7 @@ func (p Push) Run(ctx context.Context) error {
 	if err != nil || len(changes) == 0 || p.DryRun {
 		return err
 	}
-	if err := p.confirm(ctx); err != nil {
+	if err := p.Confirm(ctx); err != nil {
 		return err
 	}
 	// A PUT replaces the whole policy, and nothing guards against someone else's change since the GET. So make the time in
@@ -111,9 +111,27 @@ func (p Push) show(changes []Change, foreign []string) {
 	}
 }
 
-// confirm asks whether to go on. When ctx ends it returns at once, and leaves behind whoever reads the answer, because a
+// Missing lists what the project's policy lacks, a line each, and what it has beside the product's.
+func (p Push) Missing(ctx context.Context) (missing, foreign []string, err error) {
+	p.Out = io.Discard
+	current, _, changes, err := p.compare(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	wanted, err := ProductPolicy()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range changes {
+		missing = append(missing, fmt.Sprint(c))
+	}
+	foreign, err = Foreign(current, wanted)
+	return missing, foreign, err
+}
+
+// Confirm asks whether to go on. When ctx ends it returns at once, and leaves behind whoever reads the answer, because a
 // terminal cannot be interrupted.
-func (p Push) confirm(ctx context.Context) error {
+func (p Push) Confirm(ctx context.Context) error {
 	if p.Yes {
 		return nil
 	}

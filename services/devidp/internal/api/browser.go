@@ -72,18 +72,25 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 var challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`) // RFC 7636: S256 of anything.
 
 // checkStart checks the query parameters that both flows have. mismatch is the error type for an address that is not
-// registered.
-func (s *Server) checkStart(query url.Values, mismatch string, redirects ...string) error {
+// registered; redirects has the addresses by the way of signing in that ends there.
+func (s *Server) checkStart(r *http.Request, mismatch string, redirects map[string]string) error {
+	query := r.URL.Query()
 	switch {
 	case query.Get("public_token") == "":
 		return badRequest("public_token_required", "public_token is required.")
 	case !same(query.Get("public_token"), s.PublicToken):
 		return notFound("public_token_not_found", "The public token is not one of this project.")
 	}
-	for _, redirect := range redirects {
-		if !s.allowsRedirect(redirect) {
-			return badRequest(mismatch, "The redirect address is not registered.")
+	err := s.view(r, func(c *call) error {
+		for kind, redirect := range redirects {
+			if !c.allowsRedirect(redirect, kind) {
+				return badRequest(mismatch, "The redirect address is not registered.")
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if challenge := query.Get("pkce_code_challenge"); challenge != "" && !challengeForm.MatchString(challenge) {
 		return badRequest("invalid_pkce_code_challenge", "The code challenge is not an S256 one.")
@@ -95,7 +102,7 @@ func (s *Server) checkStart(query url.Values, mismatch string, redirects ...stri
 func (s *Server) startGoogle(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	redirect := query.Get("discovery_redirect_url")
-	if err := s.checkStart(query, "no_match_for_provided_oauth_url", redirect); err != nil {
+	if err := s.checkStart(r, "no_match_for_provided_oauth_url", map[string]string{redirectDiscovery: redirect}); err != nil {
 		return err
 	}
 	if r.Method == http.MethodGet {
@@ -118,11 +125,11 @@ func (s *Server) startGoogle(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) startSSO(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	login := query.Get("login_redirect_url")
-	redirects := []string{login}
+	redirects := map[string]string{redirectLogin: login}
 	if signup := query.Get("signup_redirect_url"); signup != "" {
-		redirects = append(redirects, signup)
+		redirects[redirectSignup] = signup
 	}
-	if err := s.checkStart(query, "no_match_for_provided_sso_url", redirects...); err != nil {
+	if err := s.checkStart(r, "no_match_for_provided_sso_url", redirects); err != nil {
 		return err
 	}
 	var conn state.Connection

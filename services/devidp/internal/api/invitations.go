@@ -30,7 +30,7 @@ func (c *call) invite(req inviteRequest) (any, error) {
 	if target == "" {
 		target = c.RedirectOrigins[0] + "/authenticate"
 	}
-	if !c.allowsRedirect(target) {
+	if !c.allowsRedirect(target, redirectInvite) {
 		return nil, badRequest("no_match_for_provided_magic_link_url", "The invite_redirect_url is not registered.")
 	}
 	life := state.InvitationLife

@@ -210,7 +210,10 @@ func (s *Server) authorizationServerMetadata(w http.ResponseWriter, r *http.Requ
 	base := s.PublicURL + "/v1/oauth2"
 	methods := []string{"client_secret_basic", "client_secret_post", "none"}
 	var scopes []string
+	var consentPage string
+	var registers bool
 	err := s.view(r, func(c *call) error {
+		consentPage, registers = c.authorizationURL(), c.dynamicRegistration()
 		scopes = builtInScopes()
 		for _, scope := range c.tx.Policy().CustomScopes {
 			scopes = append(scopes, scope.Scope)
@@ -222,8 +225,7 @@ func (s *Server) authorizationServerMetadata(w http.ResponseWriter, r *http.Requ
 		return
 	}
 	metadata := map[string]any{
-		"issuer": s.PublicURL, "authorization_endpoint": s.AuthorizationURL,
-		"token_endpoint": base + "/token", "registration_endpoint": base + "/register", "userinfo_endpoint": base + "/userinfo",
+		"issuer": s.PublicURL, "token_endpoint": base + "/token", "userinfo_endpoint": base + "/userinfo",
 		"introspection_endpoint": base + "/introspect", "revocation_endpoint": base + "/revoke",
 		"jwks_uri": s.PublicURL + "/.well-known/jwks.json", "scopes_supported": scopes,
 		"response_types_supported": []string{"code"}, "response_modes_supported": []string{"query"},
@@ -234,6 +236,12 @@ func (s *Server) authorizationServerMetadata(w http.ResponseWriter, r *http.Requ
 		"revocation_endpoint_auth_methods_supported":     methods,
 		"client_id_metadata_document_supported":          false,
 		"authorization_response_iss_parameter_supported": true, // RFC 9207
+	}
+	if consentPage != "" {
+		metadata["authorization_endpoint"] = consentPage
+	}
+	if registers {
+		metadata["registration_endpoint"] = base + "/register"
 	}
 	if strings.HasPrefix(r.URL.Path, "/.well-known/openid-configuration") {
 		metadata["subject_types_supported"] = []string{"public"}

@@ -53,6 +53,9 @@ const (
 // register lets an application introduce itself (RFC 7591). Public ones with the same metadata are the same
 // application, so that an agent that registers at every start does not pile up.
 func (c *call) register(p parameters) (any, error) {
+	if !c.dynamicRegistration() {
+		return nil, &oauthError{Status: http.StatusForbidden, Code: "dynamic_client_registration_not_enabled", Description: "clients cannot register themselves with this project"}
+	}
 	var req registration
 	if p.json == nil || json.Unmarshal(p.json, &req) != nil {
 		return nil, invalidMetadata("invalid_client_metadata", "the body is not the JSON of a client's metadata")

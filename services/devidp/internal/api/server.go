@@ -97,6 +97,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	s.routeSignIn(mux)
 	s.routeDirectory(mux)
+	s.routeManagement(mux)
 	s.routeConnections(mux)
 	s.routeApps(mux)
 	s.routeOAuth(mux)
@@ -143,8 +144,6 @@ func (s *Server) routeDirectory(mux *http.ServeMux) {
 	mux.Handle("PUT /v1/b2b/organizations/{organization_id}/members/{member_id}/reactivate", s.secret(write(s, (*call).reactivateMember)))
 
 	mux.Handle("GET /v1/b2b/rbac/policy", s.secret(read(s, (*call).runtimePolicy)))
-	mux.Handle("GET /v1/projects/{project_id}/rbac_policy", s.workspace(read(s, (*call).managedPolicy)))
-	mux.Handle("PUT /v1/projects/{project_id}/rbac_policy", s.workspace(write(s, (*call).replacePolicy)))
 }
 
 // routeConnections serves what connects organizations to identity providers of their own.
@@ -200,8 +199,8 @@ func isJSON(r *http.Request) bool {
 	return err == nil && mediaType == "application/json"
 }
 
-// allowsRedirect reports whether browsers may be sent to the address: an absolute one of a registered origin.
-func (s *Server) allowsRedirect(raw string) bool {
+// allowsOrigin reports whether the address is an absolute one of an origin that this process was started with.
+func (s *Server) allowsOrigin(raw string) bool {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return false
