@@ -33,7 +33,12 @@ func misbehaviors() map[string]http.HandlerFunc {
 		"answers 404 with a page":    answering(http.StatusNotFound, `<html>maintenance</html>`),
 		"answers 401 without a type": answering(http.StatusUnauthorized, `{}`),
 		"answers with nothing":       answering(http.StatusOK, `{}`),
-		"answers with wrong types":   answering(http.StatusOK, `{"member_session":7,"member":"x","connected_apps":true}`),
+		"puts an error into a 200":   answering(http.StatusOK, `{"status_code":404,"error_type":"session_not_found","error_message":"gone"}`),
+		"answers with a stranger": answering(http.StatusOK, `{
+			"member_session":{"member_session_id":"x","member_id":"`+devidptest.Gina+`","organization_id":"`+devidptest.Globex+`","expires_at":"2099-01-01T00:00:00Z"},
+			"member":{"member_id":"`+devidptest.Gina+`","organization_id":"`+devidptest.Globex+`","status":"active","roles":[{"role_id":"stytch_admin"}]},
+			"organization":{"organization_id":"`+devidptest.Globex+`"},"connected_apps":[],"session_jwt":"x"}`),
+		"answers with wrong types": answering(http.StatusOK, `{"member_session":7,"member":"x","connected_apps":true}`),
 		"sends us elsewhere": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
 		},
