@@ -4,4 +4,8 @@ package main
 
 import "github.com/df0f9dda/okr-manager/services/kit/run"
 
-func main() { run.Main("okr-bench", bench) }
+func main() {
+	run.Main("okr-bench", bench, run.Command{
+		Name: "growth", Summary: "compare calls where there is very much with the same where there is little", Run: growth,
+	})
+}

@@ -81,6 +81,18 @@ type scaled struct{ okr okrv1.OkrServiceClient }
 
 // startScaled runs a store with organizations of which the first has objectives and the others have one.
 func startScaled(ctx context.Context, path string, organizations, objectives int, closers *run.Stack) (*scaled, error) {
+	s, err := openScaled(ctx, path, organizations, closers)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fill(ctx, organizations, objectives); err != nil {
+		return nil, fmt.Errorf("filling %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// openScaled runs a store for so many organizations on what a file has.
+func openScaled(ctx context.Context, path string, organizations int, closers *run.Stack) (*scaled, error) {
 	cfg, err := config.Load[okrstore.Config]()
 	if err != nil {
 		return nil, err
@@ -112,11 +124,7 @@ func startScaled(ctx context.Context, path string, organizations, objectives int
 		return nil, err
 	}
 	closers.Push("connection to "+filepath.Base(path), func(context.Context) error { return conn.Close() })
-	s := &scaled{okr: okrv1.NewOkrServiceClient(conn)}
-	if err := s.fill(ctx, organizations, objectives); err != nil {
-		return nil, fmt.Errorf("filling %s: %w", path, err)
-	}
-	return s, nil
+	return &scaled{okr: okrv1.NewOkrServiceClient(conn)}, nil
 }
 
 type nopWriter struct{}

@@ -95,7 +95,9 @@ func (n *cables) places() []kittest.EtcdPlace {
 }
 
 // cutPeers parts a member from the others. Its clients still reach it.
-func (n *cables) cutPeers(member int) { n.inSwitch("link set " + n.cable("peers", member) + " nomaster") }
+func (n *cables) cutPeers(member int) {
+	n.inSwitch("link set " + n.cable("peers", member) + " nomaster")
+}
 
 // cutOff parts a member from everybody.
 func (n *cables) cutOff(member int) {

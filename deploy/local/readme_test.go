@@ -159,7 +159,7 @@ const variablesFile = "../../services/kit/config/variables.txt"
 func programs() []string {
 	return []string{
 		"OKR_BENCH_ONLY", "OKR_BENCH_PROFILE", "OKR_BENCH_ROUND", // deploy/bench
-		"OKR_MUTANTS_ONLY",                                          // deploy/mutants
+		"OKR_MUTANTS_ONLY", "OKR_SCALE_ORGANIZATIONS", "OKR_SCALE_WRITES", "OKR_SCALE_YEARS", // deploy/mutants, deploy/scale
 		"OKR_CHROMIUM",                                              // deploy/browser
 		"OKR_K8S_LOAD",                                              // deploy/k8s.sh
 		"OKR_CLIENT_ID", "OKR_OUTPUT", "OKR_PLAINTEXT", "OKR_TOKEN", // okrctl

@@ -26,13 +26,19 @@ func edgeMutants() []mutant {
 			pkg: rest, test: "TestLinksThatWereNotStartedHereAskFirst",
 		},
 		{
-			name: "a sign-in ends on another host", file: session + "/pkce.go",
-			old: `strings.HasPrefix(p, "//") || len(p)`, new: `len(p)`,
+			name: "a sign-in ends at what a browser reads as another host", file: session + "/pkce.go",
+			old: `r == 0x7f || r == '\\'`, new: `r == 0x7f`,
 			pkg: rest, test: "TestReturnPathsStayHere",
 		},
 		{
-			name: "credentials of the caller go on to the services", file: session + "/gate.go",
-			old: `case name == "Authorization", name == "Cookie", name == "Forwarded"`, new: `case name == "Forwarded"`,
+			name: "okr-store sees more of a caller than the transaction token", file: session + "/metadata.go",
+			old: `return []string{access.MetadataTxnToken, answer.GetTransactionToken()}, nil`,
+			new: `return []string{access.MetadataTxnToken, answer.GetTransactionToken(), access.MetadataSessionToken, c.session.GetSessionToken()}, nil`,
+			pkg: rest, test: "TestWhatEachServiceMaySee",
+		},
+		{
+			name: "a bearer that nobody looked at goes on to authz", file: session + "/metadata.go",
+			old: `if c.token != "" && c.answer != nil {`, new: `if c.token != "" {`,
 			pkg: rest, test: "TestWhatEachServiceMaySee",
 		},
 		{
@@ -43,7 +49,7 @@ func edgeMutants() []mutant {
 		{
 			name: "the edge lets through whom no rule does", file: session + "/gate.go",
 			old: "if err := access.CheckUnread(ctx, rule, answer.GetPrincipal(), g.resolver); err != nil {\n\t\treturn nil, err\n\t}\n", new: "",
-			pkg: rest, test: "TestDenialsSayWhatWouldHelp",
+			pkg: rest, test: "TestWhoMayPass",
 		},
 		{
 			name: "an MCP session serves other callers", file: front + "/session.go",

@@ -124,7 +124,7 @@ func identityMutants() []mutant {
 		{
 			name: "an access token for another resource is taken", file: authz + "/internal/api/verdict.go",
 			old: `if named {`, new: `if named && v.now().IsZero() {`,
-			pkg: authz, test: "TestAccessTokensForOurResourcesAreTaken",
+			pkg: authz, test: "TestCredentialsOfTheWrongKindAreRefused",
 		},
 		{
 			name: "halves of two sessions are one", file: authz + "/internal/api/verdict.go",

@@ -346,7 +346,10 @@ func TestASessionIsOfNoUseWithAnotherToken(t *testing.T) {
 	other.ClientId = "another-client"
 	w.inSession("all", session, "resources/subscribe", `{"uri":"`+theObjective+`"}`)
 	w.authz.let("another-client", other)
-	for _, token := range []string{"umbrella", "employee", "another-client", "nobody"} {
+	elsewhere := agentOfCEO("read:okrs") // the ids of members are the identity provider's affair
+	elsewhere.OrganizationId = "umbrella"
+	w.authz.let("same-member-elsewhere", elsewhere)
+	for _, token := range []string{"umbrella", "employee", "another-client", "same-member-elsewhere", "nobody"} {
 		want := http.StatusNotFound
 		if token == "nobody" {
 			want = http.StatusUnauthorized

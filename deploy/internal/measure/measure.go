@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -17,27 +16,46 @@ type Operation func(ctx context.Context, caller int) error
 // Throughput calls an operation from so many callers, each waiting for its answer before the next call, and answers the
 // calls a second.
 func Throughput(ctx context.Context, callers int, d time.Duration, op Operation) (float64, error) {
+	rate, _, err := Sample(ctx, callers, d, op)
+	return rate, err
+}
+
+// Sample is Throughput, and answers also how long each call took.
+func Sample(ctx context.Context, callers int, d time.Duration, op Operation) (rate float64, took []time.Duration, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var done atomic.Int64
+	each := make([][]time.Duration, callers)
 	var wait sync.WaitGroup
 	start := time.Now()
 	for caller := range callers {
 		wait.Go(func() {
-			for time.Since(start) < d && ctx.Err() == nil {
+			for begun := start; begun.Sub(start) < d && ctx.Err() == nil; {
 				if err := op(ctx, caller); err != nil {
 					cancel(err)
 					return
 				}
-				done.Add(1)
+				now := time.Now()
+				each[caller] = append(each[caller], now.Sub(begun))
+				begun = now
 			}
 		})
 	}
 	wait.Wait()
 	if err := context.Cause(ctx); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return float64(done.Load()) / time.Since(start).Seconds(), nil
+	took = slices.Concat(each...)
+	return float64(len(took)) / time.Since(start).Seconds(), took, nil
+}
+
+// Percentile is the time within which so many percent of the calls were answered, by nearest rank; 0 where there are none.
+// It sorts them.
+func Percentile(took []time.Duration, percent int) time.Duration {
+	if len(took) == 0 {
+		return 0
+	}
+	slices.Sort(took)
+	return took[max(0, (len(took)*percent+99)/100-1)]
 }
 
 // Figure is one row of the result: the system beside a floor.
@@ -59,6 +77,8 @@ type Figure struct {
 type result struct {
 	Figure
 	systemRate, floorRate, ratio float64
+	// p50 and p99 are of all the system's calls that were counted.
+	p50, p99 time.Duration
 }
 
 // rounds are short and take turns between system and floor, so that a disturbance of the machine hits both.
@@ -66,6 +86,7 @@ const rounds = 5
 
 func measure(ctx context.Context, f Figure, d time.Duration) (result, error) {
 	var systems, floors, ratios []float64
+	var all []time.Duration
 	for round := range rounds + 1 {
 		floorCallers := f.Callers
 		if f.FloorGroup > 0 {
@@ -76,7 +97,7 @@ func measure(ctx context.Context, f Figure, d time.Duration) (result, error) {
 			return result{}, fmt.Errorf("%s, floor: %w", f.Name, err)
 		}
 		floor *= float64(max(1, f.FloorGroup))
-		system, err := Throughput(ctx, f.Callers, d, f.System)
+		system, took, err := Sample(ctx, f.Callers, d, f.System)
 		if err != nil {
 			return result{}, fmt.Errorf("%s: %w", f.Name, err)
 		}
@@ -84,8 +105,9 @@ func measure(ctx context.Context, f Figure, d time.Duration) (result, error) {
 			continue // warms both up
 		}
 		systems, floors, ratios = append(systems, system), append(floors, floor), append(ratios, system/floor)
+		all = append(all, took...)
 	}
-	return result{f, median(systems), median(floors), median(ratios)}, nil
+	return result{f, median(systems), median(floors), median(ratios), Percentile(all, 50), Percentile(all, 99)}, nil
 }
 
 func median(values []float64) float64 {

@@ -49,11 +49,14 @@ func Run(ctx context.Context, cfg Config, w io.Writer, figures []Figure) error {
 	return report(w, results)
 }
 
+// short is a time in milliseconds, as exactly as anybody can tell it.
+func short(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond)) }
+
 func report(w io.Writer, results []result) error {
 	fmt.Fprintf(w, "%s, %s/%s, %d cores. Medians of %d rounds; a ratio is the system's rate by its floor's.\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "figure\tcallers\tsystem/s\tfloor/s\tratio\tasked\t\tfloor")
+	fmt.Fprintln(table, "figure\tcallers\tsystem/s\tp50\tp99\tfloor/s\tratio\tasked\t\tfloor")
 	for _, r := range results {
 		asked, verdict := "", ""
 		if r.Least > 0 {
@@ -62,8 +65,8 @@ func report(w io.Writer, results []result) error {
 				verdict = "MISSED"
 			}
 		}
-		fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.2f\t%s\t%s\t%s\n",
-			r.Name, r.Callers, r.systemRate, r.floorRate, r.ratio, asked, verdict, r.FloorName)
+		fmt.Fprintf(table, "%s\t%d\t%.0f\t%s\t%s\t%.0f\t%.2f\t%s\t%s\t%s\n",
+			r.Name, r.Callers, r.systemRate, short(r.p50), short(r.p99), r.floorRate, r.ratio, asked, verdict, r.FloorName)
 	}
 	return table.Flush()
 }
