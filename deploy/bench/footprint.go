@@ -149,7 +149,7 @@ func startBoxes(ctx context.Context, programs, data string) (s start, err error)
 	time.Sleep(settle)
 	s.resident, s.proportional = map[string]float64{}, map[string]float64{}
 	for box, cmd := range running {
-		if s.resident[box], s.proportional[box], err = memory(cmd.Process.Pid); err != nil {
+		if s.resident[box], s.proportional[box], err = memoryOf(cmd.Process.Pid); err != nil {
 			return start{}, err
 		}
 	}
@@ -214,8 +214,8 @@ func awaitBoxes(ctx context.Context, addrs map[string]string) error {
 	return probes.Wait()
 }
 
-// memory reads what a process holds, in MiB.
-func memory(pid int) (resident, proportional float64, err error) {
+// memoryOf reads what a process holds, in MiB.
+func memoryOf(pid int) (resident, proportional float64, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
 		return 0, 0, fmt.Errorf("reading the memory of a process: %w", err)

@@ -34,7 +34,7 @@ func TestTheFootprintIsTheMedianBesideWhatIsAsked(t *testing.T) {
 
 func TestTheMemoryOfAProcessIsRead(t *testing.T) {
 	t.Parallel()
-	resident, proportional, err := memory(os.Getpid())
+	resident, proportional, err := memoryOf(os.Getpid())
 	if err != nil || proportional <= 1 || resident < proportional {
 		t.Errorf("%f MiB resident, %f proportional, %v", resident, proportional, err)
 	}
