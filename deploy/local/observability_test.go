@@ -15,6 +15,7 @@ type composed struct {
 		Profiles    []string
 		Image       string
 		Environment map[string]string
+		EnvFile     []string `yaml:"env_file"`
 		Networks    names
 		Ports       []string
 		Volumes     []string
@@ -127,13 +128,44 @@ func TestPrometheusLooksWhereTheBoxesServeTheirMetrics(t *testing.T) {
 		if !slices.Contains(service.Networks, "telemetry") {
 			t.Errorf("Prometheus does not reach %s", box)
 		}
-		if !strings.Contains(service.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"], "collector:4318") {
-			t.Errorf("%s does not send its traces to the collector", box)
-		}
 		for _, port := range service.Ports {
 			if strings.HasSuffix(port, strings.TrimPrefix(service.Environment[variable], ":")) {
 				t.Errorf("the metrics of %s are published: %s", box, port)
 			}
 		}
+	}
+}
+
+func TestTracesGoToTheCollectorWhereItRuns(t *testing.T) {
+	const profiles = "${COMPOSE_PROFILES:-none}"
+	traced := 0
+	for box, service := range readCompose(t).Services {
+		if _, ok := service.Environment["OTEL_TRACES_SAMPLER"]; !ok {
+			continue
+		}
+		traced++
+		if len(service.EnvFile) != 1 || !strings.Contains(service.EnvFile[0], profiles) {
+			t.Errorf("%s reads %v", box, service.EnvFile)
+			continue
+		}
+		for on, collector := range map[string]bool{
+			"none": false, "cluster": false, "observability": true, "cluster,observability": true, "observability,cluster": true,
+		} {
+			text, err := os.ReadFile("../../" + strings.Replace(service.EnvFile[0], profiles, on, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, value, _ := strings.Cut(strings.TrimSpace(string(text)), "=")
+			want := "${OTEL_EXPORTER_OTLP_ENDPOINT-}"
+			if collector {
+				want = "${OTEL_EXPORTER_OTLP_ENDPOINT-http://collector:4318}"
+			}
+			if name != "OTEL_EXPORTER_OTLP_ENDPOINT" || value != want {
+				t.Errorf("with the profiles %s, %s has %s=%s, want %s", on, box, name, value, want)
+			}
+		}
+	}
+	if traced < 6 {
+		t.Errorf("only %d boxes are traced", traced)
 	}
 }

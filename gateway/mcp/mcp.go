@@ -144,7 +144,7 @@ func (c *Config) Validate() error {
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		mistake("OKR_MCP_DRAIN_DELAY: %s is not between 0s and 1m", c.DrainDelay)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, tracing.Check())...)
 }
 
 // isBase accepts an address that well-known paths can be appended to.

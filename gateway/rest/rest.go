@@ -115,7 +115,7 @@ func (c *Config) Validate() error {
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		mistake("OKR_REST_DRAIN_DELAY: %s is not between 0s and 1m", c.DrainDelay)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, tracing.Check())...)
 }
 
 // rates are the limits of those who call.

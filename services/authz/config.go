@@ -11,6 +11,7 @@ import (
 
 	"github.com/df0f9dda/okr-manager/services/kit/config"
 	"github.com/df0f9dda/okr-manager/services/kit/mtls"
+	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
 
 // Config holds the settings of authz.
@@ -139,7 +140,7 @@ func (c *Config) Validate() error {
 	if c.StartPatience < 0 {
 		complain("OKR_AUTHZ_START_PATIENCE must not be negative")
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, tracing.Check())...)
 }
 
 // isHTTP accepts an address that paths can be appended to.

@@ -79,6 +79,15 @@ func examine(ctx context.Context, replicas int, now func() time.Time, out io.Wri
 	if examined.IssuerBase == "" {
 		examined.IssuerBase = examined.Issuer
 	}
+	if own.TLSDir != "" {
+		examined.Certificate = func() (issued, expires time.Time, err error) {
+			identity, err := mtls.Load(mtls.Config{Dir: own.TLSDir, Now: now})
+			if err != nil {
+				return time.Time{}, time.Time{}, err
+			}
+			return identity.Issued(), identity.Expires(), nil
+		}
+	}
 	if own.TxnKeyFile != "" {
 		keys, err := txntoken.LoadKeys(own.TxnKeyFile)
 		if err != nil {

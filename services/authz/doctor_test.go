@@ -3,6 +3,7 @@ package authz_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -62,6 +63,15 @@ func newPatient(t *testing.T) *patient {
 	}}
 	runAuthz(t, listener, p.settings)
 	return p
+}
+
+// certify gives the boxes a certificate, which nobody asks with.
+func (p *patient) certify(order kittest.Order) {
+	p.t.Helper()
+	dir := p.t.TempDir()
+	order.Names = []string{"authz"}
+	kittest.NewAuthority(p.t).Write(p.t, dir, order)
+	p.settings["OKR_TLS_DIR"], p.settings["OKR_TXN_KEY_FILE"] = dir, ""
 }
 
 // through has the doctor meet the identity provider with its answers to one path changed.
@@ -204,6 +214,16 @@ func TestTheDoctorFindsWhatIsWrongAndSaysWhereToPutItRight(t *testing.T) {
 		"keys that the running authz does not have": {
 			func(p *patient) { p.settings["OKR_TXN_KEY_FILE"] = keyFile(p.t) },
 			"has other keys", "OKR_TXN_KEY_FILE",
+		},
+		"a certificate for servers alone": {
+			func(p *patient) {
+				p.certify(kittest.Order{Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+			},
+			"would refuse this one", "both server auth and client auth",
+		},
+		"a certificate that is about to end": {
+			func(p *patient) { p.certify(kittest.Order{NotAfter: time.Now().Add(time.Minute)}) },
+			"among the boxes expires at", "renew the certificate",
 		},
 		"replicas without a common key": {
 			func(p *patient) {

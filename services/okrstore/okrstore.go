@@ -141,7 +141,7 @@ func (c *Config) Validate() error {
 	if c.BackupDir != "" && c.BackupKeep < 1 {
 		errs = append(errs, errors.New("OKR_STORE_BACKUP_KEEP must be at least 1"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, tracing.Check())...)
 }
 
 // Run opens the store and serves until ctx ends, or until the engine breaks, as it does when the disk fails: then the

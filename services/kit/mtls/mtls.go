@@ -87,6 +87,9 @@ func Load(cfg Config) (*Identity, error) {
 // Expires is when the certificate in use expires.
 func (i *Identity) Expires() time.Time { return i.state().certificate.Leaf.NotAfter }
 
+// Issued is from when the certificate in use is good.
+func (i *Identity) Issued() time.Time { return i.state().certificate.Leaf.NotBefore }
+
 // state is what the files hold now. What cannot be used is left alone: a certificate and its key are two files, which
 // nobody replaces in one moment.
 func (i *Identity) state() *state {

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -63,41 +62,22 @@ func Start(ctx context.Context, service string, logger *slog.Logger) (*Tracing, 
 	)}, nil
 }
 
-// exporterOf reads from the environment where spans go; nil for nowhere. The specification has spans exported to a
-// collector on this machine where nothing is set; here, nothing set means off.
+// exporterOf makes what spans go to; nil for nowhere.
 func exporterOf(ctx context.Context, getenv func(string) string) (sdktrace.SpanExporter, error) {
-	first := func(names ...string) (name, value string) {
-		for _, name := range names {
-			if value := strings.TrimSpace(getenv(name)); value != "" {
-				return name, value
-			}
-		}
-		return "", ""
+	on, protocol, err := read(getenv)
+	if err != nil || !on {
+		return nil, err
 	}
-	_, endpoint := first("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-	name, kind := first("OTEL_TRACES_EXPORTER")
-	switch {
-	case strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true"), kind == "none", kind == "" && endpoint == "":
-		return nil, nil
-	case kind != "" && kind != "otlp":
-		return nil, fmt.Errorf("%s is %q: otlp or none", name, kind)
+	var exporter sdktrace.SpanExporter
+	if protocol == protocolGRPC {
+		exporter, err = otlptracegrpc.New(ctx)
+	} else {
+		exporter, err = otlptracehttp.New(ctx)
 	}
-	switch name, protocol := first("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol {
-	case "grpc":
-		exporter, err := otlptracegrpc.New(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("exporting traces: %w", err)
-		}
-		return exporter, nil
-	case "", "http/protobuf":
-		exporter, err := otlptracehttp.New(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("exporting traces: %w", err)
-		}
-		return exporter, nil
-	default:
-		return nil, fmt.Errorf("%s is %q: grpc or http/protobuf", name, protocol)
+	if err != nil {
+		return nil, fmt.Errorf("exporting traces: %w", err)
 	}
+	return exporter, nil
 }
 
 // Close exports the spans that wait, as long as that takes no more than three seconds.

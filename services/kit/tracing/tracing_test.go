@@ -39,6 +39,12 @@ func TestTheEnvironmentSaysWhetherSpansAreExported(t *testing.T) {
 		{"set to nothing is not set", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=", "OTEL_TRACES_EXPORTER="}, false, ""},
 		{"another exporter is a mistake", []string{"OTEL_TRACES_EXPORTER=zipkin"}, false, `OTEL_TRACES_EXPORTER is "zipkin"`},
 		{"another protocol, too", []string{endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL=http/json"}, false, `OTEL_EXPORTER_OTLP_PROTOCOL is "http/json"`},
+		{"an endpoint without a scheme", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318"}, false, `OTEL_EXPORTER_OTLP_ENDPOINT is "collector:4318"`},
+		{"a timeout with a unit", []string{endpoint, "OTEL_EXPORTER_OTLP_TIMEOUT=10s"}, false, `OTEL_EXPORTER_OTLP_TIMEOUT is "10s"`},
+		{"a sampler that nobody knows", []string{endpoint, "OTEL_TRACES_SAMPLER=sometimes"}, false, `OTEL_TRACES_SAMPLER is "sometimes"`},
+		{"a ratio in percent", []string{endpoint, "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=10"}, false, `OTEL_TRACES_SAMPLER_ARG is "10"`},
+		{"a ratio", []string{endpoint, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.1"}, true, ""},
+		{"mistakes do not matter where it is off", []string{"OTEL_TRACES_SAMPLER=sometimes"}, false, ""},
 		{"that for traces stands over that for all", []string{endpoint, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=x", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}, false, `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is "x"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -49,6 +55,9 @@ func TestTheEnvironmentSaysWhetherSpansAreExported(t *testing.T) {
 			traces, err := Start(t.Context(), "box", slog.New(slog.DiscardHandler))
 			if (traces != nil) != test.on || (err != nil) != (test.mistake != "") || err != nil && !strings.Contains(err.Error(), test.mistake) {
 				t.Errorf("on: %t, %v", traces != nil, err)
+			}
+			if checked := Check(); (checked != nil) != (test.mistake != "") {
+				t.Errorf("the check says %v", checked)
 			}
 			if (traces.Tracer() != nil) != test.on || (len(traces.DialOptions()) > 0) != test.on || (len(traces.ServerOptions()) > 0) != test.on {
 				t.Error("the options do not agree")

@@ -174,6 +174,21 @@ func replicas(_ context.Context, c Config, r *Report) {
 	}
 }
 
+// certificate reads the files of OKR_TLS_DIR as the boxes do.
+func certificate(_ context.Context, c Config, r *Report) {
+	if c.Certificate == nil {
+		return
+	}
+	switch issued, expires, err := c.Certificate(); {
+	case err != nil:
+		r.wrong("put tls.crt, tls.key and ca.crt that belong together into OKR_TLS_DIR, for both server auth and client auth (deploy/operating.md)",
+			"the other boxes would refuse this one: %v", err)
+	case expires.Sub(c.Now()) < expires.Sub(issued)/renewal:
+		r.wrong("renew the certificate in OKR_TLS_DIR: the boxes take a new one up without a restart",
+			"the certificate for connections among the boxes expires at %s", expires.UTC().Format(time.RFC3339))
+	}
+}
+
 // transactionKeys compares the key file with what the running authz says to okr-store.
 func transactionKeys(ctx context.Context, c Config, r *Report) {
 	if c.Keys == "" {

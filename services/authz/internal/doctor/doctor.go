@@ -16,6 +16,8 @@ const (
 	maxAnswer = 4 << 20
 	// maxSkew is how far clocks may differ. A transaction token lives for thirty seconds.
 	maxSkew = 10 * time.Second
+	// renewal says before which part of its life a certificate is to be replaced: the last tenth.
+	renewal = 10
 )
 
 // Config is what is looked at.
@@ -37,6 +39,9 @@ type Config struct {
 	Keys string
 	// RunningKeys gets the JWK set of the authz that okr-store asks.
 	RunningKeys func(context.Context) (string, error)
+	// Certificate reads the certificate for connections among the boxes, and says from when to when it is good; nil without
+	// one.
+	Certificate func() (issued, expires time.Time, err error)
 	// HTTP makes the requests, and follows nobody elsewhere.
 	HTTP *http.Client
 	// Now is the clock that is compared with Stytch's.
@@ -73,6 +78,7 @@ func Examine(ctx context.Context, cfg Config) Report {
 	}{
 		{"the project's id, secret and token are of one environment", environment},
 		{"what replicas share", replicas},
+		{"the certificate for connections among the boxes", certificate},
 		{"the key of transaction tokens is that of the authz that okr-store asks", transactionKeys},
 		{"the authorization server for agents", authorizationServer},
 	}
