@@ -53,11 +53,17 @@ type tenant struct {
 	moved   int
 }
 
+// perMonth is how many objectives so many members make in a month, and how many bytes of records with all that belongs to
+// them.
+func perMonth(members int, s sizes) (objectives, bytes float64) {
+	objectives = objectivesEach * float64(members) / monthsOfQuarter
+	return objectives, objectives * (float64(s.objective) + keyResultsEach*(float64(s.keyResult)+checkInsEach*float64(s.checkIn)))
+}
+
 func newTenant(random *rand.Rand, s sizes) *tenant {
 	members := max(1, int(medianMembers*math.Exp(spread*random.NormFloat64())))
-	objectives := objectivesEach * float64(members) / monthsOfQuarter // a month
-	t := &tenant{members: members}
-	t.growth = objectives * (float64(s.objective) + keyResultsEach*(float64(s.keyResult)+checkInsEach*float64(s.checkIn)))
+	objectives, growth := perMonth(members, s)
+	t := &tenant{members: members, growth: growth}
 	t.peak = objectives * (writesOfPlanning + keyResultsEach*writesOfKeyResult) / weeksOfMonth * busiestHour / time.Hour.Seconds()
 	return t
 }
@@ -92,7 +98,7 @@ type played struct {
 
 // play goes month by month: organizations come and are placed, all grow, and where a cluster has become too full some move.
 func play(cfg Config, s sizes) played {
-	random := rand.New(rand.NewPCG(seedOfTheSimulation, 1)) //nolint:gosec // the same again is what is asked for
+	random := rand.New(rand.NewPCG(seedOfTheSimulation, 1))
 	p := played{hosts: []*host{{}}, largest: &tenant{}}
 	months := 12 * cfg.Years
 	for month := 1; month <= months; month++ {
@@ -189,11 +195,9 @@ func report(w io.Writer, cfg Config, s sizes) error {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(table, "%s\t%s\n", name, fmt.Sprintf(format, args...))
 	}
-	typical := &tenant{members: medianMembers}
-	objectives := objectivesEach * medianMembers / monthsOfQuarter
-	typical.growth = objectives * (float64(s.objective) + keyResultsEach*(float64(s.keyResult)+checkInsEach*float64(s.checkIn)))
+	objectives, month := perMonth(medianMembers, s)
 	row("organization of 40 members", "%.1f MB of records a year, %.0f writes a day",
-		12*typical.growth/1e6, objectives*(writesOfPlanning+keyResultsEach*writesOfKeyResult)/daysOfMonth)
+		12*month/1e6, objectives*(writesOfPlanning+keyResultsEach*writesOfKeyResult)/daysOfMonth)
 	row("mean of the simulation", "%.0f members, %.1f MB of records a year, %.4f writes a second in the busiest hour", float64(members)/n, 12*growth/n/1e6, peak/n)
 	row("one cluster ends at, by its disk", "%.0f mean organizations of a year", fillLimit*quota/pages/(12*growth/n))
 	row("one cluster ends at, by its writes", "%.0f mean organizations", fillLimit*cfg.Writes/(peak/n))

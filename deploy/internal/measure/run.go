@@ -50,7 +50,9 @@ func Run(ctx context.Context, cfg Config, w io.Writer, figures []Figure) error {
 }
 
 // short is a time in milliseconds, as exactly as anybody can tell it.
-func short(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond)) }
+func short(d time.Duration) string {
+	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+}
 
 func report(w io.Writer, results []result) error {
 	fmt.Fprintf(w, "%s, %s/%s, %d cores. Medians of %d rounds; a ratio is the system's rate by its floor's.\n\n",

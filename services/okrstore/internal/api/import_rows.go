@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -153,12 +154,15 @@ func (j *jsonRows) all(yield func(*importRow, error) bool) {
 // readError makes what was found wrong with a file an error for the caller. What is wrong with the stream passes.
 func readError(err error, where string) error {
 	var syntax *json.SyntaxError
+	var number *json.UnmarshalTypeError
 	var csvErr *csv.ParseError
 	switch {
 	case rpcerr.ReasonOf(err) != accessv1.ErrorReason_ERROR_REASON_UNSPECIFIED:
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return importMalformed(where, "the file ends too early, at %s", where)
+	case errors.As(err, &number): // which repeats the number, however long it is
+		return importMalformed(where, "at %s: a number that is out of range", where)
 	case errors.Is(err, errRowTooLong), errors.As(err, &syntax), errors.As(err, &csvErr), errors.Is(err, errShape):
 		return importMalformed(where, "at %s: %v", where, err)
 	}
@@ -389,12 +393,19 @@ func (c *csvRows) header(cells []string) ([]string, error) {
 // readCells makes a resource of a row. What cannot be one is a problem of the row alone.
 func readCells(header, cells []string) *importRow {
 	values := map[string]string{}
+	garbled := ""
 	for i, cell := range cells {
 		if i < len(header) && cell != "" {
+			if !utf8.ValidString(cell) { // of a spreadsheet that writes in the encoding of its country
+				cell, garbled = strings.ToValidUTF8(cell, "\ufffd"), header[i]
+			}
 			values[header[i]] = refuse(cell)
 		}
 	}
 	row := &importRow{objectiveID: values["objective_id"], keyResultID: values["key_result_id"]}
+	if garbled != "" {
+		row.field, row.problem = garbled, "is not in UTF-8: save the file in that encoding"
+	}
 	var id string
 	switch values["record"] {
 	case csvObjective:
