@@ -121,6 +121,38 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
   });
 }
 
+visit("who may search finds members by a part of the address, deactivated ones too", async (open, { ada: client }) => {
+  await client.call("POST", `members/${emma.id}:deactivate`, {});
+  const v = await open({ person: ada, size: phone });
+  const { page } = v;
+  await v.go("/members");
+  const heading = (name) => page.getByRole("heading", { name });
+  await heading("Max Moreau").waitFor();
+  const part = page.getByLabel("Part of the e-mail address");
+  await part.fill("ax");
+  await page.keyboard.press("Enter");
+  await page.getByText("Write at least three characters of the address.").waitFor();
+  await v.accessible("a search that is too short");
+  await part.fill("MAX@");
+  await v.button("Search").click();
+  await heading(/Ada Albright/).waitFor({ state: "detached" });
+  await heading("Max Moreau").waitFor();
+  await v.accessible("members that were found");
+  await v.fits("members that were found");
+  await part.fill("emma");
+  await page.keyboard.press("Enter");
+  await page.getByText("Nobody has an address with “emma”.").waitFor();
+  await page.getByLabel("Deactivated", { exact: true }).check();
+  await heading("Emma Eriksen").waitFor();
+  await part.fill("");
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Current", { exact: true }).check();
+  await heading(/Ada Albright/).waitFor();
+  const w = await open({ person: max });
+  await w.go("/members");
+  await w.page.getByRole("search").waitFor();
+});
+
 visit("the CEO chooses the connections that admit members, and with which single sign-on starts", async (open, { system }) => {
   const v = await open({ person: ada, size: phone });
   const { page } = v;
