@@ -181,7 +181,7 @@ for (const [width, size, dark] of sizes) {
     const v = await open({ person: ada, size, dark });
     await v.go("/agents");
     const row = v.page.getByRole("listitem").filter({ has: v.page.getByRole("heading", { name: `“${name}” for Max Moreau` }) });
-    await row.getByText("not used yet").waitFor();
+    await row.getByText("has changed nothing").waitFor(); // when it was used is for its own member to see
     await row.getByText("What it may do").click();
     await row.getByText("Report progress on key results and change them").waitFor();
     await v.accessible(`what an agent of somebody else may do (${width})`);

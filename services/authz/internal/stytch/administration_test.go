@@ -25,6 +25,9 @@ func TestNobodyActsWithoutASession(t *testing.T) {
 			_, err := acting.UpdateAccount(t.Context(), "m", stytch.AccountChange{Roles: []string{}})
 			return err
 		},
+		"listing connected apps": func() error { _, err := acting.ConnectedApps(t.Context(), "m"); return err },
+		"listing those of all":   func() error { _, err := acting.MemberConnectedApps(t.Context()); return err },
+		"disconnecting one":      func() error { return acting.RevokeConnectedApp(t.Context(), "m", "c") },
 		"removing a member":      func() error { return acting.DeactivateAccount(t.Context(), "m") },
 		"changing the rules":     func() error { _, _, err := acting.UpdateOrganization(t.Context(), map[string]any{}); return err },
 		"deleting a connection":  func() error { return acting.DeleteConnection(t.Context(), "c") },

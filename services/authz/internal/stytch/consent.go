@@ -104,12 +104,15 @@ func (c *Client) Authorize(ctx context.Context, session Credential, a Authorizat
 
 // ConnectedApps lists the applications that the member, whose session it is, has let in.
 func (a *Acting) ConnectedApps(ctx context.Context, memberID string) ([]ConnectedApp, error) {
+	if _, err := a.connected(ctx); err != nil {
+		return nil, err
+	}
 	return a.client.connectedApps(ctx, a.organization, memberID, &members.GetConnectedAppsRequestOptions{Authorization: a.authorize})
 }
 
 // RevokeConnectedApp takes back the member's consent. Every token that the application has for the member ends.
 func (a *Acting) RevokeConnectedApp(ctx context.Context, memberID, clientID string) error {
-	api, err := a.client.connected(ctx)
+	api, err := a.connected(ctx)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ function Others({ id, title, lead, agents, named, administered, onChange }) {
         return html`
         <li class="row" key=${`${agent.memberId} ${agent.clientId}`}>
           <div class="person"><h3>${whole}</h3>
-            <${Activity} sum=${agent.sum} />
+            ${agent.sum ? html`<${Activity} sum=${agent.sum} />` : html`<p class="facts"><span>${t.nothing}</span></p>`}
             ${administered && (agent.app
               ? html`<details><summary>${t.mayDo}</summary><${Groups} groups=${agent.app.groups} /></details>`
               : html`<p>${t.gone}</p>`)}</div>
