@@ -329,7 +329,7 @@ type csvRows struct {
 func (c *csvRows) all(yield func(*importRow, error) bool) {
 	c.source.row()
 	header, base := c.from.Header, c.from.Offset
-	line := c.from.Row
+	lines := c.from.Row // up to the row that is read, without empty ones before it
 	reader := csv.NewReader(c.source)
 	reader.FieldsPerRecord = -1
 	reader.ReuseRecord = true
@@ -342,7 +342,8 @@ func (c *csvRows) all(yield func(*importRow, error) bool) {
 			yield(nil, readError(err, "line 1"))
 			return
 		}
-		line = 1
+		n, _ := reader.FieldPos(0)
+		lines = n
 	}
 	at := c.from
 	for {
@@ -352,20 +353,20 @@ func (c *csvRows) all(yield func(*importRow, error) bool) {
 		if errors.Is(err, io.EOF) {
 			return
 		}
-		first := line + 1
-		if err == nil {
-			n, _ := reader.FieldPos(0)
-			first = n + c.from.Row
-		}
 		if err != nil {
-			yield(nil, readError(err, fmt.Sprint("line ", first)))
+			yield(nil, readError(err, fmt.Sprint("line ", lines+1)))
 			return
 		}
-		line = first
+		n, _ := reader.FieldPos(0)
+		first := n + c.from.Row
 		row := readCells(header, cells)
 		row.where = fmt.Sprint("line ", first)
 		if _, is := row.resource.(*okrv1.Objective); is || row.resource == nil {
-			at = importPosition{Format: c.from.Format, Offset: offset, Row: first - 1, Header: header}
+			at = importPosition{Format: c.from.Format, Offset: offset, Row: lines, Header: header}
+		}
+		lines = first
+		for _, cell := range cells {
+			lines += strings.Count(cell, "\n")
 		}
 		row.from = at
 		row.size = int(base + reader.InputOffset() - offset)
