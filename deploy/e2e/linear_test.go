@@ -212,6 +212,8 @@ type observed struct {
 	// others are objectives of another organization, which nobody here may get to see.
 	others []string
 	done   *atomic.Int64 // in all organizations
+	// rest is what a client waits after each call, so that there is something left of the machine for other tests.
+	rest time.Duration
 
 	mu         sync.Mutex
 	operations []porcupine.Operation
@@ -243,7 +245,7 @@ func (h *observed) client(t *testing.T, number int, c *okrclient.Client, stop <-
 		select {
 		case <-stop:
 			return
-		default:
+		case <-time.After(h.rest):
 		}
 		in := registerInput{
 			objective: h.objectives[rand.IntN(len(h.objectives))],
@@ -419,6 +421,9 @@ func (s *service) round(t *testing.T, long bool, disturb func(goesOn func(after 
 		token := okrclient.StaticToken(ceo.letIn(t, "Sixteen clients", everyScope()...).AccessToken)
 		h := &observed{
 			start: time.Now(), organization: ceo.organization, observer: dial(token), done: &done, made: map[string]string{},
+		}
+		if !long {
+			h.rest = 25 * time.Millisecond
 		}
 		for range registerObjectives {
 			o, err := h.observer.CreateObjective(t.Context(), &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: untouched}})

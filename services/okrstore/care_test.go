@@ -208,7 +208,7 @@ func TestABackupUnderLoadComesBackAsTheStoreWasAtOneMoment(t *testing.T) {
 	}
 	defer func() { stopWriting(); writers.Wait() }()
 	var restored []int
-	for range 4 {
+	for range 2 {
 		path := filepath.Join(t.TempDir(), "backup.db")
 		if _, _, err := command(t, "backup", "-socket", socket, "-to", path); err != nil {
 			t.Fatal(err)
@@ -242,7 +242,7 @@ func TestABackupUnderLoadComesBackAsTheStoreWasAtOneMoment(t *testing.T) {
 			t.Errorf("the restored store is not in order: %v, %s", err, out)
 		}
 	}
-	if restored[0] >= restored[3] {
+	if restored[0] >= restored[1] {
 		t.Errorf("nobody wrote meanwhile: %v changes came back", restored)
 	}
 }
