@@ -82,8 +82,16 @@ for (const [look, options] of looks) {
     await v.fits("the editor");
     await v.accessible(`the editor of the CEO, ${look}`);
     await renamed.getByRole("button", { name: "Delete “Be easy to love”" }).click();
-    await page.getByText("Its 1 key result will be deleted with it").waitFor();
+    await page.getByText("Its 1 key result will be deleted with it. It can be brought back under Activity.").waitFor();
+    await v.focuses(/^Keep$/);
     await v.accessible(`the question before a deletion, ${look}`);
+    await page.getByRole("button", { name: "Archive instead" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByText("No objectives yet").or(page.getByText("Nothing fits this filter")).first().waitFor();
+    await v.go("/?state=archived");
+    await renamed.getByRole("button", { name: "Restore: Be easy to love" }).click();
+    await v.go("/");
+    await renamed.getByRole("button", { name: "Delete “Be easy to love”" }).click();
     await page.getByRole("button", { name: "Delete objective" }).click();
     await page.getByText("No objectives yet").waitFor();
     await v.focuses(/^Objectives$/);

@@ -91,7 +91,9 @@ visit("sign-in, editor, menu and log-out by keyboard alone", async (open, { syst
   await tabTo(v, /All organizations/);
   await keyboard.press("Escape");
   await v.focuses(/account menu/);
+  const listed = v.page.waitForResponse(/session\/organizations$/); // which would be refused once nobody is signed in
   await keyboard.press("Enter");
+  await listed;
   await tabTo(v, /Log out/);
   await keyboard.press("Enter");
   await v.page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();

@@ -3,6 +3,7 @@
 import { count, text } from "../core/strings.js";
 
 const { quoted } = text;
+const back = "It can be brought back under Activity.";
 
 export const t = {
   more: "More fields",
@@ -115,14 +116,16 @@ export const t = {
       title: "Delete this objective?",
       yes: "Delete objective",
       done: "Objective deleted.",
-      warning: (/** @type {number} */ n) => (n === 0 ? "This cannot be undone." : `Its ${count(n, "key result")} will be deleted with it. This cannot be undone.`),
+      warning: (/** @type {number} */ n) => (n === 0 ? back : `Its ${count(n, "key result")} will be deleted with it. ${back}`),
     },
     key_result: {
       title: "Delete this key result?",
       yes: "Delete key result",
       done: "Key result deleted.",
-      warning: () => "This cannot be undone.",
+      warning: () => back,
     },
+    instead: "An archived one is out of the way, and keeps everything:",
+    archive: "Archive instead",
   },
 
   none: {

@@ -35,7 +35,7 @@ export function Dialog({ title, wide, onClose, focusAfter, children }) {
 }
 
 /**
- * Asks before something that cannot be undone. The focus is on keeping, the first of the buttons.
+ * Asks before something that cannot be undone. The focus is on keeping.
  * @param {{title: string, yes: string, no: string, busy: boolean, onYes: () => void, onNo: () => void,
  *   focusAfter?: () => HTMLElement|null, children?: any}} props
  */
@@ -44,7 +44,7 @@ export function Confirm({ title, yes, no, busy, onYes, onNo, focusAfter, childre
     <${Dialog} title=${title} onClose=${onNo} focusAfter=${focusAfter}>
       ${children}
       <p class="actions">
-        <${Button} onClick=${onNo}>${no}<//>
+        <${Button} onClick=${onNo} autofocus>${no}<//>
         <${Button} kind="danger" busy=${busy} onClick=${onYes}>${yes}<//>
       </p>
     <//>`;

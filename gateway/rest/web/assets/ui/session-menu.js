@@ -1,6 +1,6 @@
 // The menu of whoever is signed in. What it holds is in session-panel.js.
 
-import { useEffect, useRef } from "../vendor/preact-hooks.js";
+import { useEffect, useLayoutEffect, useRef } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { initials } from "../core/format.js";
 import { html } from "../core/html.js";
@@ -23,7 +23,7 @@ export function SessionMenu() {
   };
   useEffect(() => close(false), [at]);
   useEffect(() => { preload(panel); }, []);
-  useEffect(() => {
+  useLayoutEffect(() => { // whoever is quick presses Escape before the next frame
     if (!open.value) return undefined;
     const outside = (/** @type {Event} */ event) => {
       if (event.target instanceof Node && !box.current?.contains(event.target)) close(false);

@@ -132,9 +132,8 @@ function Disconnect({ path, label, title, warning, why, onChange }) {
     } catch (caught) {
       if (/** @type {import("../core/api.js").Failure} */ (caught).status !== 404) throw caught;
     }
-    asking.value = false;
     say(t.revoked);
-    onChange();
+    onChange(); // after which there is nothing to disconnect, nor this question
   });
   return html`
     <${Button} label=${label} why=${why} onClick=${() => { asking.value = true; }}>${t.revoke}<//>
