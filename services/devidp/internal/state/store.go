@@ -151,7 +151,7 @@ func (t Table[T]) Holding(text string) iter.Seq2[string, T] {
 		}
 		cursor := bucket.Cursor()
 		for key, data := cursor.First(); key != nil; key, data = cursor.Next() {
-			if !bytes.Contains(bytes.ToLower(data), stored) {
+			if len(stored) > 0 && !bytes.Contains(bytes.ToLower(data), stored) {
 				continue
 			}
 			var value T
