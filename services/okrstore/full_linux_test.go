@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,11 +77,7 @@ func TestFullStore(t *testing.T) {
 			free()
 			fmt.Println("freed")
 		case "list":
-			names := []string{}
-			for name := range tree(t, dir) {
-				names = append(names, name)
-			}
-			fmt.Println(len(names), names)
+			fmt.Println(slices.Sorted(maps.Keys(tree(t, dir))))
 		}
 	}
 	stop()
