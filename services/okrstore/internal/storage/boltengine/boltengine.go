@@ -19,7 +19,8 @@
 // # Commits
 //
 // See commit.go: one goroutine commits as a group what came together while it
-// committed the group before.
+// committed the group before. And journal.go: most groups go into a bucket of
+// their own, from where their records come to their places later, many at once.
 package boltengine
 
 import (
@@ -87,6 +88,11 @@ type Engine struct {
 	commit    func(*bolt.Tx) error
 	committed func(updates int, took time.Duration) // may be nil
 
+	// states say what the journal holds; maxJournal is its largest size, which
+	// tests change. See journal.go.
+	states     atomic.Pointer[states]
+	maxJournal int
+
 	// open holds the group that is open, unless somebody has the turn; full
 	// holds it instead when it takes no more. See commit.go.
 	open, full chan *group
@@ -149,19 +155,25 @@ func open(ctx context.Context, config Config, steps []migration) (*Engine, error
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("reading the epoch of %s: %w", config.Path, err), db.Close())
 	}
-	e := &Engine{
-		db:        db,
-		logger:    config.Logger,
-		epoch:     epoch,
-		committed: config.Committed,
-		commit:    (*bolt.Tx).Commit,
-		open:      make(chan *group, 1),
-		full:      make(chan *group, 1),
-		work:      make(chan struct{}, 1),
-		closing:   make(chan struct{}),
-		stopped:   make(chan struct{}),
-		broken:    make(chan struct{}),
+	current, err := readState(db)
+	if err != nil {
+		return nil, errors.Join(f.explain(fmt.Errorf("reading its journal: %w", err)), db.Close())
 	}
+	e := &Engine{
+		db:         db,
+		maxJournal: maxJournalBytes,
+		logger:     config.Logger,
+		epoch:      epoch,
+		committed:  config.Committed,
+		commit:     (*bolt.Tx).Commit,
+		open:       make(chan *group, 1),
+		full:       make(chan *group, 1),
+		work:       make(chan struct{}, 1),
+		closing:    make(chan struct{}),
+		stopped:    make(chan struct{}),
+		broken:     make(chan struct{}),
+	}
+	e.states.Store(&states{committed: current, next: current})
 	e.open <- newGroup()
 	go e.write()
 	e.logger.InfoContext(ctx, "store file opened", slog.String("path", config.Path), slog.Int("schema", len(steps)),
@@ -174,13 +186,13 @@ func (e *Engine) View(ctx context.Context, organization string, fn func(storage.
 	if err := e.admit(ctx, organization); err != nil {
 		return err
 	}
-	tx, err := e.begin()
+	tx, recent, err := e.read()
 	if err != nil {
 		return err
 	}
 	// Rollback of a read transaction fails only when it was ended before.
 	defer func() { _ = tx.Rollback() }()
-	return overlay.NewView(ctx, newReader(tx, organization)).Run(fn)
+	return overlay.NewView(ctx, recent.over(newReader(tx, organization), organization)).Run(fn)
 }
 
 // Watch implements [storage.Engine].

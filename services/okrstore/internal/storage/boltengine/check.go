@@ -293,8 +293,8 @@ func inOrder(id uint64, keys [][]byte, low, high []byte) error {
 	return nil
 }
 
-// checkRecords checks the checksum of every record, in a file whose pages are
-// sound.
+// checkRecords checks the checksum of every record, also of those in the
+// journal, in a file whose pages are sound.
 func checkRecords(tx *bolt.Tx, l limit) error {
 	cursor := tx.Bucket(recordsBucket).Cursor()
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
@@ -305,7 +305,8 @@ func checkRecords(tx *bolt.Tx, l limit) error {
 			return err
 		}
 	}
-	return nil
+	_, err := readJournal(tx)
+	return err
 }
 
 // A limit is asked before each step whether there is reason to stop.

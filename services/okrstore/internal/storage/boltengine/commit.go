@@ -123,12 +123,12 @@ func (e *Engine) run(g *group, organization string, fn func(storage.Tx) error) e
 	// In this order: a group that has left g by now is in the file that is
 	// read, and one that has not is read from memory.
 	earlier := g.earlier.Load()
-	tx, err := e.begin()
+	tx, recent, err := e.read()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // fails only when it was ended before
-	var base overlay.Reader = newReader(tx, organization)
+	base := recent.over(newReader(tx, organization), organization)
 	if earlier != nil {
 		base = over(base, earlier.writes[organization])
 	}
@@ -190,7 +190,11 @@ func (e *Engine) write() {
 		case g = <-e.full:
 		}
 		if e.reason() != nil { // closed: nobody gets another turn
-			g.settle(e.commitOrBreak(g))
+			err := e.commitOrBreak(g)
+			if err == nil {
+				e.settleRest()
+			}
+			g.settle(err)
 			return
 		}
 		next := newGroup()
@@ -237,27 +241,18 @@ func (e *Engine) commitGroup(g *group) error {
 	// After a successful commit this does nothing; otherwise it lets go of
 	// bbolt's writer lock, without which the file could not be closed.
 	defer func() { _ = tx.Rollback() }()
-	if err := g.apply(tx); err != nil {
+	recent, err := e.put(tx, g)
+	if err != nil {
 		return fmt.Errorf("applying a commit group: %w", err)
 	}
 	id := tx.ID()
-	if err := e.commit(tx); err != nil {
+	if err := e.commitTo(tx, recent); err != nil {
 		return e.afterFailure(id, fmt.Errorf("committing: %w", err))
 	}
 	e.groups.Add(1)
 	e.updates.Add(uint64(g.updates))
 	for organization := range g.writes {
 		e.hub.Notify(organization)
-	}
-	return nil
-}
-
-// apply puts the group's writes into tx.
-func (g *group) apply(tx *bolt.Tx) error {
-	for organization, writes := range g.writes {
-		if err := applyWrites(tx, organizationPrefix(organization), writes); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/overlay"
 )
 
 // compactBytes is how much one commit of a compaction writes.
@@ -36,7 +40,7 @@ func Hold(config Config) (io.Closer, error) {
 }
 
 // Compact writes what is in a file that no engine has open into the empty file
-// to, without the free pages between. It is the same data and continues the
+// to, without the free pages between and with the journal settled. It is the same data and continues the
 // same epoch. progress is called now and then with the bytes of keys and values
 // so far. to is on disk when Compact returns nil; after an error it is of no
 // use. Errors are those of [Examine].
@@ -61,8 +65,20 @@ func compact(ctx context.Context, from *bolt.Tx, to string, progress func(bytes 
 		}
 	}()
 	var done int64
-	for _, name := range [][]byte{metaBucket, recordsBucket} {
-		c := copying{from: from.Bucket(name).Cursor(), name: name}
+	journal, err := readJournal(from)
+	if err != nil {
+		return err
+	}
+	for _, bucket := range []struct {
+		name    []byte
+		content overlay.Reader
+	}{
+		{metaBucket, reader{records: from.Bucket(metaBucket)}},
+		{recordsBucket, overlay.Over(reader{records: from.Bucket(recordsBucket)}, journal.stored())},
+	} {
+		next, stop := iter.Pull2(bucket.content.Range(storage.Range{}))
+		defer stop()
+		c := copying{next: next, name: bucket.name}
 		for more := true; more; {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -91,9 +107,8 @@ func compact(ctx context.Context, from *bolt.Tx, to string, progress func(bytes 
 
 // copying copies a bucket in its order.
 type copying struct {
-	from  *bolt.Cursor
+	next  func() (storage.KV, error, bool)
 	name  []byte
-	begun bool
 	bytes int64
 }
 
@@ -105,23 +120,15 @@ func (c *copying) part(tx *bolt.Tx) (more bool, err error) {
 		return false, err
 	}
 	bucket.FillPercent = compactFill
-	next := c.from.Next
-	if !c.begun {
-		next = c.from.First
-		c.begun = true
-	}
-	for end := c.bytes + compactBytes; c.bytes < end; next = c.from.Next {
-		key, stored := next()
-		if key == nil {
-			return false, nil
-		}
-		if _, err := unseal(key, stored); err != nil {
+	for end := c.bytes + compactBytes; c.bytes < end; {
+		kv, err, more := c.next()
+		if err != nil || !more {
 			return false, err
 		}
-		if err := bucket.Put(key, stored); err != nil {
+		if err := bucket.Put(kv.Key, seal(kv.Key, kv.Value)); err != nil {
 			return false, err
 		}
-		c.bytes += int64(len(key) + len(stored))
+		c.bytes += int64(len(kv.Key) + len(kv.Value))
 	}
 	return true, nil
 }

@@ -11,23 +11,30 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	paths := make(map[storage.Engine]string)
-	storagetest.Run(t, storagetest.Factory{
-		New: func(t *testing.T) storage.Engine {
-			path := newPath(t)
-			e := openEngine(t, Config{Path: path})
-			paths[e] = path
-			return e
-		},
-		Reopen: func(t *testing.T, e storage.Engine) storage.Engine {
-			if err := e.Close(); err != nil {
-				t.Fatalf("Close: %v", err)
+	for name, maxJournal := range map[string]int{
+		"what is written stays in the journal":         maxJournalBytes,
+		"it is settled now and then":                   300,
+		"there is no journal, all is put in its place": 0,
+	} {
+		t.Run(name, func(t *testing.T) {
+			paths := make(map[storage.Engine]string)
+			open := func(t *testing.T, path string) storage.Engine {
+				e := openEngine(t, Config{Path: path})
+				e.maxJournal = maxJournal
+				paths[e] = path
+				return e
 			}
-			reopened := openEngine(t, Config{Path: paths[e]})
-			paths[reopened] = paths[e]
-			return reopened
-		},
-	})
+			storagetest.Run(t, storagetest.Factory{
+				New: func(t *testing.T) storage.Engine { return open(t, newPath(t)) },
+				Reopen: func(t *testing.T, e storage.Engine) storage.Engine {
+					if err := e.Close(); err != nil {
+						t.Fatalf("Close: %v", err)
+					}
+					return open(t, paths[e])
+				},
+			})
+		})
+	}
 }
 
 // newPath returns a path for a store file, which bbolt's own check goes over

@@ -1,6 +1,7 @@
 package boltengine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -130,14 +131,34 @@ func (f *file) checkForReading(ctx context.Context, tx *bolt.Tx) error {
 // eachOrganization calls fn with each organization in the order of the stored
 // keys.
 func eachOrganization(ctx context.Context, tx *bolt.Tx, fn func(organization string, tx storage.Tx) error) error {
+	recent, err := readJournal(tx)
+	if err != nil {
+		return err
+	}
+	others := recent.prefixes()
 	var position []byte
 	for {
 		prefix, _, found := nextOrganization(tx, position)
+		for len(others) > 0 && bytes.Compare(others[0], position) < 0 {
+			others = others[1:]
+		}
+		if len(others) > 0 && (!found || bytes.Compare(others[0], prefix) < 0) { // all that it has is in the journal
+			prefix, found = others[0], true
+		}
 		if !found {
 			return nil
 		}
 		organization := string(prefix[1:])
-		err := overlay.NewView(ctx, newReader(tx, organization)).Run(func(tx storage.Tx) error { return fn(organization, tx) })
+		base := recent.over(newReader(tx, organization), organization)
+		err := overlay.NewView(ctx, base).Run(func(tx storage.Tx) error {
+			for _, err := range tx.Range(storage.Range{Limit: 1}) {
+				if err != nil {
+					return err
+				}
+				return fn(organization, tx)
+			}
+			return nil // the journal deletes all that it has
+		})
 		if err != nil {
 			return err
 		}

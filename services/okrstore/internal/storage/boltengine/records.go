@@ -51,7 +51,8 @@ func checksum(storedKey, value []byte) uint32 {
 }
 
 // A reader is the overlay.Reader of one organization in a bbolt transaction
-// that nobody writes to. What it returns is the memory map of the file.
+// that nobody writes to, or of a whole bucket if it has no prefix. What it
+// returns is the memory map of the file.
 type reader struct {
 	records *bolt.Bucket
 	prefix  []byte
@@ -94,12 +95,12 @@ func (r reader) Range(q storage.Range) iter.Seq2[storage.KV, error] {
 	}
 }
 
-// ascendOrDescend yields what c has in start ≤ key < end, from the one end or
-// from the other.
+// ascendOrDescend yields what c has in start ≤ key < end, which is without
+// bound if it is nil, from the one end or from the other.
 func ascendOrDescend(c *bolt.Cursor, start, end []byte, reverse bool) iter.Seq2[[]byte, []byte] {
 	if !reverse {
 		return func(yield func(k, v []byte) bool) {
-			for k, v := c.Seek(start); k != nil && bytes.Compare(k, end) < 0; k, v = c.Next() {
+			for k, v := c.Seek(start); k != nil && (end == nil || bytes.Compare(k, end) < 0); k, v = c.Next() {
 				if !yield(k, v) {
 					return
 				}
@@ -108,7 +109,9 @@ func ascendOrDescend(c *bolt.Cursor, start, end []byte, reverse bool) iter.Seq2[
 	}
 	return func(yield func(k, v []byte) bool) {
 		var k, v []byte
-		if above, _ := c.Seek(end); above != nil {
+		if end == nil {
+			k, v = c.Last()
+		} else if above, _ := c.Seek(end); above != nil {
 			k, v = c.Prev()
 		} else {
 			k, v = c.Last()

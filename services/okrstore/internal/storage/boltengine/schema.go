@@ -58,6 +58,11 @@ func createVersion1(tx *bolt.Tx) error {
 // migrate takes the steps that the file has not seen, or not to their end.
 // The first one makes the bucket that holds the version.
 func migrate(ctx context.Context, db *bolt.DB, version int, steps []migration, logger *slog.Logger) error {
+	if version > 0 && version < len(steps) {
+		if err := settleFile(db); err != nil {
+			return fmt.Errorf("putting the journal among the records: %w", err)
+		}
+	}
 	for {
 		if version > 0 {
 			if err := steps[version-1].finish(ctx, db, version, logger); err != nil {

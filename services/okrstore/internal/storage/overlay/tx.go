@@ -91,7 +91,7 @@ func (t *Tx) write(op Write) error {
 	if !op.Deleted {
 		op.Value = clone(op.Value)
 	}
-	t.writes.set(op)
+	t.writes.Set(op)
 	return nil
 }
 

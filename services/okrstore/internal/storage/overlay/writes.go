@@ -57,7 +57,7 @@ func (w *Writes) get(key []byte) (Write, bool) {
 	return Write{}, false
 }
 
-// sizeWith returns what Len and Bytes would be after set(op).
+// sizeWith returns what Len and Bytes would be after Set(op).
 func (w *Writes) sizeWith(op Write) (operations, bytes int) {
 	if old, ok := w.get(op.Key); ok {
 		return len(w.entries), w.bytes - old.size() + op.size()
@@ -65,8 +65,8 @@ func (w *Writes) sizeWith(op Write) (operations, bytes int) {
 	return len(w.entries) + 1, w.bytes + op.size()
 }
 
-// set adds op; it replaces an earlier operation on the same key.
-func (w *Writes) set(op Write) {
+// Set adds op; it replaces an earlier operation on the same key.
+func (w *Writes) Set(op Write) {
 	i, found := w.find(op.Key)
 	if found {
 		w.bytes -= w.entries[i].size()
@@ -98,10 +98,16 @@ const fewWrites = 16
 func (w *Writes) Absorb(later *Writes) {
 	if len(later.entries) <= fewWrites {
 		for _, e := range later.entries {
-			w.set(e)
+			w.Set(e)
 		}
 		return
 	}
+	*w = *Merge(w, later)
+}
+
+// Merge returns all operations of both, of two on the same key the one of
+// later. It leaves both as they are.
+func Merge(w, later *Writes) *Writes {
 	merged := Writes{entries: make([]Write, 0, len(w.entries)+len(later.entries))}
 	push := func(e Write) {
 		merged.entries = append(merged.entries, e)
@@ -120,7 +126,7 @@ func (w *Writes) Absorb(later *Writes) {
 	for _, e := range w.entries[i:] {
 		push(e)
 	}
-	*w = merged
+	return &merged
 }
 
 // within returns the operations on keys that r selects, in ascending order

@@ -22,7 +22,7 @@ func TestAbsorbIsOneOperationAfterTheOther(t *testing.T) {
 				if op.Deleted = rapid.Bool().Draw(t, "deleted"); !op.Deleted {
 					op.Value = rapid.SliceOfN(rapid.Byte(), 0, 3).Draw(t, "value")
 				}
-				later.set(op)
+				later.Set(op)
 				model[string(op.Key)] = op
 			}
 			all.Absorb(&later)
