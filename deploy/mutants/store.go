@@ -5,6 +5,7 @@ func storeMutants() []mutant {
 	const (
 		api  = "services/okrstore/internal/api"
 		rule = "services/okrstore/internal/okr"
+		bolt = "services/okrstore/internal/storage/boltengine"
 		etcd = "services/okrstore/internal/storage/etcdengine"
 	)
 	return []mutant{
@@ -27,6 +28,26 @@ func storeMutants() []mutant {
 			name: "everybody reads and writes one organization", file: "services/kit/access/txntoken.go",
 			old: `OrganizationId:   c.Context.Organization,`, new: `OrganizationId:   "organization",`,
 			pkg: "services/kit/access", test: "TestATransactionTokenCarriesTheWholePrincipal",
+		},
+		{
+			name: "a View does not see the journal", file: bolt + "/boltengine.go",
+			old: `recent.over(newReader(tx, organization), organization)`, new: `recent.over(newReader(tx, organization), "")`,
+			pkg: bolt, test: "TestEverybodySeesWhatIsInTheJournal",
+		},
+		{
+			name: "a View may see the journal of another state", file: bolt + "/journal.go",
+			old: `r := e.states.Load().of(tx.ID()); r != nil`, new: `r := e.states.Load().committed.recent; r != nil`,
+			pkg: bolt, test: "TestAViewSeesOneStateWhileTheJournalIsSettled",
+		},
+		{
+			name: "the tools do not see the journal", file: bolt + "/examine.go",
+			old: `base := recent.over(newReader(tx, organization), organization)`, new: `base := recent.over(newReader(tx, organization), "")`,
+			pkg: bolt, test: "TestEverybodySeesWhatIsInTheJournal",
+		},
+		{
+			name: "an upgrade leaves out the journal", file: bolt + "/schema.go",
+			old: `if version > 0 && version < len(steps) {`, new: `if false {`,
+			pkg: bolt, test: "TestAnUpgradeTakesWhatIsInTheJournal",
 		},
 		{
 			name: "keys in etcd have no organization", file: etcd + "/cluster.go",
