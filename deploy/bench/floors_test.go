@@ -74,7 +74,8 @@ func TestTheFloorOfAWriteWritesWhatTheStoreDoes(t *testing.T) {
 	}
 }
 
-// rows are the records of a file, read from a copy: the file itself is locked by the process that has it open.
+// rows are the records of a file and over them those of its journal, whose keys have the number of a group before them,
+// read from a copy: the file itself is locked by the process that has it open.
 func rows(t *testing.T, path string) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -92,8 +93,18 @@ func rows(t *testing.T, path string) map[string]string {
 	defer func() { _ = db.Close() }() // nothing was written
 	all := map[string]string{}
 	err = db.View(func(tx *bbolt.Tx) error {
+		if journal := tx.Bucket([]byte("journal")); journal != nil {
+			if err := journal.ForEach(func(key, value []byte) error {
+				all[string(key[8:])] = string(value)
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
 		return tx.Bucket([]byte("records")).ForEach(func(key, value []byte) error {
-			all[string(key)] = string(value)
+			if all[string(key)] == "" {
+				all[string(key)] = string(value)
+			}
 			return nil
 		})
 	})
