@@ -38,8 +38,10 @@ const (
 	// streamWorkers is how many goroutines stay from call to call. A new one would have to grow its stack for each call
 	// again; when all are busy, with streams that stay open say, calls get goroutines of their own.
 	streamWorkers = 64
-	// readyInterval is how often Ready is asked for the health service.
+	// readyInterval is how often Ready is asked for the health service, and startInterval how often until it first is:
+	// others wait for that.
 	readyInterval = time.Second
+	startInterval = 20 * time.Millisecond
 )
 
 // Config is what a service brings to its server.
@@ -164,19 +166,23 @@ func newServer(cfg Config) (*server, error) {
 
 // followReadiness keeps the health service at what ready says until ctx ends.
 func (s *server) followReadiness(ctx context.Context, ready func(context.Context) error) {
-	ticker := time.NewTicker(readyInterval)
+	ticker := time.NewTicker(startInterval)
 	defer ticker.Stop()
-	for {
+	for started := false; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			s.checkReadiness(ctx, ready)
+			if s.checkReadiness(ctx, ready) && !started {
+				started = true
+				ticker.Reset(readyInterval)
+			}
 		}
 	}
 }
 
-func (s *server) checkReadiness(ctx context.Context, ready func(context.Context) error) {
+// checkReadiness tells the health service what ready says, and answers whether that is yes.
+func (s *server) checkReadiness(ctx context.Context, ready func(context.Context) error) bool {
 	serving := healthpb.HealthCheckResponse_SERVING
 	if ready(ctx) != nil {
 		serving = healthpb.HealthCheckResponse_NOT_SERVING
@@ -185,6 +191,7 @@ func (s *server) checkReadiness(ctx context.Context, ready func(context.Context)
 		s.health.SetServingStatus(service, serving)
 	}
 	s.health.SetServingStatus("", serving)
+	return serving == healthpb.HealthCheckResponse_SERVING
 }
 
 // errStopping ends streams when the server stops.
