@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/engine"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
@@ -91,7 +90,7 @@ func (h *Hub) Subscribe(ctx context.Context, wanted engine.Subscription) (<-chan
 		return nil, context.Cause(s.ctx)
 	case <-deadline.C:
 		h.leave(f, s)
-		return nil, rpcerr.New(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_UNSPECIFIED, "changes cannot be followed right now")
+		return nil, rpcerr.Unavailable("changes cannot be followed right now")
 	}
 	events := make(chan engine.Notification)
 	go func() {

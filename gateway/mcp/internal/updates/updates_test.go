@@ -249,7 +249,7 @@ func TestAStreamGoesOnInTheNameOfAnotherAfterTheLastCursor(t *testing.T) {
 	second.heartbeat("c1")
 	second.change("c2", "a")
 	expect(t, max, "a")
-	second.failure <- rpcerr.New(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_UNSPECIFIED, "restarting")
+	second.failure <- rpcerr.Unavailable("restarting")
 	if third := w.stream(); third.after != "c2" {
 		t.Errorf("after a failure it goes on after %q", third.after)
 	}
