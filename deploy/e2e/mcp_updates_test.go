@@ -254,3 +254,52 @@ func TestWhoMayReadObjectivesAloneReadsAndHearsNothingOfCheckIns(t *testing.T) {
 		}
 	}
 }
+
+// What is expected of a key result by today follows from the period and the state of its objective.
+func TestWhoWantsAKeyResultHearsWhenItsObjectiveChangesWhatIsExpectedOfIt(t *testing.T) {
+	t.Parallel()
+	ceo, _ := running.found(t)
+	objective, other := ceo.objective(t, "Grow"), ceo.objective(t, "Rest")
+	path, uri := "/api/v1/objectives/"+objective, "okrmanager://key_result/"+ceo.keyResult(t, objective, "By ten")
+	otherURI := "okrmanager://key_result/" + ceo.keyResult(t, other, "By eight hours")
+	a := ceo.letIn(t, "Agent that reads", "read:okrs").overMCP(running)
+	now, _ := a.listen(t, uri, otherURI)
+	old := a.follow(t, uri, otherURI)
+	before := a.read(t, uri).body
+	for _, change := range []struct{ method, path, body string }{
+		{http.MethodPatch, path, `{"startDate":"2026-01-01","dueDate":"2026-01-02"}`},
+		{http.MethodPost, path + ":archive", `{}`},
+		{http.MethodPost, path + ":restore", `{}`},
+	} {
+		ceo.must(t, change.method, change.path, change.body)
+		for name, stream := range map[string]notifications{"listen": now, "GET": old} {
+			for {
+				if got := stream.next(t); strings.Contains(got, uri) {
+					break
+				} else if !strings.Contains(got, "list_changed") {
+					t.Errorf("%s: after %s %s it hears %s", name, change.path, change.body, got)
+				}
+			}
+		}
+		after := a.read(t, uri).body
+		if after == before {
+			t.Errorf("%s %s changes nothing of %s", change.path, change.body, after)
+		}
+		before = after
+	}
+	// A title changes nothing of a key result: the next that is heard of is another one.
+	ceo.must(t, http.MethodPatch, path, `{"title":"Grow well"}`)
+	ceo.must(t, http.MethodPatch, "/api/v1/objectives/"+other, `{"cycle":"2026"}`)
+	if after := a.read(t, uri).body; after != before {
+		t.Errorf("the key result was %s and is %s", before, after)
+	}
+	for name, stream := range map[string]notifications{"listen": now, "GET": old} {
+		for {
+			if got := stream.next(t); strings.Contains(got, otherURI) {
+				break
+			} else if !strings.Contains(got, "list_changed") {
+				t.Errorf("%s: it hears %s", name, got)
+			}
+		}
+	}
+}
