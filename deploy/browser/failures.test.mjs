@@ -85,6 +85,7 @@ visit("the session ends in the middle of an edit: sign in again in place and go 
   assert.equal(await card.getByLabel("How will you know?").inputValue(), "Typed before the end");
   await v.page.getByRole("alert").getByRole("button", { name: "Sign in" }).click();
   await dialog.getByRole("button", { name: "Send me a code" }).click();
+  await dialog.getByLabel("Code").waitFor(); // it was sent: before that there may be an older one
   await dialog.getByLabel("Code").fill(await system.code(max.email));
   await v.page.keyboard.press("Enter");
   await dialog.waitFor({ state: "detached" });

@@ -69,7 +69,8 @@ visit("what has moved meanwhile is not approved, and says so", async (open, worl
   const { id } = await client.objective("Stay");
   await propose(await assistant(world), id, "Leave");
   const v = await open({ person: ada });
-  v.tolerate(/409 \(Conflict\)/);
+  v.tolerate(/409 \(Conflict\)|net::ERR_FAILED/);
+  await v.page.route(/changes:watch/, (route) => route.abort()); // which would say so, and take the button away
   await v.go("/proposals");
   const card = v.page.getByRole("article", { name: "To change the objective “Leave”" });
   await card.waitFor();
@@ -95,4 +96,46 @@ visit("who may not decide sees why, and takes back what was proposed for them", 
   await v.button("Take back: To change the objective “Wake”").click();
   await card.getByText("Taken back by Emma Eriksen").waitFor();
   assert.equal((await client.call("GET", `objectives/${id}`)).title, "Dream");
+});
+
+visit("what is proposed, decided on and overtaken by others is seen without looking again", async (open, world) => {
+  const { ada: client } = world;
+  const [walk, run, rest] = await Promise.all(["Walk", "Run", "Rest"].map((title) => client.objective(title)));
+  const agent = await assistant(world);
+  await propose(agent, walk.id, "Walk far");
+  const v = await open({ person: ada });
+  const { page } = v;
+  await v.go("/proposals");
+  const card = (title) => page.getByRole("article", { name: `To change the objective “${title}”` });
+  await card("Walk far").waitFor();
+  await page.evaluate(() => { globalThis.sameDocument = true; });
+
+  await propose(agent, run.id, "Run far");
+  await card("Run far").waitFor();
+  await v.hears(/There is a new proposal\./);
+  assert.match(await page.getByRole("article").first().innerText(), /Run far/, "the newest comes first");
+
+  // A reason that is being typed stays while others go on.
+  await card("Run far").getByRole("button", { name: "Reject" }).click();
+  const reason = page.getByRole("dialog").getByLabel("Why, for who proposed it to read");
+  await reason.fill("Not so");
+  const { proposals } = await client.call("GET", "proposals?state=PROPOSAL_STATE_OPEN");
+  const ids = Object.fromEntries(proposals.map((one) => [one.after.objective.title, one.id]));
+  await client.call("POST", `proposals/${ids["Walk far"]}:approve`, {});
+  await card("Walk far").getByText("Approved by Ada Albright").waitFor();
+  await propose(agent, rest.id, "Rest long");
+  await card("Rest long").waitFor();
+  assert.equal(await reason.inputValue(), "Not so");
+  await page.getByRole("dialog").getByRole("button", { name: "Reject" }).click();
+  await card("Run far").getByText("Not so").waitFor();
+
+  await client.call("PATCH", `objectives/${rest.id}`, { title: "Rest more" });
+  await card("Rest long").getByText("Superseded: it was changed meanwhile").waitFor();
+  await propose(agent, rest.id, "Rest all day");
+  await card("Rest all day").waitFor();
+  const left = (await client.call("GET", "proposals?state=PROPOSAL_STATE_OPEN")).proposals[0].id;
+  await agent.call("POST", `proposals/${left}:withdraw`, {});
+  await card("Rest all day").getByText("Taken back by Emma Eriksen").waitFor();
+  assert.equal(await page.getByRole("article").count(), 4);
+  assert.equal(await page.evaluate(() => globalThis.sameDocument), true, "the page was not loaded again");
 });

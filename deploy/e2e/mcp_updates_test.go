@@ -61,16 +61,18 @@ func (a mcpAgent) listen(t *testing.T, uris ...string) (notifications, string) {
 }
 
 // follow subscribes in the way of 2025-11-25.
-func (a mcpAgent) follow(t *testing.T, uri string) notifications {
+func (a mcpAgent) follow(t *testing.T, uris ...string) notifications {
 	t.Helper()
 	begun := a.ask(t, "initialize", fields{
 		"protocolVersion": legacy, "capabilities": fields{}, "clientInfo": fields{"name": "e2e", "version": "1"},
 	})
 	header := bearerHeader(a.token)
 	header.Set("Mcp-Session-Id", begun.header.Get("Mcp-Session-Id"))
-	got, err := a.system.ask(t.Context(), rpc{method: "resources/subscribe", params: fields{"uri": uri}, header: header})
-	if err != nil || got.failure != nil {
-		t.Fatalf("%v: %s", err, got.body)
+	for _, uri := range uris {
+		got, err := a.system.ask(t.Context(), rpc{method: "resources/subscribe", params: fields{"uri": uri}, header: header.Clone()})
+		if err != nil || got.failure != nil {
+			t.Fatalf("%v: %s", err, got.body)
+		}
 	}
 	header.Set("Accept", "text/event-stream")
 	return a.open(t, http.MethodGet, header, nil)
@@ -209,4 +211,95 @@ func TestAnAgentsDeleteIsConfirmedOverTwoRounds(t *testing.T) {
 		t.Errorf("it is still there: %s", got.body)
 	}
 	ceo.must(t, http.MethodGet, "/api/v1/objectives/"+kept, "")
+}
+
+// An objective as it is read without key results has no progress either, so nothing of it changes with them: to be told
+// would say that somebody reported on what the reader may not read.
+func TestWhoMayReadObjectivesAloneReadsAndHearsNothingOfCheckIns(t *testing.T) {
+	t.Parallel()
+	ceo, _ := running.found(t)
+	id, other := ceo.objective(t, "Grow"), ceo.objective(t, "Rest")
+	uri, otherURI := "okrmanager://objectives/"+id, "okrmanager://objectives/"+other
+	a := ceo.letIn(t, "Agent for objectives", "manage:objectives").overMCP(running)
+	reader := ceo.letIn(t, "Agent that reads", "read:okrs").overMCP(running)
+	now, granted := a.listen(t, uri, otherURI)
+	if !strings.Contains(granted, uri) {
+		t.Fatalf("it is granted %s", granted)
+	}
+	old, all := a.follow(t, uri, otherURI), reader.follow(t, uri)
+	content := func(a mcpAgent) string { return a.read(t, uri).body }
+	before, known := content(a), content(reader)
+
+	keyResult := ceo.keyResult(t, id, "By ten")
+	ceo.must(t, http.MethodPost, "/api/v1/keyResults/"+keyResult+"/checkIns", `{"value":"40","confidence":"CONFIDENCE_AT_RISK"}`)
+	if after := content(a); after != before {
+		t.Errorf("the objective was %s, and with a check-in it is %s", before, after)
+	}
+	if content(reader) == known {
+		t.Error("who may read key results reads nothing of the check-in")
+	}
+	if got := all.next(t); !strings.Contains(got, uri) {
+		t.Errorf("who may read key results hears %s", got)
+	}
+	ceo.must(t, http.MethodDelete, "/api/v1/keyResults/"+keyResult, "")
+	if after := content(a); after != before {
+		t.Errorf("the objective was %s, and after its key result it is %s", before, after)
+	}
+
+	// What is heard first is what happens last.
+	ceo.must(t, http.MethodPatch, "/api/v1/objectives/"+other, `{"title":"Rest well"}`)
+	for name, stream := range map[string]notifications{"listen": now, "GET": old} {
+		if got := stream.next(t); !strings.Contains(got, otherURI) {
+			t.Errorf("%s: it hears %s", name, got)
+		}
+	}
+}
+
+// What is expected of a key result by today follows from the period and the state of its objective.
+func TestWhoWantsAKeyResultHearsWhenItsObjectiveChangesWhatIsExpectedOfIt(t *testing.T) {
+	t.Parallel()
+	ceo, _ := running.found(t)
+	objective, other := ceo.objective(t, "Grow"), ceo.objective(t, "Rest")
+	path, uri := "/api/v1/objectives/"+objective, "okrmanager://key_result/"+ceo.keyResult(t, objective, "By ten")
+	otherURI := "okrmanager://key_result/" + ceo.keyResult(t, other, "By eight hours")
+	a := ceo.letIn(t, "Agent that reads", "read:okrs").overMCP(running)
+	now, _ := a.listen(t, uri, otherURI)
+	old := a.follow(t, uri, otherURI)
+	before := a.read(t, uri).body
+	for _, change := range []struct{ method, path, body string }{
+		{http.MethodPatch, path, `{"startDate":"2026-01-01","dueDate":"2026-01-02"}`},
+		{http.MethodPost, path + ":archive", `{}`},
+		{http.MethodPost, path + ":restore", `{}`},
+	} {
+		ceo.must(t, change.method, change.path, change.body)
+		for name, stream := range map[string]notifications{"listen": now, "GET": old} {
+			for {
+				if got := stream.next(t); strings.Contains(got, uri) {
+					break
+				} else if !strings.Contains(got, "list_changed") {
+					t.Errorf("%s: after %s %s it hears %s", name, change.path, change.body, got)
+				}
+			}
+		}
+		after := a.read(t, uri).body
+		if after == before {
+			t.Errorf("%s %s changes nothing of %s", change.path, change.body, after)
+		}
+		before = after
+	}
+	// A title changes nothing of a key result: the next that is heard of is another one.
+	ceo.must(t, http.MethodPatch, path, `{"title":"Grow well"}`)
+	ceo.must(t, http.MethodPatch, "/api/v1/objectives/"+other, `{"cycle":"2026"}`)
+	if after := a.read(t, uri).body; after != before {
+		t.Errorf("the key result was %s and is %s", before, after)
+	}
+	for name, stream := range map[string]notifications{"listen": now, "GET": old} {
+		for {
+			if got := stream.next(t); strings.Contains(got, otherURI) {
+				break
+			} else if !strings.Contains(got, "list_changed") {
+				t.Errorf("%s: it hears %s", name, got)
+			}
+		}
+	}
 }

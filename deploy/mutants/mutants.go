@@ -30,6 +30,8 @@ type mutant struct {
 	file, old, new string
 	// pkg is the folder of a package, and test the test in it that has to fail.
 	pkg, test string
+	// race says that it is the race detector which has to notice.
+	race bool
 }
 
 // testTimeout ends a test that a mutant keeps from ending, which is a failure like others.
@@ -39,7 +41,9 @@ const testTimeout = time.Minute
 var errSurvived = errors.New("not every mutant is killed by its test")
 
 // mutants are all of them.
-func mutants() []mutant { return slices.Concat(storeMutants(), identityMutants(), edgeMutants()) }
+func mutants() []mutant {
+	return slices.Concat(storeMutants(), identityMutants(), edgeMutants(), gapMutants())
+}
 
 func selected(all []mutant, pattern *regexp.Regexp) []mutant {
 	return slices.DeleteFunc(all, func(m mutant) bool { return !pattern.MatchString(m.name) })
@@ -134,7 +138,11 @@ func (m mutant) isKilled(ctx context.Context, root string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	found, err := runTests(ctx, root, m.pkg, []string{m.test}, "-overlay", overlay)
+	flags := []string{"-overlay", overlay}
+	if m.race {
+		flags = append(flags, "-race")
+	}
+	found, err := runTests(ctx, root, m.pkg, []string{m.test}, flags...)
 	if err != nil {
 		return false, err
 	}

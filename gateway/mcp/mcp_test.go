@@ -190,6 +190,37 @@ func TestAClientThatAsksTooOftenIsToldWhenToComeBack(t *testing.T) {
 	}
 }
 
+func TestAnOrganizationThatAsksTooOftenLeavesTheOthersAlone(t *testing.T) {
+	w := start(t, func(c *Config) { c.OrganizationRate = 0.01 }) // one request, and the next after 100 seconds
+	other := agentOfCEO("read:okrs")
+	other.ClientId, other.MemberId = "another client", "another member"
+	w.authz.principals["other"], w.authz.principals["stranger"] = other, kittest.Agent(kittest.CEO("globex"), "read:okrs")
+	for _, test := range []struct {
+		name, token string
+		status      int
+	}{
+		{"the first request", "reader", 200},
+		{"another member's through another client", "other", 429},
+		{"one of another organization", "stranger", 200},
+	} {
+		r := w.ask(test.token, "tools/list", "{}")
+		if r.StatusCode != test.status || test.status == 429 && r.Header.Get("Retry-After") != "100" {
+			t.Errorf("%s: %d %v %s", test.name, r.StatusCode, r.Header, r.body)
+		}
+	}
+}
+
+func TestAHeaderThatIsTooLargeIsNotRead(t *testing.T) {
+	w := start(t)
+	const body = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
+	if r := w.send("reader", http.MethodPost, body, "X-Filler", strings.Repeat("x", 128<<10)); r.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("it is answered %s", r.Status)
+	}
+	if again := w.ask("reader", "tools/list", "{}"); again.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: %d %s", again.StatusCode, again.body)
+	}
+}
+
 // The REST edge hands on what agents ask for, and says for whom.
 func TestAnInventedAddressNeitherDodgesTheLimitNorLocksOthersOut(t *testing.T) {
 	w := start(t, func(c *Config) { c.AddressRate, c.TrustedProxies = 0.01, []string{"127.0.0.1"} })

@@ -40,6 +40,13 @@ var (
 	aQuestion = regexp.MustCompile(`delete-[A-Z2-7]{26}`)
 )
 
+// repeated is what requests of 2026-07-28 repeat in a header.
+var repeated = map[string]*regexp.Regexp{
+	"tools/call":     regexp.MustCompile(`"name":"([^"]+)"`),
+	"prompts/get":    regexp.MustCompile(`"name":"([^"]+)"`),
+	"resources/read": regexp.MustCompile(`"uri":"([^"]+)"`),
+}
+
 // transcript is a request and its answer as a reader of a file wants to see them.
 func (w *world) transcript(token, version, method, params string) string {
 	w.t.Helper()
@@ -47,8 +54,8 @@ func (w *world) transcript(token, version, method, params string) string {
 	if version == "2026-07-28" {
 		params = fmt.Sprintf(modernMeta, canAsk) + "," + params
 		header = append(header, "Mcp-Method", method)
-		if name := regexp.MustCompile(`"name":"([^"]+)"`).FindStringSubmatch(params); name != nil {
-			header = append(header, "Mcp-Name", name[1])
+		if named := repeated[method]; named != nil {
+			header = append(header, "Mcp-Name", named.FindStringSubmatch(params)[1])
 		}
 	}
 	request := `{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":{` + params + `}}`
@@ -126,5 +133,30 @@ func TestPromptsGoAsTheyAreWrittenDown(t *testing.T) {
 		golden(t, w.transcript("all", version, "prompts/get", `"name":"weekly_check_in"`), "transcripts", version, "weekly_check_in.txt")
 		golden(t, w.transcript("all", version, "prompts/get", `"name":"draft_key_results","arguments":{"okrID":"`+knownObjective+`"}`),
 			"transcripts", version, "draft_key_results.txt")
+	}
+}
+
+func TestResourcesGoAsTheyAreWrittenDown(t *testing.T) {
+	w := start(t)
+	for _, version := range []string{"2025-11-25", "2026-07-28"} {
+		for file, request := range map[string][2]string{
+			"resources.txt":          {"resources/list", `"_":0`},
+			"resource_templates.txt": {"resources/templates/list", `"_":0`},
+			"read_objective.txt":     {"resources/read", `"uri":"` + theObjective + `"`},
+			"read_key_result.txt":    {"resources/read", `"uri":"` + theKeyResult + `"`},
+			"read_nothing.txt":       {"resources/read", `"uri":"okrmanager://unknown/1"`},
+			"complete.txt":           {"completion/complete", `"ref":{"type":"ref/resource","uri":"okrmanager://objectives/{id}"},"argument":{"name":"id","value":"okr_"}`},
+		} {
+			golden(t, w.transcript("all", version, request[0], request[1]), "transcripts", version, file)
+		}
+	}
+}
+
+func TestTheServerIntroducesItselfAsItIsWrittenDown(t *testing.T) {
+	w := start(t)
+	golden(t, w.transcript("all", "2026-07-28", "server/discover", `"_":0`), "transcripts", "2026-07-28", "introduction.txt")
+	for _, version := range []string{"2025-06-18", "2025-11-25"} {
+		golden(t, w.transcript("all", version, "initialize",
+			`"protocolVersion":"`+version+`","capabilities":{},"clientInfo":{"name":"test","version":"1"}`), "transcripts", version, "introduction.txt")
 	}
 }

@@ -217,10 +217,12 @@ type fakeStore struct {
 	request proto.Message // the last one
 	failure error
 	log     []string // titles; the cursor of the n-th is "c<n>"
-	grown   chan struct{}
-	watches int
-	panics  bool
-	hold    func() // called by each call, without the lock
+	// proposals are what heartbeats say of them; one comes when it changes.
+	proposals string
+	grown     chan struct{}
+	watches   int
+	panics    bool
+	hold      func() // called by each call, without the lock
 }
 
 const (
@@ -328,7 +330,7 @@ func (f *fakeStore) WatchChanges(req *okrv1.WatchChangesRequest, stream grpc.Ser
 	}
 	f.mu.Lock()
 	f.watches++
-	at := len(f.log)
+	at, told := len(f.log), f.proposals
 	f.mu.Unlock()
 	if c := req.GetAfterCursor(); c != "" {
 		n, err := strconv.Atoi(strings.TrimPrefix(c, "c"))
@@ -337,12 +339,15 @@ func (f *fakeStore) WatchChanges(req *okrv1.WatchChangesRequest, stream grpc.Ser
 		}
 		at = n
 	}
-	if err := stream.Send(&okrv1.WatchChangesResponse{Cursor: fmt.Sprintf("c%d", at)}); err != nil {
+	heartbeat := func() error {
+		return stream.Send(&okrv1.WatchChangesResponse{Cursor: fmt.Sprintf("c%d", at), ProposalsEtag: told})
+	}
+	if err := heartbeat(); err != nil {
 		return err
 	}
 	for {
 		f.mu.Lock()
-		fresh, grown, failure := f.log[min(at, len(f.log)):], f.grown, f.failure
+		fresh, grown, failure, proposals := f.log[min(at, len(f.log)):], f.grown, f.failure, f.proposals
 		f.mu.Unlock()
 		if failure != nil {
 			return failure
@@ -358,6 +363,12 @@ func (f *fakeStore) WatchChanges(req *okrv1.WatchChangesRequest, stream grpc.Ser
 		}
 		if len(fresh) > 0 {
 			continue
+		}
+		if proposals != told {
+			told = proposals
+			if err := heartbeat(); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-stream.Context().Done():

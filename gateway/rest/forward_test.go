@@ -217,7 +217,7 @@ func TestWithoutTheMCPEdgeItsAddressesAreUnavailable(t *testing.T) {
 	w := start(t)
 	for _, path := range []string{"/mcp", "/.well-known/oauth-protected-resource"} {
 		r := w.do(ask{path: path})
-		w.wantFault(r, http.StatusServiceUnavailable, "")
+		w.wantFault(r, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE")
 		if r.Header.Get("Retry-After") == "" || strings.Contains(r.body, "127.0.0.1") {
 			t.Errorf("%s: %v %s", path, r.Header, r.body)
 		}

@@ -85,6 +85,33 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+func TestEventsSayWhenProposalsAreOthers(t *testing.T) {
+	w := start(t)
+	w.store.change(func(f *fakeStore) { f.proposals = "p1" })
+	w.store.append("1")
+	_, lines := w.open(t.Context(), ask{path: watchPath, session: "ceo-session", header: acceptEvents})
+	_, plain := w.open(t.Context(), ask{path: watchPath, session: "ceo-session"})
+	if e, want := next(t, lines), (event{id: "c1", name: "proposals", data: `{"proposalsEtag":"p1"}`}); e != want {
+		t.Errorf("the first event is %+v, not %+v", e, want)
+	}
+	w.store.change(func(f *fakeStore) { f.proposals = "p2" })
+	w.store.append("2")
+	if e := next(t, lines); e.name != "change" || e.id != "c2" || strings.Contains(e.data, "proposalsEtag") {
+		t.Errorf("the second event is %+v", e)
+	}
+	if e, want := next(t, lines), (event{id: "c2", name: "proposals", data: `{"proposalsEtag":"p2"}`}); e != want {
+		t.Errorf("the third event is %+v, not %+v", e, want)
+	}
+	for _, want := range []string{"p1", "", "p2"} {
+		var line struct {
+			Result struct{ ProposalsEtag string }
+		}
+		if !plain.Scan() || json.Unmarshal(plain.Bytes(), &line) != nil || line.Result.ProposalsEtag != want {
+			t.Fatalf("the line is %q, want %q", plain.Text(), want)
+		}
+	}
+}
+
 func TestABrowserThatReconnectsGoesOnWhereItWas(t *testing.T) {
 	w := start(t)
 	w.store.append("1", "2", "3")

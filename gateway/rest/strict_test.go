@@ -318,14 +318,6 @@ func TestFailuresOfServicesSayNothingOfTheInside(t *testing.T) {
 			t.Errorf("the error is %+v", f)
 		}
 	})
-	t.Run("a store that is away is 503 and has no address", func(t *testing.T) {
-		w := start(t, func(c *Config) { c.StoreAddr = "127.0.0.1:1" })
-		r := w.do(ask{path: "/api/v1/objectives", session: "ceo-session"})
-		f := w.wantFault(r, 503, "")
-		if strings.Contains(f.Message, "127.0.0.1") || r.Header.Get("Retry-After") == "" {
-			t.Errorf("message %q, Retry-After %q", f.Message, r.Header.Get("Retry-After"))
-		}
-	})
 	t.Run("too many calls say when to come back", func(t *testing.T) {
 		w := start(t)
 		w.store.change(func(f *fakeStore) {

@@ -77,8 +77,8 @@ func (r *retrier) again(ctx context.Context, attempts int, err error) bool {
 	return r.sleep(ctx, delay) == nil
 }
 
-// passing reports whether a failure passes by itself and has done nothing: the server could not be reached or could not
-// establish who calls, or said when to come back.
+// passing reports whether a failure passes by itself: the server could not be reached, is stopping, does not reach what it
+// needs or could not establish who calls, or said when to come back.
 func passing(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -86,7 +86,8 @@ func passing(err error) bool {
 	}
 	switch e.Code {
 	case codes.Unavailable:
-		return e.ReasonName == "" || e.Reason == accessv1.ErrorReason_ERROR_REASON_AUTHZ_UNAVAILABLE
+		return e.ReasonName == "" || e.Reason == accessv1.ErrorReason_ERROR_REASON_SERVICE_UNAVAILABLE ||
+			e.Reason == accessv1.ErrorReason_ERROR_REASON_AUTHZ_UNAVAILABLE
 	case codes.ResourceExhausted:
 		return e.Reason == accessv1.ErrorReason_ERROR_REASON_RATE_LIMITED && e.RetryAfter > 0
 	default:

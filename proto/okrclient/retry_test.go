@@ -25,6 +25,8 @@ func TestOnlyWhatPassesByItselfIsSentAgain(t *testing.T) {
 		want   int // how often it is sent when it fails once
 	}{
 		{"the way there is broken", codes.Unavailable, "", nil, 2},
+		{"what the server needs does not answer", codes.Unavailable, "SERVICE_UNAVAILABLE", nil, 2},
+		{"the store has no room", codes.Unavailable, "STORAGE_FULL", nil, 1},
 		{"who calls cannot be established", codes.Unavailable, "AUTHZ_UNAVAILABLE", nil, 2},
 		{"too many calls, and when to come back", codes.ResourceExhausted, "RATE_LIMITED", []protoadapt.MessageV1{retryIn(time.Second)}, 2},
 		{"too many calls, for ever", codes.ResourceExhausted, "RATE_LIMITED", nil, 1},

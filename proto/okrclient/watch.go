@@ -19,7 +19,8 @@ import (
 // expired tokens: each change comes once, in the order of the log.
 //
 // A message without a change is a heartbeat: one comes at once, so that the caller knows the position it starts from, and
-// then one every 15 seconds. The cursor of the last message seen is where another watch goes on.
+// then one every 15 seconds, and whenever proposals are others than before, which its proposals_etag tells. The cursor of
+// the last message seen is where another watch goes on.
 //
 // An error ends the loop; the context's own is one of them. ReasonOf tells CURSOR_TOO_OLD: the data was restored from a
 // backup, and what was known has to be listed again, as Snapshot does. A server that cannot be reached is waited for, unless

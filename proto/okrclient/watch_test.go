@@ -56,7 +56,8 @@ func TestAWatchGoesOnWhereItWasBroken(t *testing.T) {
 		// waits is whether there is a delay before the next stream.
 		waits bool
 	}{
-		{"by a server that stops", func(t *testing.T) error { return refusal(t, codes.Unavailable, "") }, true},
+		{"by a server that stops", func(t *testing.T) error { return refusal(t, codes.Unavailable, "SERVICE_UNAVAILABLE") }, true},
+		{"by nobody who says so", func(t *testing.T) error { return refusal(t, codes.Unavailable, "") }, true},
 		{"by authz that is away", func(t *testing.T) error { return refusal(t, codes.Unavailable, "AUTHZ_UNAVAILABLE") }, true},
 		{"by something on the way", func(t *testing.T) error { return refusal(t, codes.Internal, "") }, true},
 		{"by somebody's time limit", func(t *testing.T) error { return refusal(t, codes.DeadlineExceeded, "") }, true},

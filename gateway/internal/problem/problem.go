@@ -73,6 +73,17 @@ func (p Writer) Status(ctx context.Context, err error) *status.Status {
 	return detailed
 }
 
+// Unanswered gives an error of a service that does not answer the reason that the contract has for it. What gRPC says of it
+// names addresses, which are nobody's business, and goes to the log. Other errors, and those with a reason, pass.
+func (p Writer) Unanswered(ctx context.Context, err error) error {
+	code := status.Code(err)
+	if rpcerr.InfoOf(err) != nil || code != codes.Unavailable && code != codes.DeadlineExceeded {
+		return err
+	}
+	p.Logger.WarnContext(ctx, "service unavailable", slog.Any("error", err))
+	return rpcerr.New(code, accessv1.ErrorReason_ERROR_REASON_SERVICE_UNAVAILABLE, "the service is not available right now")
+}
+
 // Encode is what Status answered as a JSON object, for the end of a stream whose headers are long sent.
 func Encode(st *status.Status) []byte {
 	info := info(st)

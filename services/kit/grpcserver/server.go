@@ -14,16 +14,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/status"
 
 	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
@@ -195,7 +194,7 @@ func (s *server) checkReadiness(ctx context.Context, ready func(context.Context)
 }
 
 // errStopping ends streams when the server stops.
-var errStopping = status.Error(codes.Unavailable, "the server is stopping")
+var errStopping error = rpcerr.Unavailable("the server is stopping")
 
 func (s *server) stop(logger *slog.Logger) {
 	s.health.Shutdown()

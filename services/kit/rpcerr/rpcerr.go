@@ -47,6 +47,12 @@ func FieldInvalid() *Error {
 	return &Error{code: codes.InvalidArgument, reason: accessv1.ErrorReason_ERROR_REASON_FIELD_INVALID}
 }
 
+// Unavailable makes an UNAVAILABLE error: the service is stopping, or something that it needs does not answer. Callers come
+// back.
+func Unavailable(format string, args ...any) *Error {
+	return New(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_SERVICE_UNAVAILABLE, format, args...)
+}
+
 // With adds an entry to the ErrorInfo's metadata.
 func (e *Error) With(key, value string) *Error {
 	if e.metadata == nil {

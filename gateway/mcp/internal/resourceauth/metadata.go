@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
@@ -119,5 +118,5 @@ func (m *Metadata) document(path string, get func(*http.Request) (any, error)) h
 
 // unavailable is the answer while the authorization server cannot be asked.
 func unavailable() error {
-	return status.Error(codes.Unavailable, "the authorization server's metadata cannot be had right now")
+	return rpcerr.Unavailable("the authorization server's metadata cannot be had right now")
 }

@@ -64,7 +64,7 @@ type Set struct {
 	Config
 	members  *directory
 	updates  *updates.Hub
-	seen     *lru.Cache[[2]string, struct{}] // organizations and URIs of resources
+	seen     *lru.Cache[[2]string, string] // by organization and URI, the URI of the resource that it is in, or ""
 	duration *prometheus.HistogramVec
 }
 
@@ -78,7 +78,7 @@ func New(cfg Config) (*Set, error) {
 	if err := cfg.Registry.Register(duration); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	seen, err := lru.New[[2]string, struct{}](cachedResources)
+	seen, err := lru.New[[2]string, string](cachedResources)
 	if err != nil {
 		return nil, fmt.Errorf("making a cache: %w", err)
 	}

@@ -135,8 +135,8 @@ func (f *feed) take(m *okrv1.WatchChangesResponse) {
 	if m.GetChange() == nil {
 		return
 	}
-	uris, listed := f.hub.Touched(m.GetChange())
+	touch := f.hub.Touched(m.GetChange())
 	for s := range f.subscribers {
-		s.offer(uris, listed)
+		s.offer(touch)
 	}
 }

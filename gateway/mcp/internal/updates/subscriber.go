@@ -23,7 +23,8 @@ type subscriber struct {
 	ctx      context.Context // of the caller as it came
 	end      context.CancelFunc
 	audience audience
-	wanted   map[string]bool // URIs
+	wanted   map[string]bool     // URIs
+	within   map[string][]string // of these, those that are in another resource, by its URI
 	lists    engine.ListChanges
 	// doubt asks to renew what is known of the caller now; wake says that something waits.
 	doubt, wake chan struct{}
@@ -39,15 +40,20 @@ type subscriber struct {
 	queued  map[engine.Notification]bool
 }
 
-func newSubscriber(h *Hub, ctx context.Context, wanted engine.Subscription, p *authzv1.Principal, until time.Time) *subscriber {
+func newSubscriber(
+	h *Hub, ctx context.Context, wanted engine.Subscription, within map[string]string, p *authzv1.Principal, until time.Time,
+) *subscriber {
 	s := &subscriber{
 		hub: h, audience: audienceOf(p), wanted: make(map[string]bool, len(wanted.URIs)), lists: wanted.ListChanges,
 		doubt: make(chan struct{}, 1), wake: make(chan struct{}, 1), until: until, may: permissions(p),
-		queued: make(map[engine.Notification]bool),
+		queued: make(map[engine.Notification]bool), within: make(map[string][]string),
 	}
 	s.ctx, s.end = context.WithCancel(ctx)
 	for _, uri := range wanted.URIs {
 		s.wanted[uri] = true
+		if outer := within[uri]; outer != "" {
+			s.within[outer] = append(s.within[outer], uri)
+		}
 	}
 	return s
 }
@@ -64,13 +70,16 @@ func permissions(p *authzv1.Principal) string {
 }
 
 // offer adds what is wanted of a change to what waits. It never blocks.
-func (s *subscriber) offer(uris []string, listed bool) {
-	for _, uri := range uris {
+func (s *subscriber) offer(touch Touch) {
+	for _, uri := range touch.URIs {
 		if s.wanted[uri] {
 			s.queue(engine.Notification{Kind: engine.ResourceUpdated, URI: uri})
 		}
 	}
-	if listed && s.lists.Resources {
+	for _, uri := range s.within[touch.Within] {
+		s.queue(engine.Notification{Kind: engine.ResourceUpdated, URI: uri})
+	}
+	if touch.Listed && s.lists.Resources {
 		s.queue(engine.Notification{Kind: engine.ResourcesChanged})
 	}
 }
@@ -80,7 +89,7 @@ func (s *subscriber) offerAll() {
 	for uri := range s.wanted {
 		s.queue(engine.Notification{Kind: engine.ResourceUpdated, URI: uri})
 	}
-	s.offer(nil, true)
+	s.offer(Touch{Listed: true})
 }
 
 func (s *subscriber) queue(n engine.Notification) {

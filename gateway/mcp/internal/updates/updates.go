@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/engine"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
@@ -36,11 +35,21 @@ type Config struct {
 	// given does, and until when to believe it. An error with the code UNAUTHENTICATED says that the caller is nobody any
 	// more.
 	Renew func(context.Context) (ctx context.Context, until time.Time, err error)
-	// Touched are the URIs of the resources that a change is about, and whether it adds one to the lists or takes one away.
-	Touched func(*okrv1.Change) (uris []string, listed bool)
+	// Touched says what a change does to resources.
+	Touched func(*okrv1.Change) Touch
 	// Stopping ends when the server stops; subscriptions end then.
 	Stopping context.Context
 	Logger   *slog.Logger
+}
+
+// Touch is what a change does to resources.
+type Touch struct {
+	// URIs are those that it is about.
+	URIs []string
+	// Within is one of them if the change also changes what is read in resources within it; else "".
+	Within string
+	// Listed says whether it adds one to the lists, or takes one away.
+	Listed bool
 }
 
 // positionTimeout bounds how long a subscriber waits until the store says from where on it is told of changes.
@@ -74,13 +83,16 @@ func audienceOf(p *authzv1.Principal) audience {
 
 // Subscribe tells the caller of ctx of what it wants, of every change from now on, until ctx ends, the server stops, or
 // the caller is nobody any more or may read something else than now. Then the channel is closed, and whoever comes back is
-// told what it may hear of. The URIs must be ones that the caller may read.
-func (h *Hub) Subscribe(ctx context.Context, wanted engine.Subscription) (<-chan engine.Notification, error) {
+// told what it may hear of. The URIs must be ones that the caller may read; within are the URIs of the resources that they
+// are in, where they are in any.
+func (h *Hub) Subscribe(
+	ctx context.Context, wanted engine.Subscription, within map[string]string,
+) (<-chan engine.Notification, error) {
 	current, until, err := h.Renew(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := newSubscriber(h, ctx, wanted, access.PrincipalFrom(current), until)
+	s := newSubscriber(h, ctx, wanted, within, access.PrincipalFrom(current), until)
 	f := h.join(s)
 	deadline := time.NewTimer(positionTimeout)
 	defer deadline.Stop()
@@ -91,7 +103,7 @@ func (h *Hub) Subscribe(ctx context.Context, wanted engine.Subscription) (<-chan
 		return nil, context.Cause(s.ctx)
 	case <-deadline.C:
 		h.leave(f, s)
-		return nil, rpcerr.New(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_UNSPECIFIED, "changes cannot be followed right now")
+		return nil, rpcerr.Unavailable("changes cannot be followed right now")
 	}
 	events := make(chan engine.Notification)
 	go func() {

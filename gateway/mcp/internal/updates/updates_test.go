@@ -50,9 +50,12 @@ func (o *opened) Recv() (*okrv1.WatchChangesResponse, error) {
 }
 
 // change sends a change of a resource, which is named by the title.
-func (o *opened) change(cursor, uri string) {
+func (o *opened) change(cursor, uri string) { o.changeWithin(cursor, uri, "") }
+
+// changeWithin sends a change of a resource that changes those within another.
+func (o *opened) changeWithin(cursor, uri, within string) {
 	o.messages <- &okrv1.WatchChangesResponse{Cursor: cursor, Change: &okrv1.Change{
-		After: &okrv1.Snapshot{Resource: &okrv1.Snapshot_Objective{Objective: &okrv1.Objective{Title: uri}}},
+		After: &okrv1.Snapshot{Resource: &okrv1.Snapshot_Objective{Objective: &okrv1.Objective{Title: uri, Description: within}}},
 	}}
 }
 
@@ -86,7 +89,9 @@ func start(t *testing.T) *world {
 	t.Cleanup(stop)
 	w.hub = updates.New(updates.Config{
 		Store: w, Renew: w.renew, Stopping: stopping, Logger: slog.New(slog.DiscardHandler),
-		Touched: func(c *okrv1.Change) ([]string, bool) { return []string{c.GetAfter().GetObjective().GetTitle()}, false },
+		Touched: func(c *okrv1.Change) updates.Touch {
+			return updates.Touch{URIs: []string{c.GetAfter().GetObjective().GetTitle()}, Within: c.GetAfter().GetObjective().GetDescription()}
+		},
 	})
 	for _, member := range []string{"ada", "max"} {
 		w.let(member, "read:okrs")
@@ -152,7 +157,7 @@ func (w *world) subscribe(member string, uris ...string) (<-chan engine.Notifica
 	w.t.Helper()
 	ctx, leave := context.WithCancel(context.WithValue(context.Background(), memberKey{}, member))
 	w.t.Cleanup(leave)
-	events, err := w.hub.Subscribe(ctx, engine.Subscription{URIs: uris})
+	events, err := w.hub.Subscribe(ctx, engine.Subscription{URIs: uris}, map[string]string{"part": "whole"})
 	if err != nil {
 		w.t.Fatalf("%s: %v", member, err)
 	}
@@ -235,6 +240,20 @@ func TestNothingThatChangesWhileItIsToldIsLost(t *testing.T) {
 	}
 }
 
+// In these tests "part" is in "whole".
+func TestWhoWantsAPartIsToldWhenTheWholeChangesIt(t *testing.T) {
+	w := start(t)
+	events, _, store := w.begin("ada", "part", "other")
+	store.change("c1", "whole") // and leaves its parts as they are
+	store.change("c2", "other")
+	expect(t, events, "other")
+	store.changeWithin("c3", "whole", "whole")
+	expect(t, events, "part")
+	store.changeWithin("c4", "elsewhere", "elsewhere")
+	store.change("c5", "other")
+	expect(t, events, "other")
+}
+
 func TestAStreamGoesOnInTheNameOfAnotherAfterTheLastCursor(t *testing.T) {
 	w := start(t)
 	_, leave, first := w.begin("ada", "a")
@@ -249,7 +268,7 @@ func TestAStreamGoesOnInTheNameOfAnotherAfterTheLastCursor(t *testing.T) {
 	second.heartbeat("c1")
 	second.change("c2", "a")
 	expect(t, max, "a")
-	second.failure <- rpcerr.New(codes.Unavailable, accessv1.ErrorReason_ERROR_REASON_UNSPECIFIED, "restarting")
+	second.failure <- rpcerr.Unavailable("restarting")
 	if third := w.stream(); third.after != "c2" {
 		t.Errorf("after a failure it goes on after %q", third.after)
 	}
@@ -317,10 +336,10 @@ func TestASubscriberWhomTheStoreDoesNotAnswerIsTold(t *testing.T) {
 		w.stream()
 		leave()
 	}()
-	if _, err := w.hub.Subscribe(ctx, engine.Subscription{}); !errors.Is(err, context.Canceled) {
+	if _, err := w.hub.Subscribe(ctx, engine.Subscription{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if _, err := w.hub.Subscribe(context.WithValue(t.Context(), memberKey{}, "nobody"), engine.Subscription{}); err == nil {
+	if _, err := w.hub.Subscribe(context.WithValue(t.Context(), memberKey{}, "nobody"), engine.Subscription{}, nil); err == nil {
 		t.Error("nobody is let in")
 	}
 }
@@ -361,7 +380,7 @@ func TestManyComeAndGoWhileThingsChange(t *testing.T) {
 		all.Go(func() {
 			for range 20 {
 				ctx, leave := context.WithCancel(context.WithValue(context.Background(), memberKey{}, []string{"ada", "max"}[i%2]))
-				events, err := w.hub.Subscribe(ctx, engine.Subscription{URIs: []string{"a"}})
+				events, err := w.hub.Subscribe(ctx, engine.Subscription{URIs: []string{"a"}}, nil)
 				if err != nil {
 					t.Error(err)
 				} else if _, open := <-events; !open {

@@ -18,7 +18,6 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
@@ -182,7 +181,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler) // the client is gone
 	}
 	h.Logger.WarnContext(r.Context(), "the MCP edge does not answer", slog.Any("error", err))
-	h.Problem.Write(w, r, status.Error(codes.Unavailable, "the endpoint for agents is not available right now"))
+	h.Problem.Write(w, r, rpcerr.Unavailable("the endpoint for agents is not available right now"))
 }
 
 func (h *handler) tooLarge() error {

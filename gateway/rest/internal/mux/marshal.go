@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -75,20 +76,29 @@ func (e *events) Marshal(v any) ([]byte, error) {
 	if !ok {
 		return e.jsonMarshaler.Marshal(v)
 	}
-	// Without a change there is nothing to dispatch: a comment keeps the connection alive, and an id without data moves
-	// the browser's position.
-	out := []byte(": heartbeat\n")
-	if m.GetChange() != nil {
-		data, err := e.jsonMarshaler.Marshal(m.GetChange())
-		if err != nil {
-			return nil, err
-		}
-		out = event("change", data)
+	out, err := e.message(m)
+	if err != nil {
+		return nil, err
 	}
 	if cursor := m.GetCursor(); cursor != "" && !strings.ContainsAny(cursor, "\r\n\x00") {
 		out = append([]byte("id: "+cursor+"\n"), out...)
 	}
 	return out, nil
+}
+
+// message writes a message but for its id.
+func (e *events) message(m *okrv1.WatchChangesResponse) ([]byte, error) {
+	switch {
+	case m.GetChange() != nil:
+		data, err := e.jsonMarshaler.Marshal(m.GetChange())
+		return event("change", data), err
+	case m.GetProposalsEtag() != "":
+		data, err := json.Marshal(map[string]string{"proposalsEtag": m.GetProposalsEtag()})
+		return event("proposals", data), err
+	}
+	// There is nothing to dispatch: a comment keeps the connection alive, and an id without data moves the browser's
+	// position.
+	return []byte(": heartbeat\n"), nil
 }
 
 // event writes the lines of one event, whose data holds no line breaks.

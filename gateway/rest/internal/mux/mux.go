@@ -220,7 +220,7 @@ func (m *Mux) endStream(ctx context.Context, err error) *status.Status {
 }
 
 // explain makes errors without a reason of ours fit for callers. What the gateway says of a body or parameter that it
-// could not decode gets its reason. What gRPC says of a connection names addresses that are nobody's business.
+// could not decode gets its reason, and what gRPC says of a connection its own words.
 func (m *Mux) explain(ctx context.Context, err error) error {
 	st, ok := status.FromError(err)
 	if !ok || rpcerr.InfoOf(err) != nil {
@@ -229,11 +229,8 @@ func (m *Mux) explain(ctx context.Context, err error) error {
 	switch st.Code() {
 	case codes.InvalidArgument:
 		return malformed("%s", shorten(tidy(st.Message())))
-	case codes.Unavailable:
-		m.cfg.Logger.WarnContext(ctx, "service unavailable", slog.Any("error", err))
-		return status.Error(codes.Unavailable, "the service is not available right now")
 	}
-	return err
+	return m.problem.Unanswered(ctx, err)
 }
 
 func notFound() error {

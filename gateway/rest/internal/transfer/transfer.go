@@ -129,7 +129,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // errStopping tells a caller to come back.
-var errStopping = status.Error(codes.Unavailable, "the server is stopping; try again")
+var errStopping error = rpcerr.Unavailable("the server is stopping; try again")
 
 // query reads parameters, of which there are these and no others.
 func query(r *http.Request, names ...string) (url.Values, error) {
@@ -157,11 +157,7 @@ func (h *Handler) public(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && status.Code(cause) == codes.Unavailable {
 		return errStopping
 	}
-	if rpcerr.InfoOf(err) == nil && status.Code(err) == codes.Unavailable {
-		h.cfg.Logger.WarnContext(ctx, "service unavailable", slog.Any("error", err))
-		return status.Error(codes.Unavailable, "the service is not available right now")
-	}
-	return err
+	return h.problem.Unanswered(ctx, err)
 }
 
 // joints counts how often a stream of the store was joined to the next one without having come further.

@@ -67,7 +67,7 @@ func (c *client) WatchChanges(ctx context.Context, req *okrv1.WatchChangesReques
 }
 
 // errStopping tells a reader to come back: another replica goes on where this one stops.
-var errStopping = status.Error(codes.Unavailable, "the server is stopping; go on after the last cursor")
+var errStopping error = rpcerr.Unavailable("the server is stopping; go on after the last cursor")
 
 // stream is one stream for its reader and many, one after the other, of the store. It is used by one goroutine.
 type stream struct {

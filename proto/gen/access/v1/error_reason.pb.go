@@ -98,6 +98,10 @@ const (
 	// UNAVAILABLE: okr-store has no room to write. Nothing was changed, what is there can be read, and the same call succeeds
 	// when there is room again.
 	ErrorReason_ERROR_REASON_STORAGE_FULL ErrorReason = 36
+	// UNAVAILABLE, DEADLINE_EXCEEDED: the service that was called is stopping, or something that it needs, as okr-store or its
+	// data, does not answer. It passes by itself. Whether a write was made is not known: a request_id makes it safe to send
+	// it again.
+	ErrorReason_ERROR_REASON_SERVICE_UNAVAILABLE ErrorReason = 37
 	// INVALID_ARGUMENT: the one-time code is wrong, was used, or has expired.
 	ErrorReason_ERROR_REASON_CODE_INVALID ErrorReason = 30
 	// UNAUTHENTICATED: the sign-in link is wrong, was used, has expired, or was started in another browser.
@@ -224,6 +228,7 @@ var (
 		25: "ERROR_REASON_SSO_CONNECTION_NOT_FOUND",
 		35: "ERROR_REASON_ORGANIZATION_DELETED",
 		36: "ERROR_REASON_STORAGE_FULL",
+		37: "ERROR_REASON_SERVICE_UNAVAILABLE",
 		30: "ERROR_REASON_CODE_INVALID",
 		31: "ERROR_REASON_SIGN_IN_LINK_INVALID",
 		32: "ERROR_REASON_SIGN_IN_EXPIRED",
@@ -297,6 +302,7 @@ var (
 		"ERROR_REASON_SSO_CONNECTION_NOT_FOUND":   25,
 		"ERROR_REASON_ORGANIZATION_DELETED":       35,
 		"ERROR_REASON_STORAGE_FULL":               36,
+		"ERROR_REASON_SERVICE_UNAVAILABLE":        37,
 		"ERROR_REASON_CODE_INVALID":               30,
 		"ERROR_REASON_SIGN_IN_LINK_INVALID":       31,
 		"ERROR_REASON_SIGN_IN_EXPIRED":            32,
@@ -370,7 +376,7 @@ var File_access_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xa4\x14\n" +
+	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xca\x14\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_TOKEN_MISSING\x10\x01\x12\x1e\n" +
@@ -404,7 +410,8 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\x1aERROR_REASON_UNDO_CONFLICT\x10\x1d\x12)\n" +
 	"%ERROR_REASON_SSO_CONNECTION_NOT_FOUND\x10\x19\x12%\n" +
 	"!ERROR_REASON_ORGANIZATION_DELETED\x10#\x12\x1d\n" +
-	"\x19ERROR_REASON_STORAGE_FULL\x10$\x12\x1d\n" +
+	"\x19ERROR_REASON_STORAGE_FULL\x10$\x12$\n" +
+	" ERROR_REASON_SERVICE_UNAVAILABLE\x10%\x12\x1d\n" +
 	"\x19ERROR_REASON_CODE_INVALID\x10\x1e\x12%\n" +
 	"!ERROR_REASON_SIGN_IN_LINK_INVALID\x10\x1f\x12 \n" +
 	"\x1cERROR_REASON_SIGN_IN_EXPIRED\x10 \x12(\n" +

@@ -1078,7 +1078,13 @@ type WatchChangesResponse struct {
 	Change *Change `protobuf:"bytes,1,opt,name=change,proto3" json:"change,omitempty"`
 	// The position up to which the stream has come, changes included that the caller may not read. Resuming after the
 	// last cursor received misses nothing and repeats nothing.
-	Cursor        string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// In a heartbeat: names the state of the organization's proposals, as far as the caller may read them. Where it is not
+	// what it was, in this stream or one before, some were made, decided on or withdrawn, or have expired: list them again. A
+	// heartbeat with another one comes as soon as it is another; when proposals expire, the next heartbeat has it. Proposals
+	// are not in the change log: that a change supersedes one is seen by the change. Tells nothing else, and is good for
+	// nothing but to be compared.
+	ProposalsEtag string `protobuf:"bytes,3,opt,name=proposals_etag,json=proposalsEtag,proto3" json:"proposals_etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1123,6 +1129,13 @@ func (x *WatchChangesResponse) GetChange() *Change {
 func (x *WatchChangesResponse) GetCursor() string {
 	if x != nil {
 		return x.Cursor
+	}
+	return ""
+}
+
+func (x *WatchChangesResponse) GetProposalsEtag() string {
+	if x != nil {
+		return x.ProposalsEtag
 	}
 	return ""
 }
@@ -1223,10 +1236,11 @@ const file_okr_v1_change_proto_rawDesc = "" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\"A\n" +
 	"\x13WatchChangesRequest\x12*\n" +
-	"\fafter_cursor\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\vafterCursor\"V\n" +
+	"\fafter_cursor\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\vafterCursor\"}\n" +
 	"\x14WatchChangesResponse\x12&\n" +
 	"\x06change\x18\x01 \x01(\v2\x0e.okr.v1.ChangeR\x06change\x12\x16\n" +
-	"\x06cursor\x18\x02 \x01(\tR\x06cursor*\xd9\x03\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12%\n" +
+	"\x0eproposals_etag\x18\x03 \x01(\tR\rproposalsEtag*\xd9\x03\n" +
 	"\n" +
 	"ChangeKind\x12\x1b\n" +
 	"\x17CHANGE_KIND_UNSPECIFIED\x10\x00\x12!\n" +

@@ -127,9 +127,11 @@ type OkrServiceClient interface {
 	// Lists what agents did in the organization: one entry for each client and the member whom it acted for. The caller gets
 	// the counts of those changes that it may read, and of its own agents also when they were last used.
 	ListClientActivity(ctx context.Context, in *ListClientActivityRequest, opts ...grpc.CallOption) (*ListClientActivityResponse, error)
-	// Streams changes as they happen, filtered as in ListChanges. The stream ends with TOKEN_EXPIRED when the caller's
-	// credential does, and with UNAVAILABLE when the server stops: call again with the last cursor received. REST callers
-	// that accept text/event-stream get server-sent events whose ids are cursors. CURSOR_TOO_OLD, CURSOR_INVALID.
+	// Streams changes as they happen, filtered as in ListChanges, and says when proposals are others. The stream ends with
+	// TOKEN_EXPIRED when the caller's credential does, and with UNAVAILABLE when the server stops: call again with the last
+	// cursor received. REST callers that accept text/event-stream get server-sent events whose ids are cursors: "change" with
+	// a change, "proposals" with the proposals_etag of a heartbeat, and "end" with the error that ends the stream.
+	// CURSOR_TOO_OLD, CURSOR_INVALID.
 	WatchChanges(ctx context.Context, in *WatchChangesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchChangesResponse], error)
 	// Undoes one change: what was created is deleted, what was deleted is there again with its id, its progress and its
 	// check-ins, and what was changed has the values from before; a check-in is undone by one with the value from before.
@@ -626,9 +628,11 @@ type OkrServiceServer interface {
 	// Lists what agents did in the organization: one entry for each client and the member whom it acted for. The caller gets
 	// the counts of those changes that it may read, and of its own agents also when they were last used.
 	ListClientActivity(context.Context, *ListClientActivityRequest) (*ListClientActivityResponse, error)
-	// Streams changes as they happen, filtered as in ListChanges. The stream ends with TOKEN_EXPIRED when the caller's
-	// credential does, and with UNAVAILABLE when the server stops: call again with the last cursor received. REST callers
-	// that accept text/event-stream get server-sent events whose ids are cursors. CURSOR_TOO_OLD, CURSOR_INVALID.
+	// Streams changes as they happen, filtered as in ListChanges, and says when proposals are others. The stream ends with
+	// TOKEN_EXPIRED when the caller's credential does, and with UNAVAILABLE when the server stops: call again with the last
+	// cursor received. REST callers that accept text/event-stream get server-sent events whose ids are cursors: "change" with
+	// a change, "proposals" with the proposals_etag of a heartbeat, and "end" with the error that ends the stream.
+	// CURSOR_TOO_OLD, CURSOR_INVALID.
 	WatchChanges(*WatchChangesRequest, grpc.ServerStreamingServer[WatchChangesResponse]) error
 	// Undoes one change: what was created is deleted, what was deleted is there again with its id, its progress and its
 	// check-ins, and what was changed has the values from before; a check-in is undone by one with the value from before.

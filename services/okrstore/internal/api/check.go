@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/okr"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
 )
@@ -155,6 +156,12 @@ func (c *checker) record(kv storage.KV) error {
 			return err
 		}
 		return c.leadsHere(proposalKey(rest), "an open proposal")
+	case prefixProposalTurns:
+		if rest != access.ResourceObjective && rest != access.ResourceKeyResult {
+			c.problem("the record %q counts proposals about nothing that there is", key)
+		}
+		_, err := decode(kv.Value, new(wrapperspb.Int64Value))
+		return err
 	case keyAgentSettings:
 		_, err := decode(kv.Value, new(okrv1.AgentSettings))
 		return err

@@ -66,9 +66,24 @@ func newEngine(t testing.TB) storage.Engine {
 	if endpoint == "" {
 		return memengine.New()
 	}
-	engine := must(etcdengine.Open(t.Context(), etcdengine.Config{
-		Endpoints: []string{endpoint}, Prefix: rand.Text() + "/", Upgrades: Upgrades(),
-	}))(t)
+	return openEtcd(t, endpoint, rand.Text()+"/")
+}
+
+// newReplicas are two engines on the same data, which on the model is one.
+func newReplicas(t testing.TB) (a, b storage.Engine) {
+	t.Helper()
+	endpoint := os.Getenv(etcdVariable)
+	if endpoint == "" {
+		engine := memengine.New()
+		return engine, engine
+	}
+	prefix := rand.Text() + "/"
+	return openEtcd(t, endpoint, prefix), openEtcd(t, endpoint, prefix)
+}
+
+func openEtcd(t testing.TB, endpoint, prefix string) storage.Engine {
+	t.Helper()
+	engine := must(etcdengine.Open(t.Context(), etcdengine.Config{Endpoints: []string{endpoint}, Prefix: prefix, Upgrades: Upgrades()}))(t)
 	t.Cleanup(func() {
 		if err := engine.Close(); err != nil {
 			t.Error(err)

@@ -28,6 +28,8 @@ import (
 //	t/<ms, 8 bytes><SHA-256>  the time of the entry r/<SHA-256>, in milliseconds since 1970; the value is empty
 //	q/<proposal id>        a proposal, see proposals.go
 //	u/<proposal id>        that nobody has decided on a proposal; the value has its proposer, client and times
+//	g/<resource>           how often proposals about objectives ("objective") or key results ("key_result") were made or
+//	                       decided on
 //	a                      which agents may only propose, and whether what they report needs a confirmation
 //
 // A value is a format byte and what that format says, see records.go and chain.go.
@@ -57,6 +59,7 @@ const (
 	prefixRequestByTime = "t/"
 	prefixProposal      = "q/"
 	prefixUndecided     = "u/"
+	prefixProposalTurns = "g/"
 	keyAgentSettings    = "a"
 )
 
@@ -65,6 +68,9 @@ func objectiveKey(id string) []byte { return []byte(prefixObjective + id) }
 func proposalKey(id string) []byte { return []byte(prefixProposal + id) }
 
 func undecidedKey(id string) []byte { return []byte(prefixUndecided + id) }
+
+// proposalTurnsKey is the place of a counter; the resource is one of those of the access rules.
+func proposalTurnsKey(resource string) []byte { return []byte(prefixProposalTurns + resource) }
 
 func keyResultKey(id string) []byte { return []byte(prefixKeyResult + id) }
 

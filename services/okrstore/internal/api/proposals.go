@@ -205,12 +205,13 @@ func (m *mutation) putProposal(req proto.Message, change *okrv1.Change) (id stri
 	return id, errors.Join(m.saveProposal(p), m.tx.Put(undecidedKey(id), undecided))
 }
 
+// saveProposal writes a proposal as it is from now on, and counts that it is another than before.
 func (m *mutation) saveProposal(p *okrv1.Proposal) error {
 	value, err := encode(p)
 	if err != nil {
 		return err
 	}
-	return m.tx.Put(proposalKey(p.GetId()), value)
+	return errors.Join(m.tx.Put(proposalKey(p.GetId()), value), m.countTurn(p.GetPermission().GetResource()))
 }
 
 // makeRoom removes proposals that are too old to be looked at, counts those that are open, and refuses one more than there

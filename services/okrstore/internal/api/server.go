@@ -20,7 +20,6 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -161,14 +160,14 @@ func (s *Server) failed(ctx context.Context, err error) error {
 		return stopping()
 	case errors.Is(err, storage.ErrUnavailable):
 		s.logger.WarnContext(ctx, "the data is out of reach", slog.String("error", err.Error()))
-		return status.Error(codes.Unavailable, "okr-store does not reach its data, try again")
+		return rpcerr.Unavailable("okr-store does not reach its data, try again").Wrap(err)
 	}
 	return err
 }
 
 // stopping is the answer of a store that is going down: the same call may succeed elsewhere or a little later.
 func stopping() error {
-	return status.Error(codes.Unavailable, "okr-store is stopping, try again")
+	return rpcerr.Unavailable("okr-store is stopping, try again")
 }
 
 // validate checks a resource as a whole, after an update was merged into it; path is where it stands in the request.

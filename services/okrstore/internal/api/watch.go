@@ -30,6 +30,8 @@ type watch struct {
 	beat    *time.Ticker
 	// position is the seq of the last change that was sent, or found to be hidden from the caller.
 	position int64
+	// proposals are what the last heartbeat says of them.
+	proposals proposalsState
 }
 
 // WatchChanges implements okrv1.OkrServiceServer. It reads the log in batches, and sends between the transactions and
@@ -82,7 +84,7 @@ func (w *watch) run(ctx context.Context, afterCursor string, moved <-chan struct
 				return stopping()
 			}
 		case <-w.beat.C:
-			if err := w.sendHeartbeat(); err != nil {
+			if err := w.beatNow(ctx); err != nil {
 				return err
 			}
 		}
@@ -98,18 +100,28 @@ func (w *watch) start(ctx context.Context, afterCursor string) error {
 		}
 		w.position = head.GetSeq()
 		if afterCursor != "" {
-			w.position, err = w.server.position(w.caller.GetOrganizationId(), afterCursor, head.GetSeq())
+			if w.position, err = w.server.position(w.caller.GetOrganizationId(), afterCursor, head.GetSeq()); err != nil {
+				return err
+			}
 		}
+		w.proposals, err = r.proposalsState(w.proposals, w.visible, w.server)
 		return err
 	})
 }
 
-// catchUp sends what the log has after the position, and heartbeats when they are due.
+// catchUp sends what the log has after the position, and heartbeats when they are due or the proposals are others.
 func (w *watch) catchUp(ctx context.Context) error {
 	for {
+		told := w.proposals.etag
 		batch, err := w.read(ctx)
-		if err != nil || len(batch) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(batch) == 0 {
+			if w.proposals.etag != told {
+				return w.sendHeartbeat()
+			}
+			return nil
 		}
 		for _, kv := range batch {
 			if err := w.sendChange(kv); err != nil {
@@ -126,7 +138,7 @@ func (w *watch) catchUp(ctx context.Context) error {
 	}
 }
 
-// read takes the next entries out of the log, none at its end.
+// read takes the next entries out of the log. At its end there are none, and it looks at the proposals.
 func (w *watch) read(ctx context.Context) ([]storage.KV, error) {
 	var batch []storage.KV
 	err := w.server.view(ctx, w.caller, func(r records) error {
@@ -142,7 +154,12 @@ func (w *watch) read(ctx context.Context) ([]storage.KV, error) {
 				return nil
 			}
 		}
-		return nil
+		if len(batch) > 0 {
+			return nil
+		}
+		var err error
+		w.proposals, err = r.proposalsState(w.proposals, w.visible, w.server)
+		return err
 	})
 	return batch, err
 }
@@ -168,9 +185,20 @@ func (w *watch) sendChange(kv storage.KV) error {
 	return w.stream.Send(&okrv1.WatchChangesResponse{Change: c, Cursor: c.GetCursor()})
 }
 
-// sendHeartbeat says how far the stream has come.
+// beatNow sends a heartbeat that is due. Proposals expire without anything being written.
+func (w *watch) beatNow(ctx context.Context) error {
+	if w.proposals.expired(w.server.now()) {
+		told := w.proposals.etag
+		if err := w.catchUp(ctx); err != nil || w.proposals.etag != told {
+			return err // with a heartbeat, if all went well
+		}
+	}
+	return w.sendHeartbeat()
+}
+
+// sendHeartbeat says how far the stream has come, and what the proposals are now.
 func (w *watch) sendHeartbeat() error {
-	return w.stream.Send(&okrv1.WatchChangesResponse{Cursor: w.cursor()})
+	return w.stream.Send(&okrv1.WatchChangesResponse{Cursor: w.cursor(), ProposalsEtag: w.proposals.etag})
 }
 
 func (w *watch) cursor() string {

@@ -54,6 +54,17 @@ func Etag(epoch string, seq int64) string {
 	return encode(binary.BigEndian.Uint64(h.Sum(nil)))
 }
 
+// ProposalsEtag names a state of an organization's proposals under an epoch: how often those about objectives, and those
+// about key results, were made or decided on, and which of those that are open expires first. It says none of that.
+func ProposalsEtag(epoch string, objectives, keyResults int64, first string) string {
+	h := sha256.New()
+	for _, n := range []int64{objectives, keyResults} {
+		h.Write(binary.BigEndian.AppendUint64([]byte("proposals\x00"), uint64(n)))
+	}
+	h.Write([]byte(first + "\x00" + epoch))
+	return encode(binary.BigEndian.Uint64(h.Sum(nil)))
+}
+
 // encode writes 64 bits as 13 symbols; the first stands for the highest four bits.
 func encode(n uint64) string {
 	var text [encodedLength]byte

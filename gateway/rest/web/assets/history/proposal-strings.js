@@ -28,6 +28,7 @@ export const p = {
   again: "Look again",
   none: "No proposals are waiting.",
   noneAtAll: "Nothing was ever proposed.",
+  news: (/** @type {number} */ n) => (n === 1 ? "There is a new proposal." : `There are ${n} new proposals.`),
   older: "Show older proposals",
   /** @param {string} kind @param {string} title */
   what(kind, title) {
