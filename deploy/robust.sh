@@ -34,6 +34,8 @@ for test in WhileItIsKilled OnAClusterWhoseMembersAndReplicasFail OnAClusterWhos
 done
 try "the store, with very many objectives" \
   go test -count=1 -timeout 30m -v ./services/okrstore/internal/api
+try "crashes at every write to the store's file" env OKR_STORE_TEST_CRASHES=2000 \
+  go test -count=1 -timeout 0 -v -run '^TestACrashAtAnyWrite' ./services/okrstore/internal/storage/boltengine
 etcd=http://127.0.0.1:23790
 .bin/etcd --data-dir "$work/etcd" --log-level error --quota-backend-bytes 8589934592 \
   --listen-client-urls $etcd --advertise-client-urls $etcd --listen-peer-urls http://127.0.0.1:23780 \
