@@ -1,7 +1,7 @@
 // Checking in: in place, from the list of what is to be reported on, by keyboard, and when something goes wrong.
 
 import assert from "node:assert/strict";
-import { ada, Client, emma, max } from "./people.mjs";
+import { ada, Client, emma, max, someId } from "./people.mjs";
 import { desk, phone } from "./visitor.mjs";
 import { visit } from "./main.mjs";
 
@@ -63,6 +63,96 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await v.fits(`my check-ins (${width})`);
   });
 }
+
+/** Counts what somebody does at the page: presses of a pointer and of keys, and what is typed in one go as one. */
+const count = (page) => page.evaluate(() => {
+  const did = globalThis.did = [];
+  addEventListener("pointerdown", () => did.push("press"), true);
+  addEventListener("keydown", ({ key, repeat, isTrusted }) => {
+    if (!isTrusted || repeat || ["Shift", "Control", "Alt", "Meta"].includes(key)) return;
+    const what = /^[\d.,]$/.test(key) ? "value" : key;
+    if (what !== "value" || did.at(-1) !== "value") did.push(what);
+  }, true);
+});
+
+const did = (page) => page.evaluate(() => globalThis.did.splice(0));
+
+visit("a check-in takes two interactions, those first that have waited longest, and Tab leads to the next", async (open, { ada: client }) => {
+  const ago = (days) => new Date(Date.now() - days * 24 * 60 * 60 * 1000).toISOString();
+  const keyResult = (title, days, fields) => ({
+    keyResult: { id: someId("kr"), title, createTime: ago(40), ...fields }, checkIns: [{ id: someId("chk"), value: fields.at, createTime: ago(days) }],
+  });
+  const number = { targetValue: "900", unit: "names", at: "120" };
+  await client.import([
+    { objective: { id: someId("okr"), title: "Mine", ownerId: emma.id, createTime: ago(50) },
+      keyResults: [keyResult("Fresh", 1, { at: "5" }), keyResult("Stale", 20, number), keyResult("Of Max", 30, { ownerId: max.id, at: "5" })] },
+    { objective: { id: someId("okr"), title: "Of Max", ownerId: max.id, createTime: ago(50) },
+      keyResults: [keyResult("Staler", 25, { ownerId: emma.id, at: "10" }), keyResult("Done", 22, { kind: "KEY_RESULT_KIND_MILESTONE", ownerId: emma.id, at: "0" })] },
+  ].map(({ objective, keyResults }) => ({ objective, keyResults: keyResults.map(({ keyResult: { at, ...rest }, checkIns }) => ({ keyResult: rest, checkIns })) })));
+  const v = await open({ person: emma });
+  const { page } = v;
+  const { keyboard } = page;
+  await v.go("/check-ins");
+  const list = page.getByRole("list", { name: "My check-ins" });
+  await list.getByRole("heading", { name: "Staler" }).waitFor();
+  assert.deepEqual(await list.getByRole("heading").allInnerTexts(), ["Staler", "Done", "Stale", "Fresh"]);
+  await v.picture("check-ins-list");
+  const most = 2;
+  const took = async (...wanted) => {
+    const done = await did(page);
+    assert.deepEqual(done, wanted);
+    assert.ok(done.length <= most, `${done.length} interactions: ${done}`);
+  };
+
+  await count(page);
+  await v.focuses(/^Percent achieved of “Staler”$/);
+  await keyboard.type("35");
+  await keyboard.press("Enter");
+  await list.getByText("65 % to go").waitFor();
+  await took("value", "Enter");
+
+  await keyboard.press("Tab");
+  await v.focuses(/^“Done” is done$/);
+  await took("Tab");
+  await keyboard.press("Space");
+  await list.getByText("Reached").waitFor();
+  await took(" ");
+
+  await keyboard.press("Tab");
+  await v.focuses(/^Value of “Stale”$/);
+  await took("Tab");
+  await keyboard.type("450");
+  await keyboard.press("Enter");
+  await list.getByText("450 of 900 names").waitFor();
+  await took("value", "Enter");
+
+  await page.getByLabel("Value of “Stale”").click(); // it has the focus: a click is for the place within
+  await keyboard.press("Tab");
+  await v.focuses(/^Percent achieved of “Fresh”$/);
+  await page.getByLabel("Percent achieved of “Staler”").click(); // and one that enters takes all
+  await keyboard.type("40");
+  await list.getByText("60 % to go").waitFor({ state: "detached" });
+  await keyboard.press("Enter");
+  await list.getByText("60 % to go").waitFor();
+
+  await page.getByLabel("Percent achieved of “Fresh”").focus();
+  await keyboard.press("Shift+Tab");
+  await v.focuses(/^Delete “Stale”$/); // back leads through everything
+  for (const name of [/^Edit “Stale”$/, /^History of “Stale”$/, /^Check in on “Stale”$/, /^Value of “Stale”$/]) {
+    await keyboard.press("Shift+Tab");
+    await v.focuses(name);
+  }
+  await keyboard.type("many");
+  await keyboard.press("Enter");
+  await keyboard.press("Tab");
+  await v.focuses(/^Set “Stale”$/); // what has to be settled is not left behind
+  await page.getByLabel("Percent achieved of “Fresh”").focus();
+  await keyboard.press("Tab");
+  await v.focuses(/^Check in on “Fresh”$/); // and the last leads on
+  const { objectives } = await client.call("GET", "objectives");
+  assert.deepEqual(objectives.flatMap((o) => o.keyResults.map((kr) => [kr.title, kr.currentValue])),
+    [["Fresh", "5"], ["Stale", "450"], ["Of Max", "5"], ["Staler", "40"], ["Done", "100"]]);
+});
 
 visit("a percentage takes a number and Enter; a confidence alone is a check-in, too; nothing to do is said", async (open, { ada: client }) => {
   const { calm } = await fill(client);

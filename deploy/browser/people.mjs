@@ -58,6 +58,15 @@ export class Client {
     return answer;
   }
 
+  /** Imports objectives as a JSON file has them: each with its key results, and those with their check-ins. */
+  async import(objectives) {
+    const response = await fetch(`${this.#system.url}/api/v1/import?format=json`, {
+      method: "POST", headers: this.#headers, body: JSON.stringify({ format: "okr-manager", version: 1, objectives }),
+    });
+    const answer = await response.text();
+    if (!response.ok || !/"failed":0[,}]/.test(answer.split("\n").findLast((line) => line.includes("summary")) ?? "")) throw new Error(`import: ${answer}`);
+  }
+
   /** Calls a tool as an agent does; answers the text. */
   async tool(name, args) {
     const response = await fetch(`${this.#system.url}/mcp`, {
@@ -80,6 +89,11 @@ export class Client {
     return this.call("GET", `objectives/${made.id}`);
   }
 }
+
+let given = Math.floor(Math.random() * 1e9);
+
+/** An id for something that is imported; later ones sort behind earlier ones, and before those that the server gives. */
+export const someId = (prefix) => `${prefix}_${String(given += 1).padStart(13, "0")}`;
 
 /** Makes the system what it was at first: everybody as in the beginning, and no objectives. */
 export async function reset(system) {

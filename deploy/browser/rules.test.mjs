@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { cycleDays, cycleName } from "../../gateway/rest/web/assets/core/days.js";
 import { parseValue, sameValue, valueText } from "../../gateway/rest/web/assets/core/values.js";
+import { attainment, changed, reported } from "../../gateway/rest/web/assets/okrs/become.js";
 import { derived } from "../../gateway/rest/web/assets/okrs/rules.js";
 import { ada } from "./people.mjs";
 import { visit } from "./main.mjs";
@@ -34,6 +35,7 @@ visit("what follows from measured values is what the server says", async (open, 
     if (i % 4 === 3) await client.call("POST", `objectives/${objective.id}:close`, { score: "1" });
     const wanted = await client.call("GET", `objectives/${objective.id}`);
     assert.deepEqual(JSON.parse(JSON.stringify(derived(bare(wanted)))), wanted);
+    for (const kr of wanted.keyResults) assert.equal(attainment(kr), kr.attainment, JSON.stringify(kr));
   }
 });
 
@@ -50,6 +52,29 @@ visit("values are exact, whatever their length", async () => {
   assert.equal(valueText({ format: "VALUE_FORMAT_CURRENCY", unit: "EUR" }, "-12.5"), "-€12.50");
   assert.equal(valueText({ format: "VALUE_FORMAT_CURRENCY", unit: "euros" }, "3"), "3\u00a0euros");
   assert.equal(valueText({ format: "VALUE_FORMAT_PERCENT", unit: "" }, "33.5"), "33.5\u202f%");
+});
+
+visit("what a write is to become is what the server makes of it", async (open, { ada: client }) => {
+  const { id } = await client.objective("Goal");
+  const own = ({ title, startValue, targetValue, currentValue, attainment: done, confidence, checkInCount, agentReport }) =>
+    ({ title, startValue, targetValue, currentValue, attainment: done, confidence, checkInCount, agentReport });
+  for (const [startValue, targetValue, values] of [
+    ["0", "3", ["1", "2", "2.9999", "3", "4", "-1"]], ["12", "1", ["6.5", "12.5", "1.01", "1", "0"]], ["-0.5", "0.25", ["0", "-0.49", "0.249"]],
+    ["0", "999999999999999999", ["999999999999999998", "4999999999999999.99"]], ["0", "200", ["1", "0.99", "199"]],
+  ]) {
+    let kr = await client.call("POST", `objectives/${id}/keyResults`, { title: "Moves", startValue, targetValue });
+    const edited = { title: "Moved", startValue: `${startValue}0`.replace("00", "0"), targetValue };
+    const guess = changed(kr, edited);
+    kr = await client.call("PATCH", `keyResults/${kr.id}?updateMask=${Object.keys(edited)}`, edited);
+    assert.deepEqual(own(guess), own(kr));
+    for (const value of values) {
+      const expected = reported(kr, { value, confidence: pick(["", "CONFIDENCE_AT_RISK"]) });
+      await client.call("POST", `keyResults/${kr.id}/checkIns`, { value, ...(expected.confidence !== kr.confidence && { confidence: expected.confidence }) });
+      kr = await client.call("GET", `keyResults/${kr.id}`);
+      assert.deepEqual(own(expected), own(kr));
+    }
+    await client.call("DELETE", `keyResults/${kr.id}`);
+  }
 });
 
 visit("cycles are spans of the calendar", async () => {

@@ -36,6 +36,9 @@ function store() {
   }
 }
 
+/** Where the draft of a form is while it is sent. After a reload it is in its form again. @param {string} key */
+export const sending = (key) => `sending ${key}`;
+
 /**
  * Makes the drafts of somebody the current ones.
  * @param {string} identity
@@ -44,7 +47,7 @@ export function openDrafts(identity) {
   if (identity === owner) return;
   owner = identity;
   open.clear();
-  for (const [key, draft] of Object.entries(stored())) open.set(key, signal(/** @type {Draft|undefined} */ (draft)));
+  for (const [key, draft] of Object.entries(stored())) open.set(key.replace(sending(""), ""), signal(/** @type {Draft|undefined} */ (draft)));
 }
 
 /**

@@ -1,8 +1,7 @@
 // Checking in: the value, how it looks, what happened, and where that can be seen.
 
 import { useLayoutEffect, useRef } from "../vendor/preact-hooks.js";
-import { useAction } from "../core/action.js";
-import { justOpened, setDraft } from "../core/drafts.js";
+import { justOpened } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { text } from "../core/strings.js";
@@ -15,6 +14,7 @@ import { Problem } from "../ui/problem.js";
 import { Select } from "../ui/select.js";
 import Conflict from "./conflict.js";
 import { useForm } from "./form.js";
+import { failureOf, forget, sendDraft } from "./send.js";
 import { t } from "./strings.js";
 
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
@@ -32,20 +32,20 @@ export default function CheckIn({ item, denied }) {
   const links = linksOf(form);
   const wrong = value === null || links.some(({ wrong }) => wrong);
   const says = form.changed.includes("value") || form.value("confidence") !== "" || form.value("note").trim() !== "";
-  const done = (/** @type {string} */ message) => {
-    setDraft(key, undefined);
-    if (message) say(message);
-    requestAnimationFrame(() => document.getElementById(`report-${item.id}`)?.focus());
+  const button = `report-${item.id}`;
+  const done = () => {
+    forget(key);
+    requestAnimationFrame(() => document.getElementById(button)?.focus());
   };
-  const { busy, failure, run } = useAction(async (/** @type {string} */ before) => {
+  const run = async (/** @type {string} */ before) => {
     const report = {
       ...(form.fields.value !== undefined && { value: value ?? "" }),
       ...(form.value("confidence") && { confidence: form.value("confidence") }),
       note: form.value("note").trim(),
       evidence: links.filter(({ url }) => url).map(({ url, seen }) => ({ url, observedValue: seen })),
     };
-    if (await checkIn(item.id, report, before, key)) done(t.checkIn.saved(item.title));
-  });
+    if (await sendDraft(key, button, (sent) => checkIn(item.id, report, before, sent))) say(t.checkIn.saved(item.title));
+  };
   useLayoutEffect(() => {
     if (justOpened(key)) /** @type {HTMLElement|null|undefined} */ (box.current?.querySelector("input, select"))?.focus();
   }, []);
@@ -55,7 +55,7 @@ export default function CheckIn({ item, denied }) {
     if (!denied && says && !wrong && !conflict) run(item.currentValue);
   };
   const escape = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Escape" && Object.keys(form.fields).length === 0) done("");
+    if (event.key === "Escape" && Object.keys(form.fields).length === 0) done();
   };
   const bind = (/** @type {string} */ name) => ({
     value: form.value(name), readonly: Boolean(denied), onValue: (/** @type {string} */ typed) => form.set({ [name]: typed }),
@@ -76,10 +76,10 @@ export default function CheckIn({ item, denied }) {
         <${Conflict} by=${item.updater?.displayName ?? ""} why=${denied} theirs=${shown(item.currentValue)} mine=${shown(value ?? "")}
           onMine=${() => { form.keepMine(); run(item.currentValue); }} onTheirs=${form.takeTheirs} />`}
       <p class="actions">
-        ${!conflict && html`<${Button} kind="primary" submit busy=${busy.value} why=${denied || (says ? "" : t.checkIn.empty)}>${t.checkIn.save}<//>`}
-        <${Button} onClick=${() => done("")}>${text.cancel}<//>
+        ${!conflict && html`<${Button} kind="primary" submit why=${denied || (says ? "" : t.checkIn.empty)}>${t.checkIn.save}<//>`}
+        <${Button} onClick=${() => done()}>${text.cancel}<//>
       </p>
-      <${Problem} failure=${failure.value} />
+      <${Problem} failure=${failureOf(key)} />
     </form>`;
 }
 

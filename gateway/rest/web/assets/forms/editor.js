@@ -1,8 +1,7 @@
 // Editing an objective or key result in place.
 
 import { useEffect, useLayoutEffect, useRef } from "../vendor/preact-hooks.js";
-import { useAction } from "../core/action.js";
-import { draftOf, justOpened, setDraft } from "../core/drafts.js";
+import { draftOf, justOpened } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { findPeople } from "../core/people.js";
@@ -15,6 +14,7 @@ import { Problem } from "../ui/problem.js";
 import Conflict from "./conflict.js";
 import { useForm } from "./form.js";
 import { kinds } from "./kinds.js";
+import { failureOf, forget, sendDraft } from "./send.js";
 import { t } from "./strings.js";
 
 /** @typedef {import("../okrs/tools.js").Item} Item */
@@ -27,17 +27,17 @@ export default function Editor({ item, resource, denied }) {
   const box = useRef(/** @type {HTMLFormElement|null} */ (null));
   const title = form.value("title");
   const wrong = Object.keys(errors(form, item.kind)).length > 0 || !title.trim();
-  const { busy, failure, run } = useAction(async (/** @type {Record<string, string>} */ was) => {
+  const run = async (/** @type {Record<string, string>} */ was) => {
     const typed = Object.fromEntries(form.changed.map((name) => [name, name === "description" ? form.fields[name] : form.fields[name].trim()]));
     const stands = (/** @type {any} */ now) => {
       const fields = /** @type {Record<string, string>} */ (fieldsOf(now));
       return form.changed.every((name) => fields[name] === was[name] || fields[name] === typed[name]);
     };
-    if (await changeFields(item.id, wire(typed, form.value("format")), stands, key)) done(text.saved);
-  });
-  const done = (/** @type {string} */ message) => {
-    setDraft(key, undefined);
-    if (message) say(message);
+    const fields = wire(typed, form.value("format"));
+    if (await sendDraft(key, editButtonId(item), (sent) => changeFields(item.id, fields, stands, sent))) say(text.saved);
+  };
+  const done = () => {
+    forget(key);
     requestAnimationFrame(() => document.getElementById(editButtonId(item))?.focus());
   };
   useEffect(() => { findPeople(); }, []);
@@ -52,11 +52,11 @@ export default function Editor({ item, resource, denied }) {
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (denied || wrong || conflicts.length > 0) return;
-    if (form.changed.length === 0) done("");
+    if (form.changed.length === 0) done();
     else run(form.was);
   };
   const escape = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Escape" && form.changed.length === 0) done("");
+    if (event.key === "Escape" && form.changed.length === 0) done();
   };
   const now = /** @type {Record<string, string>} */ (fieldsOf(item));
   const shown = (/** @type {(name: string) => string} */ of) => (conflicts.length === 1 && conflicts[0] === "title"
@@ -69,11 +69,11 @@ export default function Editor({ item, resource, denied }) {
       ${conflicts.length > 0 && html`
         <${Conflict} by=${item.updater?.displayName ?? ""} why=${denied} theirs=${shown((name) => now[name])} mine=${shown(form.value)}
           onMine=${() => { form.keepMine(); run(now); }}
-          onTheirs=${() => { form.takeTheirs(); if (form.changed.length === conflicts.length) done(""); }} />`}
+          onTheirs=${() => { form.takeTheirs(); if (form.changed.length === conflicts.length) done(); }} />`}
       <p class="actions">
-        ${conflicts.length === 0 && html`<${Button} kind="primary" submit busy=${busy.value} why=${denied}>${text.save}<//>`}
-        <${Button} onClick=${() => done("")}>${text.cancel}<//>
+        ${conflicts.length === 0 && html`<${Button} kind="primary" submit why=${denied}>${text.save}<//>`}
+        <${Button} onClick=${() => done()}>${text.cancel}<//>
       </p>
-      <${Problem} failure=${failure.value} />
+      <${Problem} failure=${failureOf(key)} />
     </form>`;
 }

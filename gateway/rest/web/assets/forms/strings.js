@@ -142,6 +142,7 @@ export const t = {
 
   checkIns: {
     count: (/** @type {number} */ n) => `${count(n, "key result")} to report on, those first that have waited longest`,
+    keys: "Type a value and press Enter; Tab goes on to the next one, Shift+Tab back through everything.",
     none: "Nothing to report on",
     noneHint: "What you own is up to date or reached. Key results that you own, or that nobody owns in an objective of yours, appear here.",
   },

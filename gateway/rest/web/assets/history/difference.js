@@ -11,8 +11,8 @@ import { titleOf } from "./titles.js";
 /** @typedef {import("../core/api.js").Objective} Objective */
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
 
-/** @param {string} value @param {KeyResult} kr */
-const measured = (value, kr) => (isMilestone(kr) ? (value === "100" ? t.done : t.notDone) : valueText(kr, value));
+/** A value of a key result in words. @param {string} value @param {KeyResult} kr */
+export const measured = (value, kr) => (isMilestone(kr) ? (value === "100" ? t.done : t.notDone) : valueText(kr, value));
 
 /** How each field is written; the rest as it is. @type {Record<string, (value: string, item: any) => string>} */
 const written = {

@@ -1,6 +1,6 @@
 // The texts of the history and the activity view.
 
-import { text } from "../core/strings.js";
+import { count, text } from "../core/strings.js";
 
 const { quoted } = text;
 
@@ -57,6 +57,28 @@ export const t = {
   }),
   done: "Done",
   notDone: "Not done",
+
+  chart: {
+    label: (/** @type {string} */ title, /** @type {string} */ rest) => `How ${quoted(title)} went: ${rest}`,
+    went: (/** @type {number} */ n, /** @type {string} */ from, /** @type {string} */ first, /** @type {string} */ to, /** @type {string} */ last) =>
+      `${count(n, "check-in")}, from ${from} (${first}) to ${to} (${last}).`,
+    target: (/** @type {string} */ value) => `The target is ${value}.`,
+    expected: (/** @type {string} */ achieved, /** @type {string} */ expected) => `${achieved} of the way are achieved, ${expected} are expected by today.`,
+    start: (/** @type {string} */ value) => `Start: ${value}`,
+    goal: (/** @type {string} */ value) => `Target: ${value}`,
+    marks: { person: "in person", agent: "through an agent", waiting: "not confirmed", expected: "expected", today: "today" },
+    table: "The same as a table",
+    latest: (/** @type {string} */ n) => `The latest ${n} as a table`,
+    some: (/** @type {string} */ n, /** @type {string} */ all) => `There are ${all} check-ins. The latest ${n} are shown here.`,
+    scroll: (/** @type {string} */ title) => `Check-ins of ${quoted(title)}`,
+    columns: { when: "When", value: "Value", achieved: "Achieved", expected: "Expected by then", who: "Who, and through what" },
+    before: (/** @type {string} */ value) => `before: ${value}`,
+    undoes: (/** @type {string} */ when) => (when ? `undoes the check-in of ${when}` : "undoes an earlier check-in"),
+    undone: (/** @type {string} */ who, /** @type {string} */ when) => `undone by ${who}, ${when}`,
+    waiting: "not confirmed yet",
+    confirmed: (/** @type {string} */ who, /** @type {string} */ when) => `confirmed by ${who}, ${when}`,
+    unconfirmed: "was never confirmed",
+  },
 
   undo: {
     undo: "Undo",

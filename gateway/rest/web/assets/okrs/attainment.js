@@ -38,11 +38,13 @@ function Value({ item, denied }) {
   const now = item.currentValue;
   const simple = isPercentage(item) && whole.test(now);
   const { busy, failure, run } = useAction(async (/** @type {string} */ base) => {
-    const value = parseValue(draftOf(key).peek()?.value ?? "") ?? base;
+    const sent = draftOf(key).peek()?.value ?? "";
+    const value = parseValue(sent) ?? base;
     const { checkIn, setAttainment } = await writes();
     const done = simple ? await setAttainment(item.id, Number(value), Number(base), key) : await checkIn(item.id, { value }, base, key);
     if (done) {
-      setDraft(key, undefined);
+      const typed = draftOf(key).peek()?.value ?? sent; // perhaps more meanwhile
+      setDraft(key, typed === sent ? undefined : { value: typed, base: value });
       say(words.attainment.saved(item.title, valueText(item, value)));
     }
   });
@@ -50,13 +52,13 @@ function Value({ item, denied }) {
   const value = parseValue(shown);
   const base = draft?.base ?? now;
   const wrong = draft && (simple ? !whole.test(shown) : value === null);
-  const conflict = draft && !wrong && !sameValue(base, now) && !sameValue(value ?? "", now);
+  const conflict = draft && !busy.value && !wrong && !sameValue(base, now) && !sameValue(value ?? "", now);
   const described = [denied && `${id}-why`, wrong && `${id}-error`].filter(Boolean).join(" ") || null;
 
   const input = (/** @type {Event} */ event) => {
     const typed = /** @type {HTMLInputElement} */ (event.currentTarget).value;
     failure.value = null;
-    setDraft(key, typed === editable(now) ? undefined : { value: typed, base });
+    setDraft(key, typed === editable(now) && !busy.value ? undefined : { value: typed, base });
   };
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();

@@ -1,6 +1,6 @@
 // What the member is to report on: those key results first that have waited longest.
 
-import { useEffect } from "../vendor/preact-hooks.js";
+import { useEffect, useLayoutEffect, useRef } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { useAction } from "../core/action.js";
 import { html } from "../core/html.js";
@@ -13,6 +13,30 @@ import { unwatch, watch } from "./follow.js";
 import { KeyResult } from "./key-result.js";
 import { preloadParts } from "./parts.js";
 import { find, gone, objectiveOf, order, problem, reset } from "./store.js";
+
+const typing = matchMedia("(pointer: fine)").matches; // a keyboard that covers half of the page is not asked for
+const value = ".attainment input";
+
+/** @param {Element|null|undefined} field */
+function enter(field) {
+  if (!(field instanceof HTMLInputElement)) return false;
+  field.focus();
+  if (field.type !== "checkbox") field.select(); // what is typed takes the place of the value
+  return true;
+}
+
+/**
+ * Tab leads from value to value: checking in is typing one and Enter. Back leads through everything, so that nothing is
+ * out of reach; and so does Tab where a value has something to be settled.
+ * @param {KeyboardEvent} event
+ */
+function goOn(event) {
+  const field = /** @type {Element} */ (event.target);
+  if (event.key !== "Tab" || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey || !field.matches(value)) return;
+  const row = field.closest(".key-result");
+  if (row?.querySelector(".notice, .editor, [aria-invalid]")) return;
+  if (enter(row?.nextElementSibling?.querySelector(value))) event.preventDefault();
+}
 
 const mine = { cycle: "", owner: "me", state: "active", text: "" };
 
@@ -44,13 +68,23 @@ export default function CheckIns() {
   useEffect(preloadParts, []);
   const known = order.value;
   const failed = failure.value ?? (known === null ? problem.value : null);
+  const list = useRef(/** @type {HTMLElement|null} */ (null));
+  const entered = useRef(/** @type {EventTarget|null} */ (null)); // the field that was entered, until it is clicked
   const due = known && ids.value?.filter((id) => find(id) || gone.value.has(id));
+  const there = Boolean(due?.length);
+  useLayoutEffect(() => {
+    if (there && typing && document.activeElement?.matches("body, h1")) enter(list.current?.querySelector(value));
+  }, [there]);
+  const click = (/** @type {Event} */ { target }) => {
+    if (target instanceof HTMLInputElement && target === entered.current && target.matches(value)) enter(target);
+    entered.current = null;
+  };
   return html`
     <div class="view-head">
       <div>
         <p class="kicker">${session.value?.organizationName}</p>
         <h1 tabindex="-1">${text.titles.checkIns}</h1>
-        ${due && due.length > 0 && html`<p class="summary">${t.checkIns.count(due.length)}</p>`}
+        ${due && due.length > 0 && html`<p class="summary">${t.checkIns.count(due.length)}.${typing && ` ${t.checkIns.keys}`}</p>`}
       </div>
     </div>
     ${denied && html`<p class="none">${denied}</p>`}
@@ -58,7 +92,8 @@ export default function CheckIns() {
     ${!due && !failed && !denied && html`<p role="status" class="quiet">${text.loading}</p>`}
     ${due?.length === 0 && html`<div class="empty"><h2>${t.checkIns.none}</h2><p>${t.checkIns.noneHint}</p></div>`}
     ${due && due.length > 0 && html`
-      <div class="card"><ul class="key-results" aria-label=${text.titles.checkIns}>
+      <div class="card"><ul class="key-results" aria-label=${text.titles.checkIns} ref=${list} onKeyDown=${goOn}
+        onFocusIn=${(/** @type {Event} */ event) => { entered.current = event.target; }} onClick=${click}>
         ${due.map((id) => html`<${Due} key=${id} id=${id} />`)}
       </ul></div>`}`;
 }

@@ -46,11 +46,17 @@ export function periodOf({ startDate, dueDate, cycle }) {
   return period.startDate && period.dueDate ? period : undefined;
 }
 
-/** @param {{startDate: string, dueDate: string}} period */
-function passed({ startDate, dueDate }) {
-  const [first, last, now] = [startDate, dueDate, today()].map(dayNumber);
+/**
+ * How far a key result should have come by the end of a day, in percent.
+ * @param {KeyResult} kr
+ * @param {{startDate: string, dueDate: string}} period
+ * @param {string} day
+ */
+export function expectedBy(kr, { startDate, dueDate }, day) {
+  const [first, last, now] = [startDate, dueDate, day].map(dayNumber);
   if (now < first) return 0;
-  return now >= last ? 100 : rounded(100 * (now - first + 1), last - first + 1);
+  if (now >= last) return 100;
+  return isMilestone(kr) ? 0 : rounded(100 * (now - first + 1), last - first + 1);
 }
 
 /** @param {KeyResult} kr */
@@ -65,14 +71,13 @@ const stale = (kr) => attainmentOf(kr) < 100 &&
 export function derived(objective) {
   const worked = objective.state === active;
   const period = periodOf(objective);
-  const share = worked && period ? passed(period) : undefined;
+  const expected = worked && period;
   const keyResults = objective.keyResults.map((kr) => ({
-    ...kr, stale: worked && stale(kr),
-    expectedAttainment: share !== undefined && isMilestone(kr) && share < 100 ? 0 : share,
+    ...kr, stale: worked && stale(kr), expectedAttainment: expected ? expectedBy(kr, expected, today()) : undefined,
   }));
   return {
     ...objective, keyResults, period, progress: progressOf(keyResults),
-    expectedProgress: share === undefined ? undefined : mean(keyResults, (kr) => kr.expectedAttainment ?? 0),
+    expectedProgress: expected ? mean(keyResults, (kr) => kr.expectedAttainment ?? 0) : undefined,
   };
 }
 

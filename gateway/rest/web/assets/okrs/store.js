@@ -3,7 +3,7 @@
 
 import { batch, computed, signal } from "../vendor/signals.js";
 import { segment } from "../core/api.js";
-import { draftOf } from "../core/drafts.js";
+import { draftOf, sending } from "../core/drafts.js";
 import { ask } from "../core/session.js";
 import { matches, queryOf } from "./filter.js";
 import { derived, older, withKeyResult, withoutKeyResult } from "./rules.js";
@@ -225,7 +225,7 @@ export function takeKeyResult(fresh) {
 }
 
 /** The keys of the drafts that something can have. @param {string} id */
-export const draftKeys = (id) => [`edit ${id}`, `attainment ${id}`, `check-in ${id}`, `add ${id}`, `close ${id}`];
+export const draftKeys = (id) => ["edit", "attainment", "check-in", "add", "close"].flatMap((form) => [`${form} ${id}`, sending(`${form} ${id}`)]);
 
 /** @param {string} id */
 const inUse = (id) => draftKeys(id).some((key) => draftOf(key).value);

@@ -4,7 +4,9 @@ import { segment } from "../core/api.js";
 import { requestIdOf } from "../core/drafts.js";
 import { ask } from "../core/session.js";
 import { sameValue } from "../core/values.js";
-import { find, ownRequests, pathOf, take, takeDeletion, takeKeyResult, takeObjective } from "./store.js";
+import { changed, reported } from "./become.js";
+import { derived, withKeyResult } from "./rules.js";
+import { find, objectiveOf, ownRequests, pathOf, take, takeDeletion, takeKeyResult, takeObjective } from "./store.js";
 
 /** @typedef {import("../core/api.js").Objective} Objective */
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
@@ -32,22 +34,33 @@ export async function createKeyResult(objectiveId, fields, draft) {
   return /** @type {KeyResult} */ (made);
 }
 
+/** Shows something as it is to become, or as it was. @param {Objective|KeyResult} item with the etag of what is known */
+function show(item) {
+  const objective = objectiveOf("keyResults" in item ? item.id : item.objectiveId);
+  const { value } = objective;
+  objective.value = "keyResults" in item ? derived({ ...item, keyResults: value.keyResults }) : withKeyResult(value, item);
+}
+
 /**
  * Changes something, unless somebody else has changed what it stands on. Answers whether it was changed; if not, the store
- * holds what somebody else made of it. Changes of other fields do not stand in the way.
+ * holds what somebody else made of it. Changes of other fields do not stand in the way. What it is to become is shown at
+ * once, and taken back where it does not become that.
  * @template {Objective|KeyResult} T
  * @param {string} id
  * @param {(item: T) => boolean} stands
+ * @param {(item: T) => T} become
  * @param {(etag: string) => Promise<T>} send
  */
-async function guarded(id, stands, send) {
+async function guarded(id, stands, become, send) {
   for (let attempt = 1; ; attempt += 1) {
     const known = /** @type {T|undefined} */ (find(id));
     if (!known || !stands(known)) return false;
+    show(become(known));
     try {
       take(await send(known.etag));
       return true;
     } catch (failure) {
+      if (find(id)?.etag === known.etag) show(known); // else there is news of it
       const { reason } = /** @type {Failure} */ (failure);
       const heard = reason === "REQUEST_ID_REUSED"; // by an answer that was lost: nothing but the etag can differ
       if (!heard && (reason !== "ETAG_MISMATCH" || attempt === 3)) throw failure;
@@ -64,12 +77,13 @@ async function guarded(id, stands, send) {
  * @param {(item: T) => boolean} stands whether the fields are still what somebody wanted to change
  * @param {string} draft
  */
-export const changeFields = (id, fields, stands, draft) => guarded(id, stands, (etag) =>
+export const changeFields = (id, fields, stands, draft) => guarded(id, stands, (item) => changed(item, fields), (etag) =>
   ask("PATCH", `${pathOf(id)}?updateMask=${Object.keys(fields)}`, { body: fields, etag, requestId: request(draft) }));
 
 /** @param {string} id @param {number} attainment @param {number} base @param {string} draft */
 export const setAttainment = (id, attainment, base, draft) => guarded(id,
   (/** @type {KeyResult} */ kr) => kr.attainment === base,
+  (kr) => reported(kr, { value: String(attainment) }),
   (etag) => ask("POST", `${pathOf(id)}:setAttainment`, { body: { attainment, requestId: request(draft) }, etag }));
 
 /**
@@ -81,6 +95,7 @@ export const setAttainment = (id, attainment, base, draft) => guarded(id,
  */
 export const checkIn = (id, checkIn, base, draft) => guarded(id,
   (/** @type {KeyResult} */ kr) => !checkIn.value || [base, checkIn.value].some((value) => sameValue(kr.currentValue, value)),
+  (kr) => reported(kr, checkIn),
   async (etag) => {
     await ask("POST", `${pathOf(id)}/checkIns`, { body: checkIn, etag, requestId: request(draft) });
     return /** @type {KeyResult} */ (await ask("GET", pathOf(id)));
