@@ -34,7 +34,7 @@ func identityMutants() []mutant {
 		{
 			name: "a server starts with a method that has no rule", file: access + "/rule.go",
 			old: `return nil, errors.New("the method has no access rule")`, new: `return &accessv1.Rule{Public: true}, nil`,
-			pkg: server, test: "TestAServerWithAMethodWithoutARuleDoesNotStart",
+			pkg: access, test: "TestAMethodHasExactlyOneWholeRule",
 		},
 		{
 			name: "a transaction token that was verified is good for ever", file: access + "/txntoken.go",
@@ -69,7 +69,7 @@ func identityMutants() []mutant {
 		{
 			name: "answers are remembered for any kind of credential", file: access + "/resolver.go",
 			old: `kind, value = "bearer", c.Bearer`, new: `kind, value = "access_token", c.Bearer`,
-			pkg: access, test: "TestCallersWithTheSameCredentialShareOneQuestion",
+			pkg: access, test: "TestAnAnswerIsRememberedWhileItsTransactionTokenIsGoodForACall",
 		},
 		{
 			name: "a call may carry two credentials", file: access + "/resolver.go",

@@ -183,7 +183,7 @@ func storeMutants() []mutant {
 		{
 			name: "a proposal is approved by who may not make the write", file: api + "/proposal_decisions.go",
 			old: `!access.Permits(m.caller.Principal, needed.GetResource(), needed.GetAction())`, new: `needed == nil`,
-			pkg: api, test: "TestAnAgentOfAnEmployeeProposesAndNothingChangesUntilTheCEOApproves",
+			pkg: api, test: "TestNoAccessTokenDecidesOnAProposal",
 		},
 		{
 			name: "a proposal is decided on twice", file: api + "/proposal_decisions.go",
@@ -208,7 +208,7 @@ func storeMutants() []mutant {
 		{
 			name: "an agent confirms by undoing", file: api + "/confirm.go",
 			old: `return cmp.Or(current.GetAgentReport(), before.GetAgentReport())`, new: `return cmp.Or(before.GetAgentReport())`,
-			pkg: api, test: "TestUndoingBringsBackWhetherAValueWasConfirmed",
+			pkg: api, test: "TestNoAgentConfirmsWhatAnAgentReported",
 		},
 		{
 			name: "spreadsheets run what was written into a title", file: api + "/transfer_csv.go",
