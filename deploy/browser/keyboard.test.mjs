@@ -1,8 +1,8 @@
 // Every feature by keyboard alone, and where the focus is at each step.
 
 import assert from "node:assert/strict";
-import { ada, max } from "./people.mjs";
-import { phone } from "./visitor.mjs";
+import { ada, emma, max } from "./people.mjs";
+import { desk, phone } from "./visitor.mjs";
 import { visit } from "./main.mjs";
 
 /** Goes on by Tab until something with this name has the focus, and fails if nothing ever has. */
@@ -129,3 +129,123 @@ visit("the navigation, the colours, and why something cannot be done, by keyboar
   const ground = await v.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   assert.equal(ground, "rgb(21, 22, 19)", "the choice is remembered and goes before the system's");
 });
+
+const at = (v, path) => v.page.waitForFunction((wanted) => location.pathname === wanted && document.activeElement?.matches("h1"), path);
+
+visit("single keys go to views, make, search and walk through lists", async (open, { ada: client }) => {
+  await client.objective("Older", { "A number": 10 });
+  await client.objective("Newer");
+  const v = await open({ person: ada });
+  const { keyboard } = v.page;
+  await v.go("/");
+  await v.card("Newer").waitFor();
+  await v.page.waitForFunction(() => [...document.styleSheets].some((sheet) => sheet.href?.endsWith("/keys.css")));
+  const places = { c: "/check-ins", a: "/activity", p: "/proposals", m: "/members", s: "/settings", e: "/agents", h: "/about", o: "/" };
+  for (const [key, path] of Object.entries(places)) {
+    await keyboard.press("g");
+    await keyboard.press(key);
+    await at(v, path);
+  }
+  await v.card("Newer").waitFor();
+  await keyboard.press("j");
+  await v.focuses(/^Newer$/);
+  await keyboard.press("j");
+  await v.focuses(/^Older$/);
+  const outline = (name) => v.card(name).evaluate((card) => getComputedStyle(card).outlineStyle);
+  assert.deepEqual([await outline("Older"), await outline("Newer")], ["solid", "none"], "where the focus is can be seen");
+  await v.picture("keys-list");
+  await keyboard.press("j");
+  await keyboard.press("k");
+  await v.focuses(/^Newer$/);
+  await keyboard.press("/");
+  await v.focuses(/^Words$/);
+  await keyboard.type("old");
+  await v.card("Newer").waitFor({ state: "detached" });
+  await keyboard.press("Tab"); // out of the field
+  await keyboard.press("g");
+  await keyboard.press("m");
+  await at(v, "/members");
+  await keyboard.press("/");
+  await v.focuses(/^Part of the e-mail address$/);
+  await keyboard.press("Tab");
+  await keyboard.press("n"); // from elsewhere
+  await v.focuses(/^What do you want to achieve\?$/);
+  await keyboard.type("Nngo?/jk"); // typed, and nothing else
+  await keyboard.press("Enter");
+  await v.card("Nngo?/jk").waitFor();
+  await v.focuses(/^Nngo\?\/jk$/);
+  await v.button("Filter").focus();
+  for (const key of ["Control+g", "Alt+n", "Meta+j"]) await keyboard.press(key);
+  await keyboard.press("g");
+  await keyboard.press("x"); // leads nowhere, and is no other shortcut
+  await v.focuses(/^Filter/);
+  assert.equal(new URL(v.page.url()).pathname, "/");
+});
+
+visit("a letter that belongs to two keys is not for what has the focus", async (open, { ada: client }) => {
+  const { id } = await client.objective("Stay");
+  await client.call("PATCH", `objectives/${id}?mode=WRITE_MODE_PROPOSE`, { title: "Go" }).catch(() => {});
+  const v = await open({ person: ada });
+  await v.go("/proposals");
+  const card = v.page.getByRole("article");
+  await card.waitFor();
+  await v.page.waitForFunction(() => [...document.styleSheets].some((sheet) => sheet.href?.endsWith("/keys.css")));
+  await v.page.keyboard.press("j");
+  await card.and(v.page.locator(":focus")).waitFor();
+  await v.page.keyboard.press("g");
+  await v.page.keyboard.press("a"); // to the activity; alone it approves
+  await at(v, "/activity");
+  const { proposals: [proposal] } = await client.call("GET", "proposals");
+  assert.equal(proposal.state, "PROPOSAL_STATE_OPEN");
+});
+
+for (const [width, size, dark] of [["phone", phone, true], ["desk", desk, false]]) {
+  visit(`shortcuts are listed and can be turned off (${width})`, async (open, { ada: client }) => {
+    await client.objective("There is something");
+    const v = await open({ person: emma, size, dark });
+    const { page } = v;
+    const { keyboard } = page;
+    await v.go("/");
+    await v.card("There is something").waitFor();
+    await page.waitForFunction(() => [...document.styleSheets].some((sheet) => sheet.href?.endsWith("/keys.css")));
+    await keyboard.press("n");
+    await v.hears(/Your role .Employee. cannot add objectives/);
+    await page.locator(".tip", { hasText: "Your role (Employee) cannot add objectives." }).waitFor();
+    await keyboard.press("?");
+    const sheet = page.getByRole("dialog", { name: "Keyboard shortcuts" });
+    await sheet.waitFor();
+    await keyboard.press("g");
+    await keyboard.press("a"); // nothing in a dialog
+    await v.accessible(`the list of shortcuts (${width})`);
+    await v.fits(`the list of shortcuts (${width})`);
+    await v.picture(`keys-${width}`);
+    await keyboard.press("Escape");
+    await sheet.waitFor({ state: "detached" });
+    assert.equal(new URL(page.url()).pathname, "/");
+    await v.focuses(/^New objective$/);
+
+    await v.button(/account menu/).click();
+    await v.picture(`keys-menu-${width}`);
+    await v.button("Keyboard shortcuts").click();
+    await sheet.getByLabel("Single keys are shortcuts").uncheck();
+    await v.hears(/Shortcuts are off/);
+    await sheet.getByRole("button", { name: "Close" }).click();
+    await v.focuses(/account menu/);
+    for (const key of ["?", "g", "c", "j", "/"]) await keyboard.press(key);
+    await page.reload();
+    await v.card("There is something").waitFor();
+    await page.waitForFunction(() => [...document.styleSheets].some((sheet) => sheet.href?.endsWith("/keys.css")));
+    for (const key of ["?", "g", "c", "j", "/"]) await keyboard.press(key);
+    await page.waitForTimeout(100);
+    assert.equal(new URL(page.url()).pathname, "/");
+    assert.equal(await sheet.count(), 0);
+    assert.equal(await page.evaluate(() => document.activeElement === document.body), true);
+    await v.button(/account menu/).click();
+    await v.button("Keyboard shortcuts").click();
+    await sheet.getByLabel("Single keys are shortcuts").check();
+    await keyboard.press("Escape");
+    await keyboard.press("g");
+    await keyboard.press("c");
+    await at(v, "/check-ins");
+  });
+}

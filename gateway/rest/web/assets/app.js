@@ -54,7 +54,7 @@ function View() {
     else document.title = text.titled(at.title);
   }, [leaving]);
   const focus = () => {
-    if (!first.current) document.querySelector("h1")?.focus({ preventScroll: true });
+    if (!first.current && !document.querySelector("main :focus")) document.querySelector("h1")?.focus({ preventScroll: true });
   };
   if (leaving) return null;
   return html`<${Lazy} load=${at.load} title=${at.title} onLoad=${focus} />`;

@@ -33,11 +33,8 @@ export const reasons = {
   OBJECTIVE_STATE_CONFLICT: "This objective is archived. Restore it first.",
   PARENT_INVALID: "The objective that it contributes to was deleted, stands below it, or stands too deep.",
   ETAG_MISMATCH: "Somebody else changed this at the same moment. Look at it again, then try once more.",
-  CODE_INVALID: "This code is wrong, was used before, or has expired. Check it, or ask for a new one.",
-  SIGN_IN_EXPIRED: "That took longer than a sign-in may take. Please start again.",
   ORGANIZATION_NOT_FOUND: "You cannot enter this organization. Its administrators can invite you.",
   ORGANIZATION_SLUG_TAKEN: "This short name is taken. Choose another one.",
-  SSO_NOT_CONFIGURED: "There is no organization of this name with single sign-on.",
   STYTCH_DENIED: "Your role does not allow this.",
 };
 
@@ -109,28 +106,13 @@ export const text = {
 
   theme: { label: "Colours", system: "Auto", light: "Light", dark: "Dark" },
 
-  menu: {
-    label: "account menu",
-    role: (/** @type {string} */ role, /** @type {string} */ organization) => `${role} at ${organization}`,
-    organizations: "Organizations",
-    switchTo: (/** @type {string} */ name) => `Switch to ${name}`,
-    all: "All organizations, or a new one",
-    logOut: "Log out",
-    out: "You are logged out.",
-  },
+  menu: "account menu",
 
   live: {
     cut: "Not live: connecting again …",
     back: "Live again.",
     who: (/** @type {string} */ name, /** @type {string} */ client) => `${name || "Somebody"}${client ? ` via ${client}` : ""}`,
     justNow: "just now",
-  },
-
-  ended: {
-    title: "Your session has ended",
-    kept: "Sign in again to go on where you are. What you typed is kept.",
-    later: "Not now",
-    welcome: "You are signed in again.",
   },
 
   signIn: { short: "Sign in", done: "You are signed in." },

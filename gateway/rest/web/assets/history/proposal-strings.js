@@ -21,6 +21,7 @@ const kinds = {
 export const p = {
   lead: "Changes that members or agents propose. Nothing is changed until somebody who may make the change approves it.",
   keys: "In a proposal that has the focus: A approves, R rejects, the arrows go to the next one.",
+  arrows: "In a proposal that has the focus, the arrows go to the next one.",
   label: "Which proposals",
   show: "Show",
   open: "Open",

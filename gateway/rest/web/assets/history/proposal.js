@@ -8,6 +8,7 @@ import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { ask, session, why } from "../core/session.js";
 import { text } from "../core/strings.js";
+import { singleKeys } from "../keys/setting.js";
 import { Button } from "../ui/button.js";
 import { Dialog } from "../ui/dialog.js";
 import { Field } from "../ui/field.js";
@@ -55,8 +56,9 @@ export function Proposal({ proposal, onChange }) {
         event.preventDefault();
         /** @type {HTMLElement} */ (other).focus();
       }
-    } else if (proposal.state === open && !denied && event.key === "a") approve();
-    else if (proposal.state === open && !denied && event.key === "r") {
+    } else if (!singleKeys.value || proposal.state !== open || denied) return;
+    else if (event.key === "a") approve();
+    else if (event.key === "r") {
       event.preventDefault(); // the letter is not for the dialog
       rejecting.value = true;
     }

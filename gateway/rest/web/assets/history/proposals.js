@@ -10,6 +10,7 @@ import { findPeople } from "../core/people.js";
 import { address, navigate } from "../core/router.js";
 import { ask, session } from "../core/session.js";
 import { text } from "../core/strings.js";
+import { singleKeys } from "../keys/setting.js";
 import { Button } from "../ui/button.js";
 import { Problem } from "../ui/problem.js";
 import { Select } from "../ui/select.js";
@@ -104,7 +105,7 @@ function List({ all }) {
     ${found.value === null && !failure.value && html`<p role="status" class="quiet">${text.loading}</p>`}
     ${found.value?.length === 0 && html`<p class="none">${all ? p.noneAtAll : p.none}</p>`}
     ${found.value && found.value.length > 0 && html`
-      <p class="quiet" id="proposal-keys">${p.keys}</p>
+      <p class="quiet" id="proposal-keys">${singleKeys.value ? p.keys : p.arrows}</p>
       <ul class="cards">${found.value.map((one) => html`<${Proposal} key=${one.id} proposal=${one} onChange=${change} />`)}</ul>`}
     <${Problem} failure=${failure.value} onRetry=${() => run(next.peek())} />
     ${next.value && html`<p class="more"><${Button} busy=${busy.value} onClick=${() => run(next.peek())}>${p.older}<//></p>`}`;

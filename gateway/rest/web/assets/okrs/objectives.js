@@ -53,8 +53,8 @@ export default function Objectives() {
         ${ids && ids.length > 0 && html`<${Summary} />`}
       </div>
       <div class="actions">
-        <${Button} icon="filter" aria-expanded=${filtering.value} onClick=${() => { filtering.value = !filtering.value; }}>${words.filter.open(strictness(wanted))}<//>
-        <${Button} kind="primary" icon="plus" why=${why("CREATE", "objective")} onClick=${open}>${words.objectives.new}<//>
+        <${Button} id="filter" icon="filter" aria-expanded=${filtering.value} onClick=${() => { filtering.value = !filtering.value; }}>${words.filter.open(strictness(wanted))}<//>
+        <${Button} id="new" kind="primary" icon="plus" why=${why("CREATE", "objective")} onClick=${open}>${words.objectives.new}<//>
       </div>
     </div>
     ${filtering.value && html`<${Lazy} key="filters" load=${parts.filters} />`}

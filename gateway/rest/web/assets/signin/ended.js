@@ -10,6 +10,7 @@ import { styled } from "../core/style.js";
 import { Button } from "../ui/button.js";
 import { Dialog } from "../ui/dialog.js";
 import { Lazy } from "../ui/lazy.js";
+import { texts } from "./strings.js";
 
 const signIn = () => styled(import("./signin.js"), "views.css");
 
@@ -20,19 +21,19 @@ export default function EndedSession() {
   const done = (/** @type {import("../core/api.js").Session} */ entered) => {
     const same = entered.principal.memberId === current?.principal.memberId;
     adopt(entered);
-    say(same ? text.ended.welcome : text.signIn.done);
+    say(same ? texts.ended.welcome : text.signIn.done);
     if (!same) navigate("/");
   };
   return html`
     <div class="banner" role="alert">
-      <p>${text.ended.title}</p>
+      <p>${texts.ended.title}</p>
       <${Button} kind="primary" onClick=${() => { open.value = true; }}>${text.signIn.short}<//>
     </div>
     ${open.value && html`
-      <${Dialog} title=${text.ended.title} onClose=${() => { open.value = false; }}>
-        <p>${text.ended.kept}</p>
+      <${Dialog} title=${texts.ended.title} onClose=${() => { open.value = false; }}>
+        <p>${texts.ended.kept}</p>
         <${Lazy} load=${signIn} level="h3" back=${address.value} email=${current?.emailAddress ?? ""}
           organizationId=${current?.principal.organizationId ?? ""} onDone=${done} />
-        <p class="actions"><${Button} kind="quiet" onClick=${() => { open.value = false; }}>${text.ended.later}<//></p>
+        <p class="actions"><${Button} kind="quiet" onClick=${() => { open.value = false; }}>${texts.ended.later}<//></p>
       <//>`}`;
 }

@@ -1,8 +1,32 @@
 // Texts of signing in, in all its steps.
 
-import { text } from "../core/strings.js";
+import { reasons, text } from "../core/strings.js";
+
+Object.assign(reasons, {
+  CODE_INVALID: "This code is wrong, was used before, or has expired. Check it, or ask for a new one.",
+  SIGN_IN_EXPIRED: "That took longer than a sign-in may take. Please start again.",
+  SSO_NOT_CONFIGURED: "There is no organization of this name with single sign-on.",
+});
 
 const list = new Intl.ListFormat("en", { type: "disjunction" });
+
+/**
+ * What became of a sign-in that led through another site, by the name that the server gives it.
+ * @type {Record<string, string>}
+ */
+export const arrivals = {
+  AUTHENTICATE_AGAIN: "The organization asks for another way to sign in than the one that you took.",
+  SECOND_FACTOR: "The organization asks for a second factor, which this app cannot take yet.",
+  SIGN_IN_LINK_INVALID: "This sign-in link does not work: it was used before, has expired, is not complete, or was started in another browser. Please sign in anew.",
+  SIGN_IN_EXPIRED: reasons.SIGN_IN_EXPIRED,
+  SSO_NOT_CONFIGURED: "There is no organization of this name with single sign-on. Check the short name, or sign in another way.",
+  ORGANIZATION_NOT_FOUND: reasons.ORGANIZATION_NOT_FOUND,
+  RATE_LIMITED: "That was a lot of attempts. Wait a little, then try again.",
+  AUTHZ_UNAVAILABLE: "Signing in is not possible right now. Please try again in a moment.",
+  STYTCH_DENIED: "The organization does not let you in this way. Its administrators can invite you, or allow it in their settings.",
+  FIELD_INVALID: "Something about that sign-in was not right. Check what you wrote, and try again.",
+  INTERNAL: "Something went wrong on our side, and you were not signed in. Try again; if it stays, tell us the number.",
+};
 
 export const texts = {
   signIn: {
@@ -28,6 +52,13 @@ export const texts = {
     otherAddress: "Use another address",
     as: (/** @type {string} */ email) => `Signed in as ${email}.`,
     somebodyElse: "Sign in as somebody else",
+  },
+
+  ended: {
+    title: "Your session has ended",
+    kept: "Sign in again to go on where you are. What you typed is kept.",
+    later: "Not now",
+    welcome: "You are signed in again.",
   },
 
   organizations: {

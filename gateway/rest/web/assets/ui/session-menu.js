@@ -7,10 +7,12 @@ import { html } from "../core/html.js";
 import { address } from "../core/router.js";
 import { nameOf, session } from "../core/session.js";
 import { text } from "../core/strings.js";
+import { styled } from "../core/style.js";
 import { Icon } from "./icons.js";
 import { Lazy, preload } from "./lazy.js";
 
 const panel = () => import("./session-panel.js");
+const keys = () => styled(import("../keys/keys.js"), "keys.css").catch(() => ({ default: () => "" })); // the page works without
 
 export function SessionMenu() {
   const open = useSignal(false);
@@ -48,9 +50,10 @@ export function SessionMenu() {
         onClick=${() => { open.value = !open.value; }}>
         <span class="avatar" aria-hidden="true">${initials(name)}</span>
         <span class="who"><span>${name}</span>${" "}<span>${current.organizationName}</span></span>${" "}
-        <span class="visually-hidden">${text.menu.label}</span>
+        <span class="visually-hidden">${text.menu}</span>
         <${Icon} name="down" />
       </button>
       <div id="session-menu" class="panel" hidden=${!open.value}>${open.value && html`<${Lazy} load=${panel} onClose=${() => close(true)} />`}</div>
+      <${Lazy} load=${keys} meanwhile="" />
     </div>`;
 }

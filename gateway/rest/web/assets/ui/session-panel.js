@@ -8,8 +8,9 @@ import { say } from "../core/live.js";
 import { discovered, discover, switchTo } from "../core/organizations.js";
 import { navigate } from "../core/router.js";
 import { logOut, nameOf, role, session } from "../core/session.js";
-import { text } from "../core/strings.js";
+import { sheetOpen } from "../keys/setting.js";
 import { Button } from "./button.js";
+import { menu } from "./menu-strings.js";
 import { Problem } from "./problem.js";
 
 /** @param {{onClose: () => void}} props */
@@ -19,7 +20,7 @@ export default function Panel({ onClose }) {
   const leave = useAction(async () => {
     await logOut();
     forgetDrafts();
-    say(text.menu.out);
+    say(menu.out);
     navigate("/signin");
   });
   const change = useAction(async (/** @type {import("../core/api.js").Organization} */ organization) => {
@@ -27,18 +28,23 @@ export default function Panel({ onClose }) {
     onClose();
     navigate(answer === "done" ? "/" : "/organizations");
   });
+  const shortcuts = () => {
+    onClose(); // the focus is back on the menu, and returns there
+    sheetOpen.value = true;
+  };
   const others = (discovered.value ?? []).filter((o) => o.organizationId !== current.principal.organizationId);
   return html`
     <p class="me"><strong>${nameOf(current)}</strong><span>${current.emailAddress}</span>
-      <span>${text.menu.role(role(current), current.organizationName)}</span></p>
-    <h2>${text.menu.organizations}</h2>
+      <span>${menu.role(role(current), current.organizationName)}</span></p>
+    <h2>${menu.organizations}</h2>
     <ul>
       ${others.slice(0, 5).map((o) => html`
         <li key=${o.organizationId}><${Button} kind="quiet" busy=${change.busy.value} onClick=${() => change.run(o)}>
-          ${text.menu.switchTo(o.displayName)}<//></li>`)}
-      <li><a class="button quiet" href="/organizations">${text.menu.all}</a></li>
+          ${menu.switchTo(o.displayName)}<//></li>`)}
+      <li><a class="button quiet" href="/organizations">${menu.all}</a></li>
     </ul>
     <${Problem} failure=${change.failure.value} />
-    <p class="leave"><${Button} kind="quiet" icon="out" busy=${leave.busy.value} onClick=${leave.run}>${text.menu.logOut}<//></p>
+    <p class="leave"><${Button} kind="quiet" icon="keys" onClick=${shortcuts}>${menu.keys}<//></p>
+    <p><${Button} kind="quiet" icon="out" busy=${leave.busy.value} onClick=${leave.run}>${menu.logOut}<//></p>
     <${Problem} failure=${leave.failure.value} />`;
 }
