@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Proves docker-compose.yml: builds, starts, uses the system (e2e/smoke.sh), looks at how the containers are held, and
-# stops and starts it again to see that the data is kept. It works in a project of its own and removes it afterwards.
+# restarts each under load, stops and starts all to see that the data is kept, and starts and uses the other variants. It
+# works in a project of its own and removes it afterwards.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-command -v docker >/dev/null || { echo "missing: docker" >&2; exit 1; }
+for tool in docker go curl grpcurl; do
+  command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 1; }
+done
 docker info >/dev/null 2>&1 || { echo "no Docker engine answers: start one" >&2; exit 1; }
 docker compose version >/dev/null 2>&1 || { echo "missing: the compose plugin of docker" >&2; exit 1; }
 
@@ -12,7 +15,8 @@ compose() { docker compose --project-name okr-manager-check --progress quiet "$@
 end() {
   local status=$?
   [ $status = 0 ] || compose logs --tail 20 >&2 || true
-  compose down --volumes --timeout 20
+  kill $(jobs -p) 2>/dev/null || true
+  compose --profile cluster down --volumes --timeout 20
   rm -rf "$work"
   exit $status
 }
@@ -50,8 +54,72 @@ grep -q '^    scale: 0$' "$work/devidp" || { echo "devidp would be started" >&2;
 echo "== use it"
 deploy/e2e/smoke.sh
 
+token=$(curl -fsS -H 'content-type: application/json' http://localhost:4000/_dev/tokens -d '{"member_id":"member-test-a0000000-0000-4000-8000-000000000001","client_name":"compose","scopes":["read:okrs","manage:objectives"]}' | sed -E 's/.*"access_token": ?"([^"]+)".*/\1/')
+
+echo "== each box restarted under load"
+go build -o "$work/okrctl" ./proto/cmd/okrctl
+ctl() { OKR_TOKEN=$token "$work/okrctl" -o json "$@"; }
+# Two callers, each one thing after the other until the file stop appears: a read, and a write that is repeated under the
+# same request id until it is acknowledged. What was acknowledged stands in written, a line of what failed in failures.
+grpc_load() { # grpc_load PREFIX
+  local n=0
+  until [ -e "$work/stop" ]; do
+    n=$((n + 1))
+    ctl objectives list --limit 1 >/dev/null 2>"$work/grpc" || { tr '\n' ' ' <"$work/grpc"; echo; } >>"$work/failures.grpc"
+    until ctl objectives create "grpc $1 $n" --request-id "grpc-$1-$n" 2>"$work/grpc" | grep -om 1 'okr_[0-9A-Z]*' >>"$work/written"; do
+      { tr '\n' ' ' <"$work/grpc"; echo; } >>"$work/failures.grpc"
+      sleep 0.2
+    done
+    echo >>"$work/calls.grpc"
+  done
+}
+rest_load() { # rest_load PREFIX
+  local n=0
+  until [ -e "$work/stop" ]; do
+    n=$((n + 1))
+    rest_call 'api/v1/objectives?pageSize=1' || true
+    rest_call mcp -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2025-06-18' -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' || true
+    until rest_call "api/v1/objectives?requestId=rest-$1-$n" -H 'content-type: application/json' -d "{\"title\":\"rest $1 $n\"}"; do sleep 0.2; done
+    grep -om 1 'okr_[0-9A-Z]*' "$work/answer" | head -n 1 >>"$work/written"
+    echo >>"$work/calls.rest"
+  done
+}
+rest_call() { # rest_call PATH ARGUMENT...: whether it was done; what failed is noted as its status, 000 for no answer, and answer
+  local status; status=$(curl -s -m 20 -o "$work/answer" -w '%{http_code}' -H "authorization: Bearer $token" "${@:2}" "http://localhost:3000/$1") || status=000
+  case $status in
+    20[01]) return 0 ;;
+    000) echo "000 $1" >>"$work/failures.rest" ;;
+    *) echo "$status $1 $(tr '\n' ' ' <"$work/answer")" >>"$work/failures.rest" ;;
+  esac
+  return 1
+}
+: >"$work/written"
+for box in devidp authz okr-store mcp rest; do
+  rm -f "$work/stop"
+  for kind in grpc rest; do : >"$work/failures.$kind"; : >"$work/calls.$kind"; done
+  grpc_load "$box" & rest_load "$box" &
+  sleep 2
+  compose restart "$box"
+  compose up --detach --wait
+  sleep 2
+  touch "$work/stop"
+  wait
+  echo "$box: $(wc -l <"$work/calls.grpc") rounds by okrctl, $(wc -l <"$work/failures.grpc") calls failed; $(wc -l <"$work/calls.rest") over HTTP, $(wc -l <"$work/failures.rest") failed"
+  cat "$work/failures.grpc" "$work/failures.rest" | cut -c 1-300 | sed -E 's/requestId=[a-z0-9-]+/requestId=…/' | sort | uniq -c
+  # What fails may be tried again, as okrclient does, and says so. Nobody answers where the REST edge itself is away.
+  ! grep -v -e 'cannot be reached' -e 'not available right now' "$work/failures.grpc" || { echo "okrctl failed in a way that does not pass by itself" >&2; exit 1; }
+  ! grep -vE '^503 [^ ]+ \{"error":\{"code":503,"status":"UNAVAILABLE","message":"[^"]+","details":\[[^]]*\]\}\} $' "$work/failures.rest" | grep -v "^${box/#rest/000} " ||
+    { echo "a call failed in a way that does not pass by itself" >&2; exit 1; }
+done
+ctl objectives list >"$work/kept"
+titles() { grep -oE '"title": *"(grpc|rest) [a-z-]+ [0-9]+"' "$work/kept"; }
+grep -oE '"id": *"okr_[0-9A-Z]+"' "$work/kept" | grep -o 'okr_[0-9A-Z]*' | sort -u >"$work/ids"
+lost=$(sort -u "$work/written" | comm -23 - "$work/ids")
+[ -z "$lost" ] || { echo "acknowledged and lost: $lost" >&2; exit 1; }
+[ "$(titles | sort | uniq -d)" = "" ] || { echo "written twice: $(titles | sort | uniq -d)" >&2; exit 1; }
+echo "$(wc -l <"$work/written") writes acknowledged, each of them there, once"
+
 echo "== what was written is there after a restart"
-token=$(curl -fsS -H 'content-type: application/json' http://localhost:4000/_dev/tokens -d '{"member_id":"member-test-a0000000-0000-4000-8000-000000000001","client_name":"compose","scopes":["read:okrs"]}' | sed -E 's/.*"access_token": ?"([^"]+)".*/\1/')
 list() { curl -fsS -H "authorization: Bearer $token" 'http://localhost:3000/api/v1/objectives?pageSize=200' | grep -o '"id":"[^"]*"' | sort; }
 before=$(list)
 [ -n "$before" ]
