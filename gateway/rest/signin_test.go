@@ -287,7 +287,7 @@ func TestSignInsThatFailLeadBackIntoTheApp(t *testing.T) {
 // problemsWithWords are the problems of signing in that the app has words for.
 func problemsWithWords(t *testing.T) []string {
 	t.Helper()
-	content, err := os.ReadFile("web/assets/signin/arrived.js")
+	content, err := os.ReadFile("web/assets/signin/strings.js")
 	if err != nil {
 		t.Fatal(err)
 	}
