@@ -1,7 +1,7 @@
 // Members, settings and single sign-on: what administrators do, and what others see of it.
 
 import assert from "node:assert/strict";
-import { acme, ada, emma, max } from "./people.mjs";
+import { acme, ada, Client, emma, max } from "./people.mjs";
 import { desk, phone } from "./visitor.mjs";
 import { visit } from "./main.mjs";
 
@@ -118,6 +118,56 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await dialog.getByRole("button", { name: "Delete connection" }).click();
     await sso.getByRole("heading", { name: "Okta of Acme", exact: true }).waitFor({ state: "detached" });
     await v.focuses(/^Settings$/);
+  });
+}
+
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  visit(`the CEO sees a member's sessions and ends them, one and then all (${width})`, async (open, { system }) => {
+    const sessions = [];
+    for (let i = 0; i < 3; i++) sessions.push(await Client.signIn(system, emma));
+    const v = await open({ person: ada, size });
+    const { page } = v;
+    await v.go("/members");
+    await v.button("Sessions of Emma Eriksen").click();
+    const dialog = page.getByRole("dialog", { name: "Sessions of Emma Eriksen" });
+    await dialog.getByText("By a code by e-mail").nth(2).waitFor();
+    await v.accessible("the sessions of a member");
+    await v.fits("the sessions of a member");
+    await v.picture(`sessions-${width}`);
+    await dialog.getByRole("button", { name: /^End: By a code by e-mail, since/ }).first().click();
+    await v.hears(/Session ended/);
+    await dialog.getByText("By a code by e-mail").nth(2).waitFor({ state: "detached" });
+    await v.focuses(/^Sessions of Emma Eriksen$/);
+    const alive = () => Promise.all(sessions.map((s) => s.call("GET", "session").then(() => true, () => false)));
+    assert.equal((await alive()).filter(Boolean).length, 2);
+    await dialog.getByRole("button", { name: "End all" }).click();
+    await v.hears(/All sessions ended/);
+    await dialog.getByText("Not signed in anywhere.").waitFor();
+    assert.deepEqual(await alive(), [false, false, false]);
+    await page.keyboard.press("Escape");
+    await v.focuses(/^Sessions of Emma Eriksen$/);
+  });
+
+  visit(`an employee ends their own other sessions, and sees why not those of others (${width})`, async (open, { system }) => {
+    const elsewhere = [await Client.signIn(system, emma), await Client.signIn(system, emma)];
+    const v = await open({ person: emma, size });
+    const { page } = v;
+    await v.go("/members");
+    assert.equal(await v.button("Sessions of Ada Albright").getAttribute("data-tip"),
+      "Your role (Employee) does not allow this. It takes the role CEO.");
+    await v.button("Sessions of Emma Eriksen").click();
+    const dialog = page.getByRole("dialog", { name: "Your sessions" });
+    const here = dialog.getByRole("listitem").filter({ hasText: "This one" });
+    await here.waitFor();
+    assert.equal(await here.getByRole("button").count(), 0);
+    await v.accessible("one's own sessions");
+    await v.picture(`sessions-own-${width}`);
+    await dialog.getByRole("button", { name: "End all others" }).click();
+    await v.hears(/All other sessions ended/);
+    await dialog.getByRole("listitem").nth(1).waitFor({ state: "detached" });
+    for (const session of elsewhere) await assert.rejects(session.call("GET", "session"), /TOKEN_INVALID/);
+    await page.reload();
+    await v.button("Sessions of Emma Eriksen").waitFor(); // still signed in
   });
 }
 

@@ -213,6 +213,13 @@ func demands() map[string]demand {
 		"authz.v1.OrganizationService/RevokeMemberConnectedApp": {
 			one: []string{"stytch.member:revoke.connected-app"}, absent: noMember, emptied: true,
 		},
+		"authz.v1.OrganizationService/ListMemberSessions": {one: []string{"stytch.member:revoke-sessions"}, absent: noMember},
+		"authz.v1.OrganizationService/RevokeMemberSession": {
+			one: []string{"stytch.member:revoke-sessions"}, absent: noMember, emptied: true,
+		},
+		"authz.v1.OrganizationService/RevokeAllMemberSessions": {
+			one: []string{"stytch.member:revoke-sessions"}, absent: noMember, emptied: true,
+		},
 		"authz.v1.OrganizationService/DeleteSsoConnection": {one: []string{"stytch.sso:delete"}, absent: noSSO, emptied: true},
 	}
 }

@@ -294,6 +294,22 @@ func (r *requests) ofConnections(t *testing.T, method string) proto.Message {
 	case "DeleteSsoConnection":
 		return &authzv1.DeleteSsoConnectionRequest{SsoConnectionId: r.freshConnection(t)}
 	}
+	return r.ofMemberSessions(t, method)
+}
+
+// ofMemberSessions are about somebody whom nobody else of the test is.
+func (r *requests) ofMemberSessions(t *testing.T, method string) proto.Message {
+	t.Helper()
+	switch method {
+	case "ListMemberSessions":
+		return &authzv1.ListMemberSessionsRequest{MemberId: r.freshMember(t)}
+	case "RevokeAllMemberSessions":
+		return &authzv1.RevokeAllMemberSessionsRequest{MemberId: r.freshMember(t)}
+	case "RevokeMemberSession":
+		member := r.ceo.hire(t, r.address()).member
+		listed := r.ceo.must(t, http.MethodGet, "/api/v1/members/"+member+"/sessions", "")
+		return &authzv1.RevokeMemberSessionRequest{MemberId: member, MemberSessionId: listed.list("memberSessions")[0].text("memberSessionId")}
+	}
 	return nil
 }
 

@@ -160,6 +160,8 @@ const (
 	// FAILED_PRECONDITION: nobody could sign in any more: the ways to sign in that would be left are none that the sign-in
 	// page offers, or single sign-on without an active connection.
 	ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN ErrorReason = 68
+	// NOT_FOUND: the member has no session with this id, or not any more.
+	ErrorReason_ERROR_REASON_MEMBER_SESSION_NOT_FOUND ErrorReason = 69
 	// INVALID_ARGUMENT: the file is not of the form that was announced, from some place on. Metadata: "row", if it is known.
 	ErrorReason_ERROR_REASON_IMPORT_MALFORMED ErrorReason = 70
 	// INVALID_ARGUMENT: the continuation is none of an export or import of this form: start again without one.
@@ -252,6 +254,7 @@ var (
 		66: "ERROR_REASON_INVITATION_NOT_ALLOWED",
 		67: "ERROR_REASON_EMAIL_DOMAIN_REFUSED",
 		68: "ERROR_REASON_NO_WAY_TO_SIGN_IN",
+		69: "ERROR_REASON_MEMBER_SESSION_NOT_FOUND",
 		70: "ERROR_REASON_IMPORT_MALFORMED",
 		71: "ERROR_REASON_CONTINUATION_INVALID",
 		80: "ERROR_REASON_PROPOSED",
@@ -325,6 +328,7 @@ var (
 		"ERROR_REASON_INVITATION_NOT_ALLOWED":     66,
 		"ERROR_REASON_EMAIL_DOMAIN_REFUSED":       67,
 		"ERROR_REASON_NO_WAY_TO_SIGN_IN":          68,
+		"ERROR_REASON_MEMBER_SESSION_NOT_FOUND":   69,
 		"ERROR_REASON_IMPORT_MALFORMED":           70,
 		"ERROR_REASON_CONTINUATION_INVALID":       71,
 		"ERROR_REASON_PROPOSED":                   80,
@@ -370,7 +374,7 @@ var File_access_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xa4\x14\n" +
+	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xcf\x14\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_TOKEN_MISSING\x10\x01\x12\x1e\n" +
@@ -432,7 +436,8 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_LAST_ADMINISTRATOR\x10A\x12'\n" +
 	"#ERROR_REASON_INVITATION_NOT_ALLOWED\x10B\x12%\n" +
 	"!ERROR_REASON_EMAIL_DOMAIN_REFUSED\x10C\x12\"\n" +
-	"\x1eERROR_REASON_NO_WAY_TO_SIGN_IN\x10D\x12!\n" +
+	"\x1eERROR_REASON_NO_WAY_TO_SIGN_IN\x10D\x12)\n" +
+	"%ERROR_REASON_MEMBER_SESSION_NOT_FOUND\x10E\x12!\n" +
 	"\x1dERROR_REASON_IMPORT_MALFORMED\x10F\x12%\n" +
 	"!ERROR_REASON_CONTINUATION_INVALID\x10G\x12\x19\n" +
 	"\x15ERROR_REASON_PROPOSED\x10P\x12\x1d\n" +

@@ -30,6 +30,8 @@ const (
 	DeleteConnections          Right = "stytch.sso:delete"
 	GetConnectedApps           Right = "stytch.organization:get.connected-apps"
 	RevokeConnectedApps        Right = "stytch.member:revoke.connected-app"
+	RevokeSessions             Right = "stytch.member:revoke-sessions"
+	RevokeOwnSessions          Right = "stytch.self:revoke-sessions"
 )
 
 // Rights lists all rights that the product's methods need.
@@ -37,6 +39,7 @@ func Rights() []Right {
 	return append([]Right{
 		RenameOrganization, ChangeSlug, SearchMembers, CreateMembers, DeleteMembers, RenameMembers, ChangeRoles, RenameSelf,
 		GetConnections, CreateConnections, UpdateConnections, DeleteConnections, GetConnectedApps, RevokeConnectedApps,
+		RevokeSessions, RevokeOwnSessions,
 	}, SettingRights()...)
 }
 

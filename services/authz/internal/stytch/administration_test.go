@@ -28,6 +28,8 @@ func TestNobodyActsWithoutASession(t *testing.T) {
 		"listing connected apps": func() error { _, err := acting.ConnectedApps(t.Context(), "m"); return err },
 		"listing those of all":   func() error { _, err := acting.MemberConnectedApps(t.Context()); return err },
 		"disconnecting one":      func() error { return acting.RevokeConnectedApp(t.Context(), "m", "c") },
+		"ending a session":       func() error { return acting.RevokeMemberSession(t.Context(), "s") },
+		"ending all sessions":    func() error { return acting.RevokeMemberSessions(t.Context(), "m") },
 		"removing a member":      func() error { return acting.DeactivateAccount(t.Context(), "m") },
 		"changing the rules":     func() error { _, _, err := acting.UpdateOrganization(t.Context(), map[string]any{}); return err },
 		"deleting a connection":  func() error { return acting.DeleteConnection(t.Context(), "c") },
