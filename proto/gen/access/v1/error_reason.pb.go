@@ -158,7 +158,7 @@ const (
 	// known which.
 	ErrorReason_ERROR_REASON_EMAIL_DOMAIN_REFUSED ErrorReason = 67
 	// FAILED_PRECONDITION: nobody could sign in any more: the ways to sign in that would be left are none that the sign-in
-	// page offers, or single sign-on without an active connection.
+	// page offers, or single sign-on without an active connection; or a second factor would be required, which it cannot take.
 	ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN ErrorReason = 68
 	// NOT_FOUND: the member has no session with this id, or not any more.
 	ErrorReason_ERROR_REASON_MEMBER_SESSION_NOT_FOUND ErrorReason = 69

@@ -68,10 +68,10 @@ type OrganizationServiceClient interface {
 	// Changes the organization's name ("stytch.organization:update.info.name") or short name
 	// ("stytch.organization:update.info.slug"). ETAG_MISMATCH, ORGANIZATION_SLUG_TAKEN.
 	UpdateOrganization(ctx context.Context, in *UpdateOrganizationRequest, opts ...grpc.CallOption) (*Organization, error)
-	// Gets the rules by which people enter the organization. For members who may change at least one of them.
+	// Gets the rules by which people and their applications enter the organization. For members who may change at least one of them.
 	GetSignInSettings(ctx context.Context, in *GetSignInSettingsRequest, opts ...grpc.CallOption) (*SignInSettings, error)
-	// Changes the rules by which people enter the organization; each field of SignInSettings names the permission that it
-	// needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
+	// Changes the rules by which people and their applications enter the organization; each field of SignInSettings names the
+	// permission that it needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
 	UpdateSignInSettings(ctx context.Context, in *UpdateSignInSettingsRequest, opts ...grpc.CallOption) (*SignInSettings, error)
 	// Says which permissions the methods of this service need, and which of them the caller has. A hint, for showing what
 	// cannot be done and why; Stytch decides again on every call.
@@ -401,10 +401,10 @@ type OrganizationServiceServer interface {
 	// Changes the organization's name ("stytch.organization:update.info.name") or short name
 	// ("stytch.organization:update.info.slug"). ETAG_MISMATCH, ORGANIZATION_SLUG_TAKEN.
 	UpdateOrganization(context.Context, *UpdateOrganizationRequest) (*Organization, error)
-	// Gets the rules by which people enter the organization. For members who may change at least one of them.
+	// Gets the rules by which people and their applications enter the organization. For members who may change at least one of them.
 	GetSignInSettings(context.Context, *GetSignInSettingsRequest) (*SignInSettings, error)
-	// Changes the rules by which people enter the organization; each field of SignInSettings names the permission that it
-	// needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
+	// Changes the rules by which people and their applications enter the organization; each field of SignInSettings names the
+	// permission that it needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
 	UpdateSignInSettings(context.Context, *UpdateSignInSettingsRequest) (*SignInSettings, error)
 	// Says which permissions the methods of this service need, and which of them the caller has. A hint, for showing what
 	// cannot be done and why; Stytch decides again on every call.

@@ -126,3 +126,8 @@ func noWayToSignIn() *rpcerr.Error {
 	return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN,
 		"nobody could sign in any more: allow one-time codes, Google, or single sign-on with an active connection")
 }
+
+func noSecondFactor() *rpcerr.Error {
+	return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN,
+		"nobody could sign in any more: the sign-in page cannot take a second factor").With("field", "mfa_policy")
+}

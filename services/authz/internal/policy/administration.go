@@ -18,6 +18,9 @@ const (
 	ChangeEmailInvites         Right = "stytch.organization:update.settings.email-invites"
 	ChangeSSOJITProvisioning   Right = "stytch.organization:update.settings.sso-jit-provisioning"
 	ChangeDefaultConnection    Right = "stytch.organization:update.settings.default-sso-connection"
+	ChangeMFAPolicy            Right = "stytch.organization:update.settings.mfa-policy"
+	ChangeThirdPartyApps       Right = "stytch.organization:update.settings.third-party-connected-apps"
+	ChangeFirstPartyApps       Right = "stytch.organization:update.settings.first-party-connected-apps"
 	SearchMembers              Right = "stytch.member:search"
 	CreateMembers              Right = "stytch.member:create"
 	DeleteMembers              Right = "stytch.member:delete"
@@ -47,7 +50,7 @@ func Rights() []Right {
 func SettingRights() []Right {
 	return []Right{
 		ChangeAuthMethods, ChangeAllowedDomains, ChangeEmailJITProvisioning, ChangeEmailInvites, ChangeSSOJITProvisioning,
-		ChangeDefaultConnection,
+		ChangeDefaultConnection, ChangeMFAPolicy, ChangeThirdPartyApps, ChangeFirstPartyApps,
 	}
 }
 

@@ -32,6 +32,8 @@ const (
 	Restricted = "RESTRICTED"
 	NotAllowed = "NOT_ALLOWED"
 	Optional   = "OPTIONAL"
+	// RequiredForAll asks everybody for a second factor, of which none is emulated: no sign-in gets any further.
+	RequiredForAll = "REQUIRED_FOR_ALL"
 )
 
 // Organization is a tenant. Its JSON is also what the API answers.
