@@ -210,6 +210,50 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
   });
 }
 
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  visit(`the CEO connects a provisioning identity provider, rotates its token and deletes it (${width})`, async (open) => {
+    const v = await open({ person: ada, size });
+    const { page } = v;
+    await v.go("/settings");
+    const scim = page.getByRole("region", { name: "Provisioning (SCIM)" });
+    await scim.getByLabel("Name of the identity provider").fill("Okta");
+    await scim.getByRole("button", { name: "Create connection" }).click();
+    await scim.getByText("it is not shown again").waitFor();
+    await v.accessible("a bearer token that is shown once");
+    await v.fits("a bearer token that is shown once");
+    await scim.scrollIntoViewIfNeeded();
+    await v.picture(`scim-${width}`);
+    const copied = async () => {
+      await v.button("Copy the bearer token").click();
+      return page.evaluate(() => navigator.clipboard.readText());
+    };
+    const first = await copied();
+    await scim.getByText(`Ends in ${first.slice(-4)}`).waitFor();
+    await page.reload();
+    await scim.getByText(`Ends in ${first.slice(-4)}`).waitFor();
+    assert.equal((await page.content()).includes(first), false, "the token is shown again");
+    await scim.getByRole("button", { name: "New token" }).click();
+    await v.hears(/A new token was made/);
+    await scim.getByRole("button", { name: "Cancel: keep the old token" }).click();
+    await v.hears(/The old token stays/);
+    await scim.getByRole("button", { name: "New token" }).click();
+    await v.hears(/A new token was made/);
+    await v.accessible("a rotation that is under way");
+    await v.fits("a rotation that is under way");
+    await scim.scrollIntoViewIfNeeded();
+    await v.picture(`scim-rotation-${width}`);
+    const next = await copied();
+    assert.notEqual(next, first);
+    await scim.getByRole("button", { name: "Complete: end the old token" }).click();
+    await v.hears(/replaced the old one/);
+    await scim.getByText(`Ends in ${next.slice(-4)}`).waitFor();
+    assert.equal((await page.content()).includes(next), false, "the token is shown again");
+    await scim.getByRole("button", { name: "Delete this connection" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete this connection" }).click();
+    await scim.getByLabel("Name of the identity provider").waitFor();
+  });
+}
+
 visit("a second factor cannot be required by mistake, and where it is, is given up by who is still in", async (open, { system }) => {
   const v = await open({ person: ada, size: phone });
   const { page } = v;
@@ -335,6 +379,7 @@ visit("employees see what the settings are for, and why they cannot change them"
   await name.getByText("Your role (Employee) does not allow this. It takes the role CEO.").first().waitFor();
   await v.page.getByRole("region", { name: "Signing in" }).locator("p", { hasText: "does not allow this" }).waitFor();
   await v.page.getByRole("region", { name: "Single sign-on" }).locator("p", { hasText: "does not allow this" }).waitFor();
+  await v.page.getByRole("region", { name: "Provisioning (SCIM)" }).locator("p", { hasText: "does not allow this" }).waitFor();
   await v.accessible("settings, as employee");
   await v.picture("settings-employee", { fullPage: true });
 });

@@ -189,6 +189,12 @@ const (
 	// ABORTED: there is a later check-in than the one that was to be confirmed. Metadata: "check_in_id" (the one that waits to
 	// be confirmed, if one does).
 	ErrorReason_ERROR_REASON_CHECK_IN_OUTDATED ErrorReason = 91
+	// NOT_FOUND: the organization has no SCIM connection with this id.
+	ErrorReason_ERROR_REASON_SCIM_CONNECTION_NOT_FOUND ErrorReason = 95
+	// ALREADY_EXISTS: the organization has a SCIM connection, and can have one.
+	ErrorReason_ERROR_REASON_SCIM_CONNECTION_EXISTS ErrorReason = 96
+	// FAILED_PRECONDITION: no rotation of the bearer token is under way.
+	ErrorReason_ERROR_REASON_SCIM_ROTATION_NOT_STARTED ErrorReason = 97
 )
 
 // Enum value maps for ErrorReason.
@@ -266,6 +272,9 @@ var (
 		86: "ERROR_REASON_AGENT_LIMIT_REACHED",
 		90: "ERROR_REASON_CHECK_IN_NOT_FOUND",
 		91: "ERROR_REASON_CHECK_IN_OUTDATED",
+		95: "ERROR_REASON_SCIM_CONNECTION_NOT_FOUND",
+		96: "ERROR_REASON_SCIM_CONNECTION_EXISTS",
+		97: "ERROR_REASON_SCIM_ROTATION_NOT_STARTED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                0,
@@ -340,6 +349,9 @@ var (
 		"ERROR_REASON_AGENT_LIMIT_REACHED":        86,
 		"ERROR_REASON_CHECK_IN_NOT_FOUND":         90,
 		"ERROR_REASON_CHECK_IN_OUTDATED":          91,
+		"ERROR_REASON_SCIM_CONNECTION_NOT_FOUND":  95,
+		"ERROR_REASON_SCIM_CONNECTION_EXISTS":     96,
+		"ERROR_REASON_SCIM_ROTATION_NOT_STARTED":  97,
 	}
 )
 
@@ -374,7 +386,7 @@ var File_access_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xcf\x14\n" +
+	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xd0\x15\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_TOKEN_MISSING\x10\x01\x12\x1e\n" +
@@ -448,7 +460,10 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"#ERROR_REASON_PROPOSAL_LIMIT_REACHED\x10U\x12$\n" +
 	" ERROR_REASON_AGENT_LIMIT_REACHED\x10V\x12#\n" +
 	"\x1fERROR_REASON_CHECK_IN_NOT_FOUND\x10Z\x12\"\n" +
-	"\x1eERROR_REASON_CHECK_IN_OUTDATED\x10[B>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
+	"\x1eERROR_REASON_CHECK_IN_OUTDATED\x10[\x12*\n" +
+	"&ERROR_REASON_SCIM_CONNECTION_NOT_FOUND\x10_\x12'\n" +
+	"#ERROR_REASON_SCIM_CONNECTION_EXISTS\x10`\x12*\n" +
+	"&ERROR_REASON_SCIM_ROTATION_NOT_STARTED\x10aB>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
 
 var (
 	file_access_v1_error_reason_proto_rawDescOnce sync.Once

@@ -35,6 +35,10 @@ const (
 	RevokeConnectedApps        Right = "stytch.member:revoke.connected-app"
 	RevokeSessions             Right = "stytch.member:revoke-sessions"
 	RevokeOwnSessions          Right = "stytch.self:revoke-sessions"
+	GetSCIM                    Right = "stytch.scim:get"
+	CreateSCIM                 Right = "stytch.scim:create"
+	UpdateSCIM                 Right = "stytch.scim:update"
+	DeleteSCIM                 Right = "stytch.scim:delete"
 )
 
 // Rights lists all rights that the product's methods need.
@@ -42,7 +46,7 @@ func Rights() []Right {
 	return append([]Right{
 		RenameOrganization, ChangeSlug, SearchMembers, CreateMembers, DeleteMembers, RenameMembers, ChangeRoles, RenameSelf,
 		GetConnections, CreateConnections, UpdateConnections, DeleteConnections, GetConnectedApps, RevokeConnectedApps,
-		RevokeSessions, RevokeOwnSessions,
+		RevokeSessions, RevokeOwnSessions, GetSCIM, CreateSCIM, UpdateSCIM, DeleteSCIM,
 	}, SettingRights()...)
 }
 

@@ -296,6 +296,23 @@ func (c *Connection) Discover() bool {
 	return true
 }
 
+// SCIMConnection is the one by which an organization's identity provider would manage its members. Nobody calls it here.
+type SCIMConnection struct {
+	ConnectionID     string     `json:"connection_id"`
+	OrganizationID   string     `json:"organization_id"`
+	DisplayName      string     `json:"display_name"`
+	IdentityProvider string     `json:"identity_provider"`
+	Token            SCIMToken  `json:"token"`
+	Next             *SCIMToken `json:"next,omitempty"` // While the token is being rotated.
+}
+
+// SCIMToken is what is kept of a bearer token.
+type SCIMToken struct {
+	Hash      string    `json:"hash"`
+	LastFour  string    `json:"last_four"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 // Message is something that a real provider would have mailed.
 type Message struct {
 	To         string    `json:"to"`

@@ -11,20 +11,22 @@ import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
 import { admissions, Choice, Several } from "./choice.js";
-import { texts } from "./strings.js";
+import { texts } from "./later-strings.js";
+import { texts as others } from "./strings.js";
 
 const t = texts.allowedApps;
+const { unnamed } = others.consent;
 
 /** @typedef {import("./sign-in-settings.js").Rules} Rules */
 /** @typedef {{rules: Rules, change: (part: Partial<Rules>) => void}} Props */
 
 /** @param {Props} props */
-export function AllowedApps({ rules, change }) {
+export default function AllowedApps({ rules, change }) {
   const names = useSignal(/** @type {Map<string, string>} */ (new Map()));
   const load = useAction(async () => {
     const { memberConnectedApps } = await ask("GET", "organization/connectedApps");
     names.value = new Map(memberConnectedApps.map((/** @type {{connectedApp: {clientId: string, name: string}}} */ { connectedApp: app }) =>
-      [app.clientId, app.name || texts.consent.unnamed]));
+      [app.clientId, app.name || unnamed]));
   });
   useEffect(() => {
     if (may("stytch.organization:get.connected-apps")) load.run();

@@ -12,7 +12,7 @@ import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Dialog } from "../ui/dialog.js";
 import { Problem } from "../ui/problem.js";
-import { texts } from "./strings.js";
+import { texts } from "./later-strings.js";
 
 const t = texts.sessions;
 
@@ -24,7 +24,7 @@ const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
  */
 
 /** @param {{memberId: string, name: string, own: boolean, onClose: () => void}} props */
-export function Sessions({ memberId, name, own, onClose }) {
+export default function Sessions({ memberId, name, own, onClose }) {
   const sessions = useSignal(/** @type {Session[]|null} */ (null));
   const path = `members/${segment(memberId)}/sessions`;
   const load = useAction(async () => { sessions.value = (await ask("GET", path)).memberSessions; });

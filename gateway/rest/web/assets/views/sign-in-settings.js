@@ -10,12 +10,14 @@ import { ask } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
+import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
-import { AllowedApps } from "./allowed-apps.js";
 import { admissions, Choice, Several } from "./choice.js";
 import { texts } from "./strings.js";
 
 const t = texts.settings;
+
+const apps = () => import("./allowed-apps.js");
 
 /**
  * @typedef {{authMethods: string, allowedAuthMethods: string[], emailAllowedDomains: string[], emailJitProvisioning: string,
@@ -107,7 +109,7 @@ export function SignInSettings({ connections }) {
             options=${admissions(t.inviteOptions)} onChoose=${(/** @type {string} */ v) => change({ emailInvites: v })} />
           <${SingleSignOn} rules=${current} change=${change} connections=${connections ?? []} />
           <${SecondFactor} rules=${current} change=${change} />
-          <${AllowedApps} rules=${current} change=${change} />
+          <${Lazy} load=${apps} rules=${current} change=${change} />
           <${Problem} failure=${failure.value} onRetry=${stale ? lookAgain : undefined} />
           <p><${Button} kind="primary" submit busy=${busy.value}>${text.save}<//></p>
         </form>`}
