@@ -259,6 +259,8 @@ func TestEveryListIsPaged(t *testing.T) {
 		"authz.v1.ConsentService.ListConnectedApps":            "Stytch answers all applications of a member at once",
 		"authz.v1.OrganizationService.ListRoles":               "the access policy holds all roles",
 		"authz.v1.OrganizationService.ListMemberConnectedApps": "Stytch answers all applications of an organization at once",
+		"authz.v1.OrganizationService.ListMemberSessions":      "Stytch answers all sessions of a member at once",
+		"authz.v1.ScimService.ListScimConnections":             "an organization has one at most",
 		"authz.v1.OrganizationService.ListSsoConnections":      "Stytch answers all connections of an organization at once",
 	})
 }

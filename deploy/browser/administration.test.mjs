@@ -1,7 +1,7 @@
 // Members, settings and single sign-on: what administrators do, and what others see of it.
 
 import assert from "node:assert/strict";
-import { acme, ada, emma, max } from "./people.mjs";
+import { acme, ada, Client, emma, max } from "./people.mjs";
 import { desk, phone } from "./visitor.mjs";
 import { visit } from "./main.mjs";
 
@@ -76,7 +76,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await name.getByRole("button", { name: "Save" }).click();
     await page.locator(".kicker", { hasText: "Acme & Daughters" }).waitFor();
     const rules = page.getByRole("region", { name: "Signing in" });
-    await rules.getByLabel("Only these").check();
+    await rules.getByRole("group", { name: "Ways to sign in" }).getByLabel("Only these").check();
     await rules.getByRole("button", { name: "Save" }).click();
     v.tolerate(/400/);
     await rules.getByRole("alert").waitFor();
@@ -103,6 +103,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await dialog.getByLabel("Name").fill("Okta of Acme");
     await dialog.getByLabel("OpenID Connect").check();
     await dialog.getByRole("button", { name: "Create" }).click();
+    await sso.getByText("There is one once the connection is configured.").waitFor();
     const form = sso.locator("form.configure");
     await form.getByText("Redirect URL").waitFor();
     await form.getByLabel("Issuer").fill("https://idp.example.com");
@@ -113,6 +114,16 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await form.getByText("There is one. Write a new one to replace it.").waitFor();
     assert.equal(await form.getByLabel("Client secret").inputValue(), "");
     await v.accessible("a configured connection");
+    await v.picture(`connection-${width}`, { fullPage: true });
+    // The test link enters through this connection, which is not the one that the organization starts with.
+    await v.button("Copy the test link of Okta of Acme").click();
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    const w = await open({ size });
+    await w.page.goto(link);
+    await w.page.getByText("Okta of Acme").first().waitFor();
+    await w.page.getByLabel(/e-?mail/i).fill("emma@acme.test");
+    await w.page.keyboard.press("Enter");
+    await w.page.getByRole("heading", { name: "Objectives", exact: true }).waitFor();
     await v.fits("settings");
     await v.button("Delete Okta of Acme").click();
     await dialog.getByRole("button", { name: "Delete connection" }).click();
@@ -120,6 +131,161 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await v.focuses(/^Settings$/);
   });
 }
+
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  visit(`the CEO sees a member's sessions and ends them, one and then all (${width})`, async (open, { system }) => {
+    const sessions = [];
+    for (let i = 0; i < 3; i++) sessions.push(await Client.signIn(system, emma));
+    const v = await open({ person: ada, size });
+    const { page } = v;
+    await v.go("/members");
+    await v.button("Sessions of Emma Eriksen").click();
+    const dialog = page.getByRole("dialog", { name: "Sessions of Emma Eriksen" });
+    await dialog.getByText("By a code by e-mail").nth(2).waitFor();
+    await v.accessible("the sessions of a member");
+    await v.fits("the sessions of a member");
+    await v.picture(`sessions-${width}`);
+    await dialog.getByRole("button", { name: /^End: By a code by e-mail, since/ }).first().click();
+    await v.hears(/Session ended/);
+    await dialog.getByText("By a code by e-mail").nth(2).waitFor({ state: "detached" });
+    await v.focuses(/^Sessions of Emma Eriksen$/);
+    const alive = () => Promise.all(sessions.map((s) => s.call("GET", "session").then(() => true, () => false)));
+    assert.equal((await alive()).filter(Boolean).length, 2);
+    await dialog.getByRole("button", { name: "End all" }).click();
+    await v.hears(/All sessions ended/);
+    await dialog.getByText("Not signed in anywhere.").waitFor();
+    assert.deepEqual(await alive(), [false, false, false]);
+    await page.keyboard.press("Escape");
+    await v.focuses(/^Sessions of Emma Eriksen$/);
+  });
+
+  visit(`an employee ends their own other sessions, and sees why not those of others (${width})`, async (open, { system }) => {
+    const elsewhere = [await Client.signIn(system, emma), await Client.signIn(system, emma)];
+    const v = await open({ person: emma, size });
+    const { page } = v;
+    await v.go("/members");
+    assert.equal(await v.button("Sessions of Ada Albright").getAttribute("data-tip"),
+      "Your role (Employee) does not allow this. It takes the role CEO.");
+    await v.button("Sessions of Emma Eriksen").click();
+    const dialog = page.getByRole("dialog", { name: "Your sessions" });
+    const here = dialog.getByRole("listitem").filter({ hasText: "This one" });
+    await here.waitFor();
+    assert.equal(await here.getByRole("button").count(), 0);
+    await v.accessible("one's own sessions");
+    await v.picture(`sessions-own-${width}`);
+    await dialog.getByRole("button", { name: "End all others" }).click();
+    await v.hears(/All other sessions ended/);
+    await dialog.getByRole("listitem").nth(1).waitFor({ state: "detached" });
+    for (const session of elsewhere) await assert.rejects(session.call("GET", "session"), /TOKEN_INVALID/);
+    await page.reload();
+    await v.button("Sessions of Emma Eriksen").waitFor(); // still signed in
+  });
+}
+
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  visit(`the CEO says which applications members connect; what is not let in is disconnected (${width})`, async (open, { system }) => {
+    const good = await Client.agent(system, emma, "Good agent", ["read:okrs"]);
+    const bad = await Client.agent(system, emma, "Bad agent", ["read:okrs"]);
+    const v = await open({ person: ada, size });
+    const { page } = v;
+    await v.go("/settings");
+    const rules = page.getByRole("region", { name: "Signing in" });
+    const apps = rules.getByRole("group", { name: "Applications of others, agents among them", exact: true });
+    await apps.getByLabel("Only these").check();
+    await apps.getByText("None is chosen, so none can be connected.").waitFor();
+    await apps.getByLabel("Good agent").check();
+    await rules.getByLabel("Client id of another application").fill("connected-app-test-later");
+    await v.button("Add to: Applications of others, agents among them").click();
+    await apps.getByLabel("connected-app-test-later").waitFor();
+    await v.accessible("allowed applications");
+    await v.fits("allowed applications");
+    await v.picture(`allowed-apps-${width}`, { fullPage: true });
+    await rules.getByRole("button", { name: "Save" }).click();
+    await v.hears(/Saved/);
+    const { organization } = await system.provider("GET", `/v1/b2b/organizations/${acme}`);
+    assert.equal(organization.third_party_connected_apps_allowed_type, "RESTRICTED");
+    assert.equal(organization.allowed_third_party_connected_apps.length, 2);
+    await good.call("GET", "objectives");
+    await assert.rejects(bad.call("GET", "objectives"), /TOKEN_INVALID/);
+  });
+}
+
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  visit(`the CEO connects a provisioning identity provider, rotates its token and deletes it (${width})`, async (open) => {
+    const v = await open({ person: ada, size });
+    const { page } = v;
+    await v.go("/settings");
+    const scim = page.getByRole("region", { name: "Provisioning (SCIM)" });
+    await scim.getByLabel("Name of the identity provider").fill("Okta");
+    await scim.getByRole("button", { name: "Create connection" }).click();
+    await scim.getByText("it is not shown again").waitFor();
+    await v.accessible("a bearer token that is shown once");
+    await v.fits("a bearer token that is shown once");
+    await scim.scrollIntoViewIfNeeded();
+    await v.picture(`scim-${width}`);
+    const copied = async () => {
+      await v.button("Copy the bearer token").click();
+      return page.evaluate(() => navigator.clipboard.readText());
+    };
+    const first = await copied();
+    await scim.getByText(`Ends in ${first.slice(-4)}`).waitFor();
+    await page.reload();
+    await scim.getByText(`Ends in ${first.slice(-4)}`).waitFor();
+    assert.equal((await page.content()).includes(first), false, "the token is shown again");
+    await scim.getByRole("button", { name: "New token" }).click();
+    await v.hears(/A new token was made/);
+    await scim.getByRole("button", { name: "Cancel: keep the old token" }).click();
+    await v.hears(/The old token stays/);
+    await scim.getByRole("button", { name: "New token" }).click();
+    await v.hears(/A new token was made/);
+    await v.accessible("a rotation that is under way");
+    await v.fits("a rotation that is under way");
+    await scim.scrollIntoViewIfNeeded();
+    await v.picture(`scim-rotation-${width}`);
+    const next = await copied();
+    assert.notEqual(next, first);
+    await scim.getByRole("button", { name: "Complete: end the old token" }).click();
+    await v.hears(/replaced the old one/);
+    await scim.getByText(`Ends in ${next.slice(-4)}`).waitFor();
+    assert.equal((await page.content()).includes(next), false, "the token is shown again");
+    await scim.getByRole("button", { name: "Delete this connection" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete this connection" }).click();
+    await scim.getByLabel("Name of the identity provider").waitFor();
+  });
+}
+
+visit("a second factor cannot be required by mistake, and where it is, is given up by who is still in", async (open, { system }) => {
+  const v = await open({ person: ada, size: phone });
+  const { page } = v;
+  await v.go("/settings");
+  const factor = page.getByRole("group", { name: "Second factor" });
+  const everybody = factor.getByLabel("Asked of everybody");
+  await factor.getByText("nobody could sign in any more").waitFor();
+  assert.equal(await everybody.getAttribute("aria-disabled"), "true");
+  await everybody.click({ force: true });
+  assert.equal(await everybody.isChecked(), false);
+  await system.provider("PUT", `/v1/b2b/organizations/${acme}`, { mfa_policy: "REQUIRED_FOR_ALL" });
+  const w = await open({ size: phone });
+  await w.go("/signin");
+  await w.page.getByLabel(/e-?mail/i).fill(emma.email);
+  await w.page.keyboard.press("Enter");
+  await w.page.getByRole("heading", { name: /code/i }).waitFor();
+  await w.page.getByLabel(/code/i).fill(await system.code(emma.email));
+  await w.page.keyboard.press("Enter");
+  await w.button("Enter").click();
+  await w.page.getByText(/asks for a second factor/).first().waitFor();
+  await w.accessible("a second factor is asked for");
+  await page.reload();
+  await factor.getByText("nobody can sign in now").waitFor();
+  assert.equal(await everybody.isChecked(), true);
+  await v.accessible("a second factor that locks everybody out");
+  await v.picture("second-factor", { fullPage: true });
+  await factor.getByLabel("Asked of members who have set one up").check();
+  await page.getByRole("region", { name: "Signing in" }).getByRole("button", { name: "Save" }).click();
+  await v.hears(/Saved/);
+  const { organization } = await system.provider("GET", `/v1/b2b/organizations/${acme}`);
+  assert.equal(organization.mfa_policy, "OPTIONAL");
+});
 
 visit("who may search finds members by a part of the address, deactivated ones too", async (open, { ada: client }) => {
   await client.call("POST", `members/${emma.id}:deactivate`, {});
@@ -213,6 +379,7 @@ visit("employees see what the settings are for, and why they cannot change them"
   await name.getByText("Your role (Employee) does not allow this. It takes the role CEO.").first().waitFor();
   await v.page.getByRole("region", { name: "Signing in" }).locator("p", { hasText: "does not allow this" }).waitFor();
   await v.page.getByRole("region", { name: "Single sign-on" }).locator("p", { hasText: "does not allow this" }).waitFor();
+  await v.page.getByRole("region", { name: "Provisioning (SCIM)" }).locator("p", { hasText: "does not allow this" }).waitFor();
   await v.accessible("settings, as employee");
   await v.picture("settings-employee", { fullPage: true });
 });

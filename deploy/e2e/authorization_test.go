@@ -333,6 +333,10 @@ func (w *world) try(t *testing.T, s surface, op operation, c *caller, found *tab
 	if c.headers[s.name()] == nil {
 		return
 	}
+	if strings.HasPrefix(op.rpcName(), scimService+"/") {
+		w.requests.scim.Lock()
+		defer w.requests.scim.Unlock()
+	}
 	r, ok := w.requests.of(t, op.rpcName())
 	if !ok {
 		t.Fatalf("requests_test.go makes no request of %s", op.rpcName())

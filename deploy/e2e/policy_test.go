@@ -62,7 +62,7 @@ func whoAllow(table map[string]grants, permission string) string {
 // stytchGrants say what a role allows to do with Stytch's own resources: an organization, its people, its connections.
 func stytchGrants() map[string][]string {
 	return map[string][]string{
-		"stytch_admin":  {"stytch.organization:", "stytch.member:", "stytch.sso:"},
+		"stytch_admin":  {"stytch.organization:", "stytch.member:", "stytch.sso:", "stytch.scim:"},
 		"manager":       {"stytch.member:create", "stytch.member:search"},
 		"stytch_member": {"stytch.self:"},
 	}
@@ -124,6 +124,7 @@ const (
 	noKeyResult = "KEY_RESULT_NOT_FOUND"
 	noMember    = "MEMBER_NOT_FOUND"
 	noSSO       = "SSO_CONNECTION_NOT_FOUND"
+	noSCIM      = "SCIM_CONNECTION_NOT_FOUND"
 	noProposal  = "PROPOSAL_NOT_FOUND"
 )
 
@@ -213,6 +214,20 @@ func demands() map[string]demand {
 		"authz.v1.OrganizationService/RevokeMemberConnectedApp": {
 			one: []string{"stytch.member:revoke.connected-app"}, absent: noMember, emptied: true,
 		},
+		"authz.v1.OrganizationService/ListMemberSessions": {one: []string{"stytch.member:revoke-sessions"}, absent: noMember},
+		"authz.v1.OrganizationService/RevokeMemberSession": {
+			one: []string{"stytch.member:revoke-sessions"}, absent: noMember, emptied: true,
+		},
+		"authz.v1.OrganizationService/RevokeAllMemberSessions": {
+			one: []string{"stytch.member:revoke-sessions"}, absent: noMember, emptied: true,
+		},
+		"authz.v1.ScimService/ListScimConnections":       {one: []string{"stytch.scim:get"}},
+		"authz.v1.ScimService/CreateScimConnection":      {one: []string{"stytch.scim:create"}},
+		"authz.v1.ScimService/StartScimTokenRotation":    {one: []string{"stytch.scim:update"}, absent: noSCIM},
+		"authz.v1.ScimService/CompleteScimTokenRotation": {one: []string{"stytch.scim:update"}, absent: noSCIM},
+		"authz.v1.ScimService/CancelScimTokenRotation":   {one: []string{"stytch.scim:update"}, absent: noSCIM},
+		"authz.v1.ScimService/DeleteScimConnection":      {one: []string{"stytch.scim:delete"}, absent: noSCIM, emptied: true},
+
 		"authz.v1.OrganizationService/DeleteSsoConnection": {one: []string{"stytch.sso:delete"}, absent: noSSO, emptied: true},
 	}
 }

@@ -120,6 +120,22 @@ func (p provider) addConnection(t *testing.T, organization string) string {
 	return answer.Connection.ConnectionID
 }
 
+// removeScim deletes an organization's SCIM connection, if it has one.
+func (p provider) removeScim(t *testing.T, organization string) {
+	t.Helper()
+	var answer struct {
+		Organization struct {
+			Connection struct {
+				ConnectionID string `json:"connection_id"`
+			} `json:"scim_active_connection"`
+		} `json:"organization"`
+	}
+	p.call(t, http.MethodGet, "/v1/b2b/organizations/"+organization, nil, &answer)
+	if id := answer.Organization.Connection.ConnectionID; id != "" {
+		p.call(t, http.MethodDelete, "/v1/b2b/scim/"+organization+"/connection/"+id, nil, nil)
+	}
+}
+
 // setRoles replaces the roles that a member has beside the one of every member.
 func (p provider) setRoles(t *testing.T, organization, member string, roles ...string) {
 	t.Helper()

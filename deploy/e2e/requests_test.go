@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -33,6 +34,9 @@ type requests struct {
 	token string
 	// app is the client id of an application that anyone can let in.
 	app string
+
+	// scim is held from the making of a request about a SCIM connection to its answer.
+	scim sync.Mutex
 
 	made  atomic.Int64 // numbers what is made
 	wrote atomic.Int64 // counts changes of objectives and key results
@@ -89,6 +93,8 @@ func (r *requests) of(t *testing.T, rpc string) (request, bool) {
 		message = r.ofOrganization(t, method)
 	case "authz.v1.ConsentService":
 		message = r.ofConsent(t, method)
+	case scimService:
+		message = r.ofScim(t, method)
 	default:
 		message = r.ofAuthz(method)
 	}
@@ -293,6 +299,52 @@ func (r *requests) ofConnections(t *testing.T, method string) proto.Message {
 		return &authzv1.RevokeMemberConnectedAppRequest{MemberId: r.ceo.member, ClientId: agent.ClientID}
 	case "DeleteSsoConnection":
 		return &authzv1.DeleteSsoConnectionRequest{SsoConnectionId: r.freshConnection(t)}
+	}
+	return r.ofMemberSessions(t, method)
+}
+
+// ofMemberSessions are about somebody whom nobody else of the test is.
+func (r *requests) ofMemberSessions(t *testing.T, method string) proto.Message {
+	t.Helper()
+	switch method {
+	case "ListMemberSessions":
+		return &authzv1.ListMemberSessionsRequest{MemberId: r.freshMember(t)}
+	case "RevokeAllMemberSessions":
+		return &authzv1.RevokeAllMemberSessionsRequest{MemberId: r.freshMember(t)}
+	case "RevokeMemberSession":
+		member := r.ceo.hire(t, r.address()).member
+		listed := r.ceo.must(t, http.MethodGet, "/api/v1/members/"+member+"/sessions", "")
+		return &authzv1.RevokeMemberSessionRequest{MemberId: member, MemberSessionId: listed.list("memberSessions")[0].text("memberSessionId")}
+	}
+	return nil
+}
+
+const scimService = "authz.v1.ScimService"
+
+// ofScim makes room for a connection or makes one: an organization has one at most.
+func (r *requests) ofScim(t *testing.T, method string) proto.Message {
+	t.Helper()
+	r.ceo.system.provider.removeScim(t, r.ceo.organization)
+	r.ceo.system.provider.removeScim(t, r.elsewhere)
+	switch method {
+	case "ListScimConnections":
+		return &authzv1.ListScimConnectionsRequest{}
+	case "CreateScimConnection":
+		return &authzv1.CreateScimConnectionRequest{DisplayName: "Company directory"}
+	}
+	id := r.ceo.must(t, http.MethodPost, "/api/v1/scimConnections", `{"displayName":"Company directory"}`).text("id")
+	rotating := func() { r.ceo.must(t, http.MethodPost, "/api/v1/scimConnections/"+id+":startTokenRotation", `{}`) }
+	switch method {
+	case "StartScimTokenRotation":
+		return &authzv1.StartScimTokenRotationRequest{ScimConnectionId: id}
+	case "CompleteScimTokenRotation":
+		rotating()
+		return &authzv1.CompleteScimTokenRotationRequest{ScimConnectionId: id}
+	case "CancelScimTokenRotation":
+		rotating()
+		return &authzv1.CancelScimTokenRotationRequest{ScimConnectionId: id}
+	case "DeleteScimConnection":
+		return &authzv1.DeleteScimConnectionRequest{ScimConnectionId: id}
 	}
 	return nil
 }

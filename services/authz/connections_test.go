@@ -1,6 +1,7 @@
 package authz_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -85,6 +86,50 @@ func TestAnOIDCConnectionIsSetUpAndPeopleEnterThroughIt(t *testing.T) {
 	expect(t, err, connectionMissing)
 	_, err = w.sessions.StartSso(t.Context(), start)
 	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED)
+}
+
+// A test link names the connection, which need not be the one that the organization starts with.
+func TestSingleSignOnStartsWithTheConnectionThatIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	gina := w.as(devidptest.GinaEmail, devidptest.Globex)
+	var ids []string
+	for _, secret := range []string{"secret", "secret", ""} { // the last one is not configured
+		conn, err := w.organization.CreateSsoConnection(gina, &authzv1.CreateSsoConnectionRequest{Kind: kindOIDC, DisplayName: "Login"})
+		ok(t, err)
+		_, err = w.organization.UpdateSsoConnection(gina, &authzv1.UpdateSsoConnectionRequest{SsoConnection: &authzv1.SsoConnection{
+			Id: conn.GetId(), Oidc: &authzv1.OidcSettings{Issuer: "https://login.globex.example", ClientId: "okr", ClientSecret: secret},
+		}})
+		ok(t, err)
+		ids = append(ids, conn.GetId())
+	}
+	start := func(slug, connection string) (string, error) {
+		answer, err := w.sessions.StartSso(t.Context(), &authzv1.StartSsoRequest{
+			OrganizationSlug: slug, SsoConnectionId: connection, RedirectUri: landing, CodeChallenge: challenge(),
+		})
+		return answer.GetAuthorizationUrl(), err
+	}
+	for _, id := range ids[:2] {
+		to, err := start("globex", id)
+		ok(t, err)
+		back := w.idp.Choose(to, devidptest.GusEmail)
+		_, err = w.sessions.AuthenticateRedirect(t.Context(), &authzv1.AuthenticateRedirectRequest{
+			TokenType: authzv1.RedirectTokenType_REDIRECT_TOKEN_TYPE_SSO, Token: back.Query().Get("token"), CodeVerifier: verifier,
+		})
+		ok(t, err)
+		if !strings.Contains(to, url.QueryEscape(id)) {
+			t.Errorf("%s starts at %s", id, to)
+		}
+	}
+	for name, wrong := range map[string][2]string{
+		"none of two that is the first choice": {"globex", ""}, "one that is not configured": {"globex", ids[2]},
+		"another organization's": {"globex", devidptest.AcmeConnection}, "no connection": {"globex", "none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := start(wrong[0], wrong[1])
+			expect(t, err, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED)
+		})
+	}
 }
 
 func TestASAMLConnectionIsSetUp(t *testing.T) {

@@ -145,6 +145,18 @@ func TestTheAccessRulesDecideWhoAdministers(t *testing.T) {
 			_, err := w.organization.RevokeMemberConnectedApp(ctx, &authzv1.RevokeMemberConnectedAppRequest{MemberId: "member-test-nobody", ClientId: "none"})
 			return err
 		}), false, false},
+		{"listing a member's sessions", "stytch.member:revoke-sessions", "stytch_admin", call(func(ctx context.Context) error {
+			_, err := w.organization.ListMemberSessions(ctx, &authzv1.ListMemberSessionsRequest{MemberId: "member-test-nobody"})
+			return err
+		}), false, false},
+		{"ending a session", "stytch.member:revoke-sessions", "stytch_admin", call(func(ctx context.Context) error {
+			_, err := w.organization.RevokeMemberSession(ctx, &authzv1.RevokeMemberSessionRequest{MemberId: "member-test-nobody", MemberSessionId: "none"})
+			return err
+		}), false, false},
+		{"ending all sessions", "stytch.member:revoke-sessions", "stytch_admin", call(func(ctx context.Context) error {
+			_, err := w.organization.RevokeAllMemberSessions(ctx, &authzv1.RevokeAllMemberSessionsRequest{MemberId: "member-test-nobody"})
+			return err
+		}), false, false},
 		{"deleting a connection", "stytch.sso:delete", "stytch_admin", call(func(ctx context.Context) error {
 			_, err := w.organization.DeleteSsoConnection(ctx, &authzv1.DeleteSsoConnectionRequest{SsoConnectionId: "none"})
 			return err
@@ -226,6 +238,14 @@ func TestAnotherOrganizationsMembersDoNotExist(t *testing.T) {
 		},
 		"disconnecting an application": func(id string) error {
 			_, err := w.organization.RevokeMemberConnectedApp(ada, &authzv1.RevokeMemberConnectedAppRequest{MemberId: id, ClientId: app})
+			return err
+		},
+		"listing sessions": func(id string) error {
+			_, err := w.organization.ListMemberSessions(ada, &authzv1.ListMemberSessionsRequest{MemberId: id})
+			return err
+		},
+		"ending sessions": func(id string) error {
+			_, err := w.organization.RevokeAllMemberSessions(ada, &authzv1.RevokeAllMemberSessionsRequest{MemberId: id})
 			return err
 		},
 		"inviting again": func(id string) error {
@@ -686,13 +706,13 @@ func TestWhatMayBeDoneIsKnownBefore(t *testing.T) {
 		slices.Sort(out)
 		return out
 	}
-	if got := granted(devidptest.AdaEmail); len(got) != 20 {
+	if got := granted(devidptest.AdaEmail); len(got) != 29 {
 		t.Errorf("the CEO may %v", got)
 	}
-	if got, want := granted(devidptest.MaxEmail), []string{"stytch.member:create", "stytch.member:search", "stytch.self:update.info.name"}; !slices.Equal(got, want) {
+	if got, want := granted(devidptest.MaxEmail), []string{"stytch.member:create", "stytch.member:search", "stytch.self:revoke-sessions", "stytch.self:update.info.name"}; !slices.Equal(got, want) {
 		t.Errorf("the manager may %v, want %v", got, want)
 	}
-	if got, want := granted(devidptest.EmmaEmail), []string{"stytch.self:update.info.name"}; !slices.Equal(got, want) {
+	if got, want := granted(devidptest.EmmaEmail), []string{"stytch.self:revoke-sessions", "stytch.self:update.info.name"}; !slices.Equal(got, want) {
 		t.Errorf("the employee may %v, want %v", got, want)
 	}
 	roles, err := w.organization.ListRoles(w.as(devidptest.EmmaEmail, devidptest.Acme), &authzv1.ListRolesRequest{})
@@ -721,6 +741,10 @@ func TestAgentsDoNotAdminister(t *testing.T) {
 	_, err = w.organization.ListMemberConnectedApps(ctx, &authzv1.ListMemberConnectedAppsRequest{})
 	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED)
 	_, err = w.organization.RevokeMemberConnectedApp(ctx, &authzv1.RevokeMemberConnectedAppRequest{MemberId: devidptest.Ada, ClientId: agent.ClientID})
+	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED)
+	_, err = w.organization.ListMemberSessions(ctx, &authzv1.ListMemberSessionsRequest{MemberId: devidptest.Ada})
+	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED)
+	_, err = w.organization.RevokeAllMemberSessions(ctx, &authzv1.RevokeAllMemberSessionsRequest{MemberId: devidptest.Ada})
 	expect(t, err, accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED)
 	// The same person in person, by a bearer token.
 	jwt := w.signIn(devidptest.AdaEmail, devidptest.Acme).GetSessionJwt()

@@ -2,6 +2,7 @@ package authz_test
 
 import (
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +168,60 @@ func TestTheDoorIsNeverLockedFromInside(t *testing.T) {
 }
 
 // Whatever is changed leaves a line behind, with ids and no personal data.
+// The sign-in page cannot take a second factor: what this product offers must not lock everybody out, and what was set
+// elsewhere can be undone by whoever is still in.
+func TestASecondFactorIsNotRequiredOfPeopleWhoCannotGiveOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ada := w.as(devidptest.AdaEmail, devidptest.Acme)
+	require := func() error {
+		_, err := w.organization.UpdateSignInSettings(ada, update(&authzv1.SignInSettings{MfaPolicy: authzv1.MfaPolicy_MFA_POLICY_REQUIRED_FOR_ALL}))
+		return err
+	}
+	expect(t, require(), noWayToSignIn)
+	w.as(devidptest.EmmaEmail, devidptest.Acme)
+
+	w.stytch(http.MethodPut, "/v1/b2b/organizations/"+devidptest.Acme, map[string]any{"mfa_policy": "REQUIRED_FOR_ALL"})
+	signIn, err := w.sessions.JoinOrganization(w.proven(devidptest.EmmaEmail), &authzv1.JoinOrganizationRequest{OrganizationId: devidptest.Acme})
+	ok(t, err)
+	if signIn.GetStep() != authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR {
+		t.Errorf("with one factor the step is %s", signIn.GetStep())
+	}
+	ok(t, require()) // it is so already
+	got, err := w.organization.UpdateSignInSettings(ada, update(&authzv1.SignInSettings{MfaPolicy: authzv1.MfaPolicy_MFA_POLICY_OPTIONAL}))
+	ok(t, err)
+	if got.GetMfaPolicy() != authzv1.MfaPolicy_MFA_POLICY_OPTIONAL {
+		t.Errorf("the policy is %s", got.GetMfaPolicy())
+	}
+	w.as(devidptest.EmmaEmail, devidptest.Acme)
+}
+
+func TestAnOrganizationSaysWhichApplicationsItsMembersConnect(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ada := w.as(devidptest.AdaEmail, devidptest.Acme)
+	good, bad := w.idp.MintAgent(devidptest.Emma, "read:okrs"), w.idp.Mint(devidptest.Mint{MemberID: devidptest.Emma, ClientName: "Another", Scopes: []string{"read:okrs"}})
+	w.authenticate(byAccessToken(good.AccessToken))
+	w.authenticate(byAccessToken(bad.AccessToken))
+	got, err := w.organization.UpdateSignInSettings(ada, update(&authzv1.SignInSettings{
+		ThirdPartyApps: restricted, AllowedThirdPartyClientIds: []string{good.ClientID},
+		FirstPartyApps: notAllowed, AllowedFirstPartyClientIds: []string{"connected-app-test-of-the-house"},
+	}))
+	ok(t, err)
+	if got.GetThirdPartyApps() != restricted || !slices.Equal(got.GetAllowedThirdPartyClientIds(), []string{good.ClientID}) ||
+		got.GetFirstPartyApps() != notAllowed || len(got.GetAllowedFirstPartyClientIds()) != 1 {
+		t.Errorf("the settings are %v", got)
+	}
+	w.authenticate(byAccessToken(good.AccessToken))
+	w.refuse(byAccessToken(bad.AccessToken), invalid) // at once, and not when its token expires
+	got, err = w.organization.UpdateSignInSettings(ada, update(&authzv1.SignInSettings{}, "allowed_third_party_client_ids", "allowed_first_party_client_ids"))
+	ok(t, err)
+	if len(got.GetAllowedThirdPartyClientIds())+len(got.GetAllowedFirstPartyClientIds()) != 0 {
+		t.Errorf("after emptying the settings are %v", got)
+	}
+	w.refuse(byAccessToken(good.AccessToken), invalid)
+}
+
 func TestChangesAreLoggedWithoutPersonalData(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

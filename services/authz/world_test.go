@@ -58,6 +58,7 @@ type world struct {
 	sessions     authzv1.SessionServiceClient
 	organization authzv1.OrganizationServiceClient
 	consent      authzv1.ConsentServiceClient
+	scim         authzv1.ScimServiceClient
 }
 
 // newWorld starts everything. change may change authz's settings.
@@ -110,6 +111,7 @@ func (w *world) start(change func(*authz.Config)) {
 	w.sessions = authzv1.NewSessionServiceClient(conn)
 	w.organization = authzv1.NewOrganizationServiceClient(conn)
 	w.consent = authzv1.NewConsentServiceClient(conn)
+	w.scim = authzv1.NewScimServiceClient(conn)
 }
 
 // proxy stands before Stytch, counts, and misbehaves on demand.
@@ -347,7 +349,7 @@ func codeOf(reason accessv1.ErrorReason) codes.Code {
 	case accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED, accessv1.ErrorReason_ERROR_REASON_STYTCH_DENIED:
 		return codes.PermissionDenied
 	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED,
-		memberMissing, connectionMissing:
+		memberMissing, connectionMissing, sessionMissing, scimMissing:
 		return codes.NotFound
 	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_SLUG_TAKEN, memberExists:
 		return codes.AlreadyExists

@@ -55,7 +55,7 @@ func TestOrganizationsAreReadAndChanged(t *testing.T) {
 		{"a slug that is none", organizations.UpdateParams{OrganizationSlug: "Not a slug"}, 400, "invalid_organization_slug"},
 		{"a domain where anybody gets an address", organizations.UpdateParams{EmailAllowedDomains: []string{"Gmail.com"}}, 400, "organization_settings_domain_too_common"},
 		{"a setting that does not exist", organizations.UpdateParams{EmailInvites: "SOMETIMES"}, 400, "invalid_organization_auth_factor_setting"},
-		{"multi-factor authentication", organizations.UpdateParams{MFAPolicy: "REQUIRED_FOR_ALL"}, 501, "route_not_supported_in_test"},
+		{"a policy for second factors that does not exist", organizations.UpdateParams{MFAPolicy: "SOMETIMES"}, 400, "invalid_organization_auth_factor_setting"},
 		{"a role that does not exist", organizations.UpdateParams{RBACEmailImplicitRoleAssignments: []*organizations.EmailImplicitRoleAssignment{{Domain: "acme.test", RoleID: "king"}}}, 400, "invalid_rbac_role_assignment"},
 	} {
 		t.Run(test.name+" is refused", func(t *testing.T) {

@@ -61,8 +61,8 @@ func TestRoutesThatAreNotEmulatedSaySo(t *testing.T) {
 			_, err := api.RecoveryCodes.Get(ctx, &recoverycodes.GetParams{OrganizationID: "acme", MemberID: "m"})
 			return err
 		},
-		"SCIM": func() error {
-			_, err := api.SCIM.Connection.Get(ctx, &connection.GetParams{OrganizationID: "acme"})
+		"SCIM groups": func() error {
+			_, err := api.SCIM.Connection.GetGroups(ctx, &connection.GetGroupsParams{OrganizationID: "acme", ConnectionID: "c"})
 			return err
 		},
 		"a connection of another organization": func() error {

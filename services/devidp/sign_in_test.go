@@ -216,3 +216,23 @@ func TestTheOutboxShowsTheNewestCodeFirst(t *testing.T) {
 		t.Errorf("the page is %s", page.body)
 	}
 }
+
+func TestAnOrganizationAsksForASecondFactor(t *testing.T) {
+	t.Parallel()
+	s, api := start(t, devidp.Config{})
+	before := signIn(t, s, api, devidptest.AdaEmail, devidptest.Acme)
+	_, err := api.Organizations.Update(t.Context(), &organizations.UpdateParams{OrganizationID: devidptest.Acme, MFAPolicy: "REQUIRED_FOR_ALL"})
+	ok(t, err)
+	answer, err := api.Discovery.IntermediateSessions.Exchange(t.Context(), &intermediatesessions.ExchangeParams{
+		IntermediateSessionToken: prove(t, s, api, devidptest.EmmaEmail).IntermediateSessionToken, OrganizationID: devidptest.Acme,
+	})
+	ok(t, err)
+	if answer.MemberAuthenticated || answer.MFARequired == nil || answer.PrimaryRequired != nil || answer.IntermediateSessionToken == "" || answer.SessionToken != "" {
+		t.Errorf("with one factor the answer is %+v", answer)
+	}
+	// Who is in stays in, and can take the rule back.
+	_, err = api.Organizations.Update(t.Context(), &organizations.UpdateParams{OrganizationID: devidptest.Acme, MFAPolicy: "OPTIONAL"},
+		&organizations.UpdateRequestOptions{Authorization: as(before)})
+	ok(t, err)
+	signIn(t, s, api, devidptest.EmmaEmail, devidptest.Acme)
+}

@@ -72,6 +72,7 @@ func New(cfg Config) (*Mux, error) {
 		authzv1.File_authz_v1_session_service_proto.Services().ByName("SessionService"),
 		authzv1.File_authz_v1_organization_service_proto.Services().ByName("OrganizationService"),
 		authzv1.File_authz_v1_consent_service_proto.Services().ByName("ConsentService"),
+		authzv1.File_authz_v1_scim_service_proto.Services().ByName("ScimService"),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("reading the routes: %w", err)
@@ -99,6 +100,7 @@ func New(cfg Config) (*Mux, error) {
 		authzv1.RegisterSessionServiceHandlerClient(ctx, m.gateway, authzv1.NewSessionServiceClient(authz)),
 		authzv1.RegisterOrganizationServiceHandlerClient(ctx, m.gateway, authzv1.NewOrganizationServiceClient(authz)),
 		authzv1.RegisterConsentServiceHandlerClient(ctx, m.gateway, authzv1.NewConsentServiceClient(authz)),
+		authzv1.RegisterScimServiceHandlerClient(ctx, m.gateway, authzv1.NewScimServiceClient(authz)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("registering the services: %w", err)

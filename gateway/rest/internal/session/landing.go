@@ -84,7 +84,7 @@ func (l *Landing) startGoogle(w http.ResponseWriter, r *http.Request) {
 	l.leave(w, r, begun, answer.GetAuthorizationUrl(), err)
 }
 
-// startSso sends the browser to the identity provider of an organization.
+// startSso sends the browser to the identity provider of an organization, or to the one of its connections that is named.
 func (l *Landing) startSso(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	begun := newStart(query.Get("return"), l.Now())
@@ -92,6 +92,7 @@ func (l *Landing) startSso(w http.ResponseWriter, r *http.Request) {
 		OrganizationSlug: strings.ToValidUTF8(query.Get("organization"), ""),
 		RedirectUri:      l.redirectURI(),
 		CodeChallenge:    begun.challenge(),
+		SsoConnectionId:  strings.ToValidUTF8(query.Get("connection"), ""),
 	})
 	l.leave(w, r, begun, answer.GetAuthorizationUrl(), err)
 }

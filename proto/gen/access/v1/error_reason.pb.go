@@ -162,8 +162,10 @@ const (
 	// known which.
 	ErrorReason_ERROR_REASON_EMAIL_DOMAIN_REFUSED ErrorReason = 67
 	// FAILED_PRECONDITION: nobody could sign in any more: the ways to sign in that would be left are none that the sign-in
-	// page offers, or single sign-on without an active connection.
+	// page offers, or single sign-on without an active connection; or a second factor would be required, which it cannot take.
 	ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN ErrorReason = 68
+	// NOT_FOUND: the member has no session with this id, or not any more.
+	ErrorReason_ERROR_REASON_MEMBER_SESSION_NOT_FOUND ErrorReason = 69
 	// INVALID_ARGUMENT: the file is not of the form that was announced, from some place on. Metadata: "row", if it is known.
 	ErrorReason_ERROR_REASON_IMPORT_MALFORMED ErrorReason = 70
 	// INVALID_ARGUMENT: the continuation is none of an export or import of this form: start again without one.
@@ -191,6 +193,12 @@ const (
 	// ABORTED: there is a later check-in than the one that was to be confirmed. Metadata: "check_in_id" (the one that waits to
 	// be confirmed, if one does).
 	ErrorReason_ERROR_REASON_CHECK_IN_OUTDATED ErrorReason = 91
+	// NOT_FOUND: the organization has no SCIM connection with this id.
+	ErrorReason_ERROR_REASON_SCIM_CONNECTION_NOT_FOUND ErrorReason = 95
+	// ALREADY_EXISTS: the organization has a SCIM connection, and can have one.
+	ErrorReason_ERROR_REASON_SCIM_CONNECTION_EXISTS ErrorReason = 96
+	// FAILED_PRECONDITION: no rotation of the bearer token is under way.
+	ErrorReason_ERROR_REASON_SCIM_ROTATION_NOT_STARTED ErrorReason = 97
 )
 
 // Enum value maps for ErrorReason.
@@ -257,6 +265,7 @@ var (
 		66: "ERROR_REASON_INVITATION_NOT_ALLOWED",
 		67: "ERROR_REASON_EMAIL_DOMAIN_REFUSED",
 		68: "ERROR_REASON_NO_WAY_TO_SIGN_IN",
+		69: "ERROR_REASON_MEMBER_SESSION_NOT_FOUND",
 		70: "ERROR_REASON_IMPORT_MALFORMED",
 		71: "ERROR_REASON_CONTINUATION_INVALID",
 		80: "ERROR_REASON_PROPOSED",
@@ -268,6 +277,9 @@ var (
 		86: "ERROR_REASON_AGENT_LIMIT_REACHED",
 		90: "ERROR_REASON_CHECK_IN_NOT_FOUND",
 		91: "ERROR_REASON_CHECK_IN_OUTDATED",
+		95: "ERROR_REASON_SCIM_CONNECTION_NOT_FOUND",
+		96: "ERROR_REASON_SCIM_CONNECTION_EXISTS",
+		97: "ERROR_REASON_SCIM_ROTATION_NOT_STARTED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                0,
@@ -331,6 +343,7 @@ var (
 		"ERROR_REASON_INVITATION_NOT_ALLOWED":     66,
 		"ERROR_REASON_EMAIL_DOMAIN_REFUSED":       67,
 		"ERROR_REASON_NO_WAY_TO_SIGN_IN":          68,
+		"ERROR_REASON_MEMBER_SESSION_NOT_FOUND":   69,
 		"ERROR_REASON_IMPORT_MALFORMED":           70,
 		"ERROR_REASON_CONTINUATION_INVALID":       71,
 		"ERROR_REASON_PROPOSED":                   80,
@@ -342,6 +355,9 @@ var (
 		"ERROR_REASON_AGENT_LIMIT_REACHED":        86,
 		"ERROR_REASON_CHECK_IN_NOT_FOUND":         90,
 		"ERROR_REASON_CHECK_IN_OUTDATED":          91,
+		"ERROR_REASON_SCIM_CONNECTION_NOT_FOUND":  95,
+		"ERROR_REASON_SCIM_CONNECTION_EXISTS":     96,
+		"ERROR_REASON_SCIM_ROTATION_NOT_STARTED":  97,
 	}
 )
 
@@ -376,7 +392,7 @@ var File_access_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xca\x14\n" +
+	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xf6\x15\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_TOKEN_MISSING\x10\x01\x12\x1e\n" +
@@ -439,7 +455,8 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_LAST_ADMINISTRATOR\x10A\x12'\n" +
 	"#ERROR_REASON_INVITATION_NOT_ALLOWED\x10B\x12%\n" +
 	"!ERROR_REASON_EMAIL_DOMAIN_REFUSED\x10C\x12\"\n" +
-	"\x1eERROR_REASON_NO_WAY_TO_SIGN_IN\x10D\x12!\n" +
+	"\x1eERROR_REASON_NO_WAY_TO_SIGN_IN\x10D\x12)\n" +
+	"%ERROR_REASON_MEMBER_SESSION_NOT_FOUND\x10E\x12!\n" +
 	"\x1dERROR_REASON_IMPORT_MALFORMED\x10F\x12%\n" +
 	"!ERROR_REASON_CONTINUATION_INVALID\x10G\x12\x19\n" +
 	"\x15ERROR_REASON_PROPOSED\x10P\x12\x1d\n" +
@@ -450,7 +467,10 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"#ERROR_REASON_PROPOSAL_LIMIT_REACHED\x10U\x12$\n" +
 	" ERROR_REASON_AGENT_LIMIT_REACHED\x10V\x12#\n" +
 	"\x1fERROR_REASON_CHECK_IN_NOT_FOUND\x10Z\x12\"\n" +
-	"\x1eERROR_REASON_CHECK_IN_OUTDATED\x10[B>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
+	"\x1eERROR_REASON_CHECK_IN_OUTDATED\x10[\x12*\n" +
+	"&ERROR_REASON_SCIM_CONNECTION_NOT_FOUND\x10_\x12'\n" +
+	"#ERROR_REASON_SCIM_CONNECTION_EXISTS\x10`\x12*\n" +
+	"&ERROR_REASON_SCIM_ROTATION_NOT_STARTED\x10aB>Z<github.com/df0f9dda/okr-manager/proto/gen/access/v1;accessv1b\x06proto3"
 
 var (
 	file_access_v1_error_reason_proto_rawDescOnce sync.Once

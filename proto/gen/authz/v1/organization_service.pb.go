@@ -1693,7 +1693,7 @@ var File_authz_v1_organization_service_proto protoreflect.FileDescriptor
 
 const file_authz_v1_organization_service_proto_rawDesc = "" +
 	"\n" +
-	"#authz/v1/organization_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x1eauthz/v1/consent_service.proto\x1a\x1fauthz/v1/sign_in_settings.proto\x1a\x1dauthz/v1/sso_connection.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x03\n" +
+	"#authz/v1/organization_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x1eauthz/v1/consent_service.proto\x1a\x1dauthz/v1/member_session.proto\x1a\x1fauthz/v1/sign_in_settings.proto\x1a\x1dauthz/v1/sso_connection.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x03\n" +
 	"\fOrganization\x12\x13\n" +
 	"\x02id\x18\x01 \x01(\tB\x03\xe0A\x03R\x02id\x12\xc9\x02\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\xa5\x02\xbaH\xa1\x02\xba\x01V\n" +
@@ -1812,7 +1812,7 @@ const file_authz_v1_organization_service_proto_rawDesc = "" +
 	"\x14MEMBER_STATUS_ACTIVE\x10\x01\x12\x19\n" +
 	"\x15MEMBER_STATUS_INVITED\x10\x02\x12\x19\n" +
 	"\x15MEMBER_STATUS_PENDING\x10\x03\x12\x19\n" +
-	"\x15MEMBER_STATUS_DELETED\x10\x042\xa6\x16\n" +
+	"\x15MEMBER_STATUS_DELETED\x10\x042\xf9\x19\n" +
 	"\x13OrganizationService\x12o\n" +
 	"\x0fGetOrganization\x12 .authz.v1.GetOrganizationRequest\x1a\x16.authz.v1.Organization\"\"\x8a\xb5\x18\x02 \x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/organization\x12\x83\x01\n" +
 	"\x12UpdateOrganization\x12#.authz.v1.UpdateOrganizationRequest\x1a\x16.authz.v1.Organization\"0\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02$:\forganization2\x14/api/v1/organization\x12\x84\x01\n" +
@@ -1827,7 +1827,10 @@ const file_authz_v1_organization_service_proto_rawDesc = "" +
 	"\x10ResendInvitation\x12!.authz.v1.ResendInvitationRequest\x1a\x16.google.protobuf.Empty\"=\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x021:\x01*\",/api/v1/members/{member_id}:resendInvitation\x12\x80\x01\n" +
 	"\fUpdateMember\x12\x1d.authz.v1.UpdateMemberRequest\x1a\x17.authz.v1.MemberAccount\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,:\x06member2\"/api/v1/members/{member.member_id}\x12\x87\x01\n" +
 	"\x10DeactivateMember\x12!.authz.v1.DeactivateMemberRequest\x1a\x17.authz.v1.MemberAccount\"7\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/api/v1/members/{member_id}:deactivate\x12\x87\x01\n" +
-	"\x10ReactivateMember\x12!.authz.v1.ReactivateMemberRequest\x1a\x17.authz.v1.MemberAccount\"7\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/api/v1/members/{member_id}:reactivate\x12\x85\x01\n" +
+	"\x10ReactivateMember\x12!.authz.v1.ReactivateMemberRequest\x1a\x17.authz.v1.MemberAccount\"7\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02+:\x01*\"&/api/v1/members/{member_id}:reactivate\x12\x93\x01\n" +
+	"\x12ListMemberSessions\x12#.authz.v1.ListMemberSessionsRequest\x1a$.authz.v1.ListMemberSessionsResponse\"2\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02&\x12$/api/v1/members/{member_id}/sessions\x12\x9b\x01\n" +
+	"\x13RevokeMemberSession\x12$.authz.v1.RevokeMemberSessionRequest\x1a\x16.google.protobuf.Empty\"F\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02:*8/api/v1/members/{member_id}/sessions/{member_session_id}\x12\x9c\x01\n" +
+	"\x17RevokeAllMemberSessions\x12(.authz.v1.RevokeAllMemberSessionsRequest\x1a\x16.google.protobuf.Empty\"?\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x023:\x01*\"./api/v1/members/{member_id}/sessions:revokeAll\x12\x85\x01\n" +
 	"\x12ListSsoConnections\x12#.authz.v1.ListSsoConnectionsRequest\x1a$.authz.v1.ListSsoConnectionsResponse\"$\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/ssoConnections\x12\x88\x01\n" +
 	"\x10GetSsoConnection\x12!.authz.v1.GetSsoConnectionRequest\x1a\x17.authz.v1.SsoConnection\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,\x12*/api/v1/ssoConnections/{sso_connection_id}\x12}\n" +
 	"\x13CreateSsoConnection\x12$.authz.v1.CreateSsoConnectionRequest\x1a\x17.authz.v1.SsoConnection\"'\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/api/v1/ssoConnections\x12\x9e\x01\n" +
@@ -1885,15 +1888,19 @@ var file_authz_v1_organization_service_proto_goTypes = []any{
 	(*ConnectedApp)(nil),                    // 31: authz.v1.ConnectedApp
 	(*GetSignInSettingsRequest)(nil),        // 32: authz.v1.GetSignInSettingsRequest
 	(*UpdateSignInSettingsRequest)(nil),     // 33: authz.v1.UpdateSignInSettingsRequest
-	(*ListSsoConnectionsRequest)(nil),       // 34: authz.v1.ListSsoConnectionsRequest
-	(*GetSsoConnectionRequest)(nil),         // 35: authz.v1.GetSsoConnectionRequest
-	(*CreateSsoConnectionRequest)(nil),      // 36: authz.v1.CreateSsoConnectionRequest
-	(*UpdateSsoConnectionRequest)(nil),      // 37: authz.v1.UpdateSsoConnectionRequest
-	(*DeleteSsoConnectionRequest)(nil),      // 38: authz.v1.DeleteSsoConnectionRequest
-	(*SignInSettings)(nil),                  // 39: authz.v1.SignInSettings
-	(*emptypb.Empty)(nil),                   // 40: google.protobuf.Empty
-	(*ListSsoConnectionsResponse)(nil),      // 41: authz.v1.ListSsoConnectionsResponse
-	(*SsoConnection)(nil),                   // 42: authz.v1.SsoConnection
+	(*ListMemberSessionsRequest)(nil),       // 34: authz.v1.ListMemberSessionsRequest
+	(*RevokeMemberSessionRequest)(nil),      // 35: authz.v1.RevokeMemberSessionRequest
+	(*RevokeAllMemberSessionsRequest)(nil),  // 36: authz.v1.RevokeAllMemberSessionsRequest
+	(*ListSsoConnectionsRequest)(nil),       // 37: authz.v1.ListSsoConnectionsRequest
+	(*GetSsoConnectionRequest)(nil),         // 38: authz.v1.GetSsoConnectionRequest
+	(*CreateSsoConnectionRequest)(nil),      // 39: authz.v1.CreateSsoConnectionRequest
+	(*UpdateSsoConnectionRequest)(nil),      // 40: authz.v1.UpdateSsoConnectionRequest
+	(*DeleteSsoConnectionRequest)(nil),      // 41: authz.v1.DeleteSsoConnectionRequest
+	(*SignInSettings)(nil),                  // 42: authz.v1.SignInSettings
+	(*emptypb.Empty)(nil),                   // 43: google.protobuf.Empty
+	(*ListMemberSessionsResponse)(nil),      // 44: authz.v1.ListMemberSessionsResponse
+	(*ListSsoConnectionsResponse)(nil),      // 45: authz.v1.ListSsoConnectionsResponse
+	(*SsoConnection)(nil),                   // 46: authz.v1.SsoConnection
 }
 var file_authz_v1_organization_service_proto_depIdxs = []int32{
 	0,  // 0: authz.v1.MemberName.status:type_name -> authz.v1.MemberStatus
@@ -1928,36 +1935,42 @@ var file_authz_v1_organization_service_proto_depIdxs = []int32{
 	22, // 29: authz.v1.OrganizationService.UpdateMember:input_type -> authz.v1.UpdateMemberRequest
 	23, // 30: authz.v1.OrganizationService.DeactivateMember:input_type -> authz.v1.DeactivateMemberRequest
 	24, // 31: authz.v1.OrganizationService.ReactivateMember:input_type -> authz.v1.ReactivateMemberRequest
-	34, // 32: authz.v1.OrganizationService.ListSsoConnections:input_type -> authz.v1.ListSsoConnectionsRequest
-	35, // 33: authz.v1.OrganizationService.GetSsoConnection:input_type -> authz.v1.GetSsoConnectionRequest
-	36, // 34: authz.v1.OrganizationService.CreateSsoConnection:input_type -> authz.v1.CreateSsoConnectionRequest
-	37, // 35: authz.v1.OrganizationService.UpdateSsoConnection:input_type -> authz.v1.UpdateSsoConnectionRequest
-	38, // 36: authz.v1.OrganizationService.DeleteSsoConnection:input_type -> authz.v1.DeleteSsoConnectionRequest
-	25, // 37: authz.v1.OrganizationService.ListMemberConnectedApps:input_type -> authz.v1.ListMemberConnectedAppsRequest
-	28, // 38: authz.v1.OrganizationService.RevokeMemberConnectedApp:input_type -> authz.v1.RevokeMemberConnectedAppRequest
-	2,  // 39: authz.v1.OrganizationService.GetOrganization:output_type -> authz.v1.Organization
-	2,  // 40: authz.v1.OrganizationService.UpdateOrganization:output_type -> authz.v1.Organization
-	39, // 41: authz.v1.OrganizationService.GetSignInSettings:output_type -> authz.v1.SignInSettings
-	39, // 42: authz.v1.OrganizationService.UpdateSignInSettings:output_type -> authz.v1.SignInSettings
-	9,  // 43: authz.v1.OrganizationService.GetAdministrationAccess:output_type -> authz.v1.AdministrationAccess
-	12, // 44: authz.v1.OrganizationService.ListRoles:output_type -> authz.v1.ListRolesResponse
-	7,  // 45: authz.v1.OrganizationService.ListMembers:output_type -> authz.v1.ListMembersResponse
-	18, // 46: authz.v1.OrganizationService.SearchMembers:output_type -> authz.v1.SearchMembersResponse
-	14, // 47: authz.v1.OrganizationService.GetMember:output_type -> authz.v1.MemberAccount
-	14, // 48: authz.v1.OrganizationService.InviteMember:output_type -> authz.v1.MemberAccount
-	40, // 49: authz.v1.OrganizationService.ResendInvitation:output_type -> google.protobuf.Empty
-	14, // 50: authz.v1.OrganizationService.UpdateMember:output_type -> authz.v1.MemberAccount
-	14, // 51: authz.v1.OrganizationService.DeactivateMember:output_type -> authz.v1.MemberAccount
-	14, // 52: authz.v1.OrganizationService.ReactivateMember:output_type -> authz.v1.MemberAccount
-	41, // 53: authz.v1.OrganizationService.ListSsoConnections:output_type -> authz.v1.ListSsoConnectionsResponse
-	42, // 54: authz.v1.OrganizationService.GetSsoConnection:output_type -> authz.v1.SsoConnection
-	42, // 55: authz.v1.OrganizationService.CreateSsoConnection:output_type -> authz.v1.SsoConnection
-	42, // 56: authz.v1.OrganizationService.UpdateSsoConnection:output_type -> authz.v1.SsoConnection
-	40, // 57: authz.v1.OrganizationService.DeleteSsoConnection:output_type -> google.protobuf.Empty
-	27, // 58: authz.v1.OrganizationService.ListMemberConnectedApps:output_type -> authz.v1.ListMemberConnectedAppsResponse
-	40, // 59: authz.v1.OrganizationService.RevokeMemberConnectedApp:output_type -> google.protobuf.Empty
-	39, // [39:60] is the sub-list for method output_type
-	18, // [18:39] is the sub-list for method input_type
+	34, // 32: authz.v1.OrganizationService.ListMemberSessions:input_type -> authz.v1.ListMemberSessionsRequest
+	35, // 33: authz.v1.OrganizationService.RevokeMemberSession:input_type -> authz.v1.RevokeMemberSessionRequest
+	36, // 34: authz.v1.OrganizationService.RevokeAllMemberSessions:input_type -> authz.v1.RevokeAllMemberSessionsRequest
+	37, // 35: authz.v1.OrganizationService.ListSsoConnections:input_type -> authz.v1.ListSsoConnectionsRequest
+	38, // 36: authz.v1.OrganizationService.GetSsoConnection:input_type -> authz.v1.GetSsoConnectionRequest
+	39, // 37: authz.v1.OrganizationService.CreateSsoConnection:input_type -> authz.v1.CreateSsoConnectionRequest
+	40, // 38: authz.v1.OrganizationService.UpdateSsoConnection:input_type -> authz.v1.UpdateSsoConnectionRequest
+	41, // 39: authz.v1.OrganizationService.DeleteSsoConnection:input_type -> authz.v1.DeleteSsoConnectionRequest
+	25, // 40: authz.v1.OrganizationService.ListMemberConnectedApps:input_type -> authz.v1.ListMemberConnectedAppsRequest
+	28, // 41: authz.v1.OrganizationService.RevokeMemberConnectedApp:input_type -> authz.v1.RevokeMemberConnectedAppRequest
+	2,  // 42: authz.v1.OrganizationService.GetOrganization:output_type -> authz.v1.Organization
+	2,  // 43: authz.v1.OrganizationService.UpdateOrganization:output_type -> authz.v1.Organization
+	42, // 44: authz.v1.OrganizationService.GetSignInSettings:output_type -> authz.v1.SignInSettings
+	42, // 45: authz.v1.OrganizationService.UpdateSignInSettings:output_type -> authz.v1.SignInSettings
+	9,  // 46: authz.v1.OrganizationService.GetAdministrationAccess:output_type -> authz.v1.AdministrationAccess
+	12, // 47: authz.v1.OrganizationService.ListRoles:output_type -> authz.v1.ListRolesResponse
+	7,  // 48: authz.v1.OrganizationService.ListMembers:output_type -> authz.v1.ListMembersResponse
+	18, // 49: authz.v1.OrganizationService.SearchMembers:output_type -> authz.v1.SearchMembersResponse
+	14, // 50: authz.v1.OrganizationService.GetMember:output_type -> authz.v1.MemberAccount
+	14, // 51: authz.v1.OrganizationService.InviteMember:output_type -> authz.v1.MemberAccount
+	43, // 52: authz.v1.OrganizationService.ResendInvitation:output_type -> google.protobuf.Empty
+	14, // 53: authz.v1.OrganizationService.UpdateMember:output_type -> authz.v1.MemberAccount
+	14, // 54: authz.v1.OrganizationService.DeactivateMember:output_type -> authz.v1.MemberAccount
+	14, // 55: authz.v1.OrganizationService.ReactivateMember:output_type -> authz.v1.MemberAccount
+	44, // 56: authz.v1.OrganizationService.ListMemberSessions:output_type -> authz.v1.ListMemberSessionsResponse
+	43, // 57: authz.v1.OrganizationService.RevokeMemberSession:output_type -> google.protobuf.Empty
+	43, // 58: authz.v1.OrganizationService.RevokeAllMemberSessions:output_type -> google.protobuf.Empty
+	45, // 59: authz.v1.OrganizationService.ListSsoConnections:output_type -> authz.v1.ListSsoConnectionsResponse
+	46, // 60: authz.v1.OrganizationService.GetSsoConnection:output_type -> authz.v1.SsoConnection
+	46, // 61: authz.v1.OrganizationService.CreateSsoConnection:output_type -> authz.v1.SsoConnection
+	46, // 62: authz.v1.OrganizationService.UpdateSsoConnection:output_type -> authz.v1.SsoConnection
+	43, // 63: authz.v1.OrganizationService.DeleteSsoConnection:output_type -> google.protobuf.Empty
+	27, // 64: authz.v1.OrganizationService.ListMemberConnectedApps:output_type -> authz.v1.ListMemberConnectedAppsResponse
+	43, // 65: authz.v1.OrganizationService.RevokeMemberConnectedApp:output_type -> google.protobuf.Empty
+	42, // [42:66] is the sub-list for method output_type
+	18, // [18:42] is the sub-list for method input_type
 	18, // [18:18] is the sub-list for extension type_name
 	18, // [18:18] is the sub-list for extension extendee
 	0,  // [0:18] is the sub-list for field type_name
@@ -1969,6 +1982,7 @@ func file_authz_v1_organization_service_proto_init() {
 		return
 	}
 	file_authz_v1_consent_service_proto_init()
+	file_authz_v1_member_session_proto_init()
 	file_authz_v1_sign_in_settings_proto_init()
 	file_authz_v1_sso_connection_proto_init()
 	type x struct{}

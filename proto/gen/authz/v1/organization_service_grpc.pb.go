@@ -34,6 +34,9 @@ const (
 	OrganizationService_UpdateMember_FullMethodName             = "/authz.v1.OrganizationService/UpdateMember"
 	OrganizationService_DeactivateMember_FullMethodName         = "/authz.v1.OrganizationService/DeactivateMember"
 	OrganizationService_ReactivateMember_FullMethodName         = "/authz.v1.OrganizationService/ReactivateMember"
+	OrganizationService_ListMemberSessions_FullMethodName       = "/authz.v1.OrganizationService/ListMemberSessions"
+	OrganizationService_RevokeMemberSession_FullMethodName      = "/authz.v1.OrganizationService/RevokeMemberSession"
+	OrganizationService_RevokeAllMemberSessions_FullMethodName  = "/authz.v1.OrganizationService/RevokeAllMemberSessions"
 	OrganizationService_ListSsoConnections_FullMethodName       = "/authz.v1.OrganizationService/ListSsoConnections"
 	OrganizationService_GetSsoConnection_FullMethodName         = "/authz.v1.OrganizationService/GetSsoConnection"
 	OrganizationService_CreateSsoConnection_FullMethodName      = "/authz.v1.OrganizationService/CreateSsoConnection"
@@ -65,10 +68,10 @@ type OrganizationServiceClient interface {
 	// Changes the organization's name ("stytch.organization:update.info.name") or short name
 	// ("stytch.organization:update.info.slug"). ETAG_MISMATCH, ORGANIZATION_SLUG_TAKEN.
 	UpdateOrganization(ctx context.Context, in *UpdateOrganizationRequest, opts ...grpc.CallOption) (*Organization, error)
-	// Gets the rules by which people enter the organization. For members who may change at least one of them.
+	// Gets the rules by which people and their applications enter the organization. For members who may change at least one of them.
 	GetSignInSettings(ctx context.Context, in *GetSignInSettingsRequest, opts ...grpc.CallOption) (*SignInSettings, error)
-	// Changes the rules by which people enter the organization; each field of SignInSettings names the permission that it
-	// needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
+	// Changes the rules by which people and their applications enter the organization; each field of SignInSettings names the
+	// permission that it needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
 	UpdateSignInSettings(ctx context.Context, in *UpdateSignInSettingsRequest, opts ...grpc.CallOption) (*SignInSettings, error)
 	// Says which permissions the methods of this service need, and which of them the caller has. A hint, for showing what
 	// cannot be done and why; Stytch decides again on every call.
@@ -99,6 +102,15 @@ type OrganizationServiceClient interface {
 	// "stytch.member:create", and for a member with roles "stytch.member:update.settings.roles" as well. MEMBER_NOT_FOUND,
 	// MEMBER_ACTIVE, MEMBER_UNVERIFIED, MEMBER_EXISTS, ETAG_MISMATCH.
 	ReactivateMember(ctx context.Context, in *ReactivateMemberRequest, opts ...grpc.CallOption) (*MemberAccount, error)
+	// Lists a member's sessions. Needs "stytch.member:revoke-sessions"; for one's own, "stytch.self:revoke-sessions" does, too.
+	// Stytch itself has no permission to see sessions. MEMBER_NOT_FOUND.
+	ListMemberSessions(ctx context.Context, in *ListMemberSessionsRequest, opts ...grpc.CallOption) (*ListMemberSessionsResponse, error)
+	// Ends one of a member's sessions; connected agents go on. Permission as for ListMemberSessions. MEMBER_NOT_FOUND,
+	// MEMBER_SESSION_NOT_FOUND.
+	RevokeMemberSession(ctx context.Context, in *RevokeMemberSessionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Ends all of a member's sessions; of one's own, all but the one that the call is made with. Connected agents go on.
+	// Permission as for ListMemberSessions. MEMBER_NOT_FOUND.
+	RevokeAllMemberSessions(ctx context.Context, in *RevokeAllMemberSessionsRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// Lists the organization's single sign-on connections, by display name. Needs "stytch.sso:get".
 	ListSsoConnections(ctx context.Context, in *ListSsoConnectionsRequest, opts ...grpc.CallOption) (*ListSsoConnectionsResponse, error)
 	// Gets a single sign-on connection. Needs "stytch.sso:get". SSO_CONNECTION_NOT_FOUND.
@@ -267,6 +279,36 @@ func (c *organizationServiceClient) ReactivateMember(ctx context.Context, in *Re
 	return out, nil
 }
 
+func (c *organizationServiceClient) ListMemberSessions(ctx context.Context, in *ListMemberSessionsRequest, opts ...grpc.CallOption) (*ListMemberSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMemberSessionsResponse)
+	err := c.cc.Invoke(ctx, OrganizationService_ListMemberSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) RevokeMemberSession(ctx context.Context, in *RevokeMemberSessionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, OrganizationService_RevokeMemberSession_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) RevokeAllMemberSessions(ctx context.Context, in *RevokeAllMemberSessionsRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, OrganizationService_RevokeAllMemberSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *organizationServiceClient) ListSsoConnections(ctx context.Context, in *ListSsoConnectionsRequest, opts ...grpc.CallOption) (*ListSsoConnectionsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListSsoConnectionsResponse)
@@ -359,10 +401,10 @@ type OrganizationServiceServer interface {
 	// Changes the organization's name ("stytch.organization:update.info.name") or short name
 	// ("stytch.organization:update.info.slug"). ETAG_MISMATCH, ORGANIZATION_SLUG_TAKEN.
 	UpdateOrganization(context.Context, *UpdateOrganizationRequest) (*Organization, error)
-	// Gets the rules by which people enter the organization. For members who may change at least one of them.
+	// Gets the rules by which people and their applications enter the organization. For members who may change at least one of them.
 	GetSignInSettings(context.Context, *GetSignInSettingsRequest) (*SignInSettings, error)
-	// Changes the rules by which people enter the organization; each field of SignInSettings names the permission that it
-	// needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
+	// Changes the rules by which people and their applications enter the organization; each field of SignInSettings names the
+	// permission that it needs. ETAG_MISMATCH, EMAIL_DOMAIN_REFUSED, NO_WAY_TO_SIGN_IN, SSO_CONNECTION_NOT_FOUND.
 	UpdateSignInSettings(context.Context, *UpdateSignInSettingsRequest) (*SignInSettings, error)
 	// Says which permissions the methods of this service need, and which of them the caller has. A hint, for showing what
 	// cannot be done and why; Stytch decides again on every call.
@@ -393,6 +435,15 @@ type OrganizationServiceServer interface {
 	// "stytch.member:create", and for a member with roles "stytch.member:update.settings.roles" as well. MEMBER_NOT_FOUND,
 	// MEMBER_ACTIVE, MEMBER_UNVERIFIED, MEMBER_EXISTS, ETAG_MISMATCH.
 	ReactivateMember(context.Context, *ReactivateMemberRequest) (*MemberAccount, error)
+	// Lists a member's sessions. Needs "stytch.member:revoke-sessions"; for one's own, "stytch.self:revoke-sessions" does, too.
+	// Stytch itself has no permission to see sessions. MEMBER_NOT_FOUND.
+	ListMemberSessions(context.Context, *ListMemberSessionsRequest) (*ListMemberSessionsResponse, error)
+	// Ends one of a member's sessions; connected agents go on. Permission as for ListMemberSessions. MEMBER_NOT_FOUND,
+	// MEMBER_SESSION_NOT_FOUND.
+	RevokeMemberSession(context.Context, *RevokeMemberSessionRequest) (*emptypb.Empty, error)
+	// Ends all of a member's sessions; of one's own, all but the one that the call is made with. Connected agents go on.
+	// Permission as for ListMemberSessions. MEMBER_NOT_FOUND.
+	RevokeAllMemberSessions(context.Context, *RevokeAllMemberSessionsRequest) (*emptypb.Empty, error)
 	// Lists the organization's single sign-on connections, by display name. Needs "stytch.sso:get".
 	ListSsoConnections(context.Context, *ListSsoConnectionsRequest) (*ListSsoConnectionsResponse, error)
 	// Gets a single sign-on connection. Needs "stytch.sso:get". SSO_CONNECTION_NOT_FOUND.
@@ -462,6 +513,15 @@ func (UnimplementedOrganizationServiceServer) DeactivateMember(context.Context, 
 }
 func (UnimplementedOrganizationServiceServer) ReactivateMember(context.Context, *ReactivateMemberRequest) (*MemberAccount, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReactivateMember not implemented")
+}
+func (UnimplementedOrganizationServiceServer) ListMemberSessions(context.Context, *ListMemberSessionsRequest) (*ListMemberSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMemberSessions not implemented")
+}
+func (UnimplementedOrganizationServiceServer) RevokeMemberSession(context.Context, *RevokeMemberSessionRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeMemberSession not implemented")
+}
+func (UnimplementedOrganizationServiceServer) RevokeAllMemberSessions(context.Context, *RevokeAllMemberSessionsRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeAllMemberSessions not implemented")
 }
 func (UnimplementedOrganizationServiceServer) ListSsoConnections(context.Context, *ListSsoConnectionsRequest) (*ListSsoConnectionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSsoConnections not implemented")
@@ -757,6 +817,60 @@ func _OrganizationService_ReactivateMember_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrganizationService_ListMemberSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMemberSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).ListMemberSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_ListMemberSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).ListMemberSessions(ctx, req.(*ListMemberSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_RevokeMemberSession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeMemberSessionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).RevokeMemberSession(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_RevokeMemberSession_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).RevokeMemberSession(ctx, req.(*RevokeMemberSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_RevokeAllMemberSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeAllMemberSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).RevokeAllMemberSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_RevokeAllMemberSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).RevokeAllMemberSessions(ctx, req.(*RevokeAllMemberSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrganizationService_ListSsoConnections_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListSsoConnectionsRequest)
 	if err := dec(in); err != nil {
@@ -945,6 +1059,18 @@ var OrganizationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReactivateMember",
 			Handler:    _OrganizationService_ReactivateMember_Handler,
+		},
+		{
+			MethodName: "ListMemberSessions",
+			Handler:    _OrganizationService_ListMemberSessions_Handler,
+		},
+		{
+			MethodName: "RevokeMemberSession",
+			Handler:    _OrganizationService_RevokeMemberSession_Handler,
+		},
+		{
+			MethodName: "RevokeAllMemberSessions",
+			Handler:    _OrganizationService_RevokeAllMemberSessions_Handler,
 		},
 		{
 			MethodName: "ListSsoConnections",

@@ -720,8 +720,11 @@ type StartSsoRequest struct {
 	RedirectUri string `protobuf:"bytes,2,opt,name=redirect_uri,json=redirectUri,proto3" json:"redirect_uri,omitempty"`
 	// As in StartOAuthRequest.
 	CodeChallenge string `protobuf:"bytes,3,opt,name=code_challenge,json=codeChallenge,proto3" json:"code_challenge,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The active connection of that organization to start with in place of the one that it starts with; empty for that one.
+	// For trying a connection.
+	SsoConnectionId string `protobuf:"bytes,4,opt,name=sso_connection_id,json=ssoConnectionId,proto3" json:"sso_connection_id,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StartSsoRequest) Reset() {
@@ -771,6 +774,13 @@ func (x *StartSsoRequest) GetRedirectUri() string {
 func (x *StartSsoRequest) GetCodeChallenge() string {
 	if x != nil {
 		return x.CodeChallenge
+	}
+	return ""
+}
+
+func (x *StartSsoRequest) GetSsoConnectionId() string {
+	if x != nil {
+		return x.SsoConnectionId
 	}
 	return ""
 }
@@ -1272,11 +1282,12 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\fredirect_uri\x18\x02 \x01(\tB\v\xe0A\x02\xbaH\x05r\x03\x88\x01\x01R\vredirectUri\x12D\n" +
 	"\x0ecode_challenge\x18\x03 \x01(\tB\x1d\xe0A\x02\xbaH\x17r\x152\x13^[A-Za-z0-9_-]{43}$R\rcodeChallenge\"A\n" +
 	"\x12StartOAuthResponse\x12+\n" +
-	"\x11authorization_url\x18\x01 \x01(\tR\x10authorizationUrl\"\xc3\x01\n" +
+	"\x11authorization_url\x18\x01 \x01(\tR\x10authorizationUrl\"\xf9\x01\n" +
 	"\x0fStartSsoRequest\x12:\n" +
 	"\x11organization_slug\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x10organizationSlug\x12.\n" +
 	"\fredirect_uri\x18\x02 \x01(\tB\v\xe0A\x02\xbaH\x05r\x03\x88\x01\x01R\vredirectUri\x12D\n" +
-	"\x0ecode_challenge\x18\x03 \x01(\tB\x1d\xe0A\x02\xbaH\x17r\x152\x13^[A-Za-z0-9_-]{43}$R\rcodeChallenge\"?\n" +
+	"\x0ecode_challenge\x18\x03 \x01(\tB\x1d\xe0A\x02\xbaH\x17r\x152\x13^[A-Za-z0-9_-]{43}$R\rcodeChallenge\x124\n" +
+	"\x11sso_connection_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0fssoConnectionId\"?\n" +
 	"\x10StartSsoResponse\x12+\n" +
 	"\x11authorization_url\x18\x01 \x01(\tR\x10authorizationUrl\"\xc2\x01\n" +
 	"\x1bAuthenticateRedirectRequest\x12I\n" +

@@ -81,7 +81,60 @@ func (Admission) EnumDescriptor() ([]byte, []int) {
 	return file_authz_v1_sign_in_settings_proto_rawDescGZIP(), []int{0}
 }
 
-// The rules by which people enter an organization.
+// Whether an organization asks for a second factor.
+type MfaPolicy int32
+
+const (
+	// Not a value that can be set.
+	MfaPolicy_MFA_POLICY_UNSPECIFIED MfaPolicy = 0
+	// Of those members who have enrolled one.
+	MfaPolicy_MFA_POLICY_OPTIONAL MfaPolicy = 1
+	// Of everybody.
+	MfaPolicy_MFA_POLICY_REQUIRED_FOR_ALL MfaPolicy = 2
+)
+
+// Enum value maps for MfaPolicy.
+var (
+	MfaPolicy_name = map[int32]string{
+		0: "MFA_POLICY_UNSPECIFIED",
+		1: "MFA_POLICY_OPTIONAL",
+		2: "MFA_POLICY_REQUIRED_FOR_ALL",
+	}
+	MfaPolicy_value = map[string]int32{
+		"MFA_POLICY_UNSPECIFIED":      0,
+		"MFA_POLICY_OPTIONAL":         1,
+		"MFA_POLICY_REQUIRED_FOR_ALL": 2,
+	}
+)
+
+func (x MfaPolicy) Enum() *MfaPolicy {
+	p := new(MfaPolicy)
+	*p = x
+	return p
+}
+
+func (x MfaPolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MfaPolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_authz_v1_sign_in_settings_proto_enumTypes[1].Descriptor()
+}
+
+func (MfaPolicy) Type() protoreflect.EnumType {
+	return &file_authz_v1_sign_in_settings_proto_enumTypes[1]
+}
+
+func (x MfaPolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MfaPolicy.Descriptor instead.
+func (MfaPolicy) EnumDescriptor() ([]byte, []int) {
+	return file_authz_v1_sign_in_settings_proto_rawDescGZIP(), []int{1}
+}
+
+// The rules by which people, and the applications that act for them, enter an organization.
 type SignInSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// ALL_ALLOWED or RESTRICTED to allowed_auth_methods. Needs "stytch.organization:update.settings.allowed-auth-methods".
@@ -108,9 +161,24 @@ type SignInSettings struct {
 	// "stytch.organization:update.settings.default-sso-connection".
 	DefaultSsoConnectionId string `protobuf:"bytes,8,opt,name=default_sso_connection_id,json=defaultSsoConnectionId,proto3" json:"default_sso_connection_id,omitempty"`
 	// Changes whenever another field does.
-	Etag          string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Whether a second factor is asked for. This product's sign-in page cannot take one, so it cannot be made REQUIRED_FOR_ALL
+	// here (NO_WAY_TO_SIGN_IN), but where it was elsewhere, be made OPTIONAL again. Needs
+	// "stytch.organization:update.settings.mfa-policy".
+	MfaPolicy MfaPolicy `protobuf:"varint,10,opt,name=mfa_policy,json=mfaPolicy,proto3,enum=authz.v1.MfaPolicy" json:"mfa_policy,omitempty"`
+	// Which applications members can connect that others made and registered, agents among them: ALL_ALLOWED, RESTRICTED to
+	// allowed_third_party_client_ids, or NOT_ALLOWED. Those that are connected and not let in any more are disconnected from
+	// everybody. Needs "stytch.organization:update.settings.third-party-connected-apps".
+	ThirdPartyApps Admission `protobuf:"varint,11,opt,name=third_party_apps,json=thirdPartyApps,proto3,enum=authz.v1.Admission" json:"third_party_apps,omitempty"`
+	// The client ids that RESTRICTED in third_party_apps means. Permission as there.
+	AllowedThirdPartyClientIds []string `protobuf:"bytes,12,rep,name=allowed_third_party_client_ids,json=allowedThirdPartyClientIds,proto3" json:"allowed_third_party_client_ids,omitempty"`
+	// As third_party_apps, for applications of whoever runs the Stytch project. Needs
+	// "stytch.organization:update.settings.first-party-connected-apps".
+	FirstPartyApps Admission `protobuf:"varint,13,opt,name=first_party_apps,json=firstPartyApps,proto3,enum=authz.v1.Admission" json:"first_party_apps,omitempty"`
+	// The client ids that RESTRICTED in first_party_apps means. Permission as there.
+	AllowedFirstPartyClientIds []string `protobuf:"bytes,14,rep,name=allowed_first_party_client_ids,json=allowedFirstPartyClientIds,proto3" json:"allowed_first_party_client_ids,omitempty"`
+	unknownFields              protoimpl.UnknownFields
+	sizeCache                  protoimpl.SizeCache
 }
 
 func (x *SignInSettings) Reset() {
@@ -204,6 +272,41 @@ func (x *SignInSettings) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *SignInSettings) GetMfaPolicy() MfaPolicy {
+	if x != nil {
+		return x.MfaPolicy
+	}
+	return MfaPolicy_MFA_POLICY_UNSPECIFIED
+}
+
+func (x *SignInSettings) GetThirdPartyApps() Admission {
+	if x != nil {
+		return x.ThirdPartyApps
+	}
+	return Admission_ADMISSION_UNSPECIFIED
+}
+
+func (x *SignInSettings) GetAllowedThirdPartyClientIds() []string {
+	if x != nil {
+		return x.AllowedThirdPartyClientIds
+	}
+	return nil
+}
+
+func (x *SignInSettings) GetFirstPartyApps() Admission {
+	if x != nil {
+		return x.FirstPartyApps
+	}
+	return Admission_ADMISSION_UNSPECIFIED
+}
+
+func (x *SignInSettings) GetAllowedFirstPartyClientIds() []string {
+	if x != nil {
+		return x.AllowedFirstPartyClientIds
+	}
+	return nil
 }
 
 // Request of GetSignInSettings.
@@ -303,7 +406,7 @@ var File_authz_v1_sign_in_settings_proto protoreflect.FileDescriptor
 
 const file_authz_v1_sign_in_settings_proto_rawDesc = "" +
 	"\n" +
-	"\x1fauthz/v1/sign_in_settings.proto\x12\bauthz.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\"\xfa\x05\n" +
+	"\x1fauthz/v1/sign_in_settings.proto\x12\bauthz.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\"\x88\t\n" +
 	"\x0eSignInSettings\x12B\n" +
 	"\fauth_methods\x18\x01 \x01(\x0e2\x13.authz.v1.AdmissionB\n" +
 	"\xbaH\a\x82\x01\x04\x18\x01\x18\x02R\vauthMethods\x12\xaf\x01\n" +
@@ -316,7 +419,15 @@ const file_authz_v1_sign_in_settings_proto_rawDesc = "" +
 	"\x14sso_jit_provisioning\x18\x06 \x01(\x0e2\x13.authz.v1.AdmissionB\f\xbaH\t\x82\x01\x06\x18\x01\x18\x02\x18\x03R\x12ssoJitProvisioning\x12H\n" +
 	"\x16sso_jit_connection_ids\x18\a \x03(\tB\x13\xbaH\x10\x92\x01\r\x10d\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\x13ssoJitConnectionIds\x12C\n" +
 	"\x19default_sso_connection_id\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x16defaultSsoConnectionId\x12\x12\n" +
-	"\x04etag\x18\t \x01(\tR\x04etag\"\x1a\n" +
+	"\x04etag\x18\t \x01(\tR\x04etag\x12>\n" +
+	"\n" +
+	"mfa_policy\x18\n" +
+	" \x01(\x0e2\x13.authz.v1.MfaPolicyB\n" +
+	"\xbaH\a\x82\x01\x04\x18\x01\x18\x02R\tmfaPolicy\x12K\n" +
+	"\x10third_party_apps\x18\v \x01(\x0e2\x13.authz.v1.AdmissionB\f\xbaH\t\x82\x01\x06\x18\x01\x18\x02\x18\x03R\x0ethirdPartyApps\x12X\n" +
+	"\x1eallowed_third_party_client_ids\x18\f \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\xc8\x01\x18\x01\"\ar\x05\x10\x01\x18\x80\x04R\x1aallowedThirdPartyClientIds\x12K\n" +
+	"\x10first_party_apps\x18\r \x01(\x0e2\x13.authz.v1.AdmissionB\f\xbaH\t\x82\x01\x06\x18\x01\x18\x02\x18\x03R\x0efirstPartyApps\x12X\n" +
+	"\x1eallowed_first_party_client_ids\x18\x0e \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\xc8\x01\x18\x01\"\ar\x05\x10\x01\x18\x80\x04R\x1aallowedFirstPartyClientIds\"\x1a\n" +
 	"\x18GetSignInSettingsRequest\"\xa9\x01\n" +
 	"\x1bUpdateSignInSettingsRequest\x12M\n" +
 	"\x10sign_in_settings\x18\x01 \x01(\v2\x18.authz.v1.SignInSettingsB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x0esignInSettings\x12;\n" +
@@ -326,7 +437,11 @@ const file_authz_v1_sign_in_settings_proto_rawDesc = "" +
 	"\x15ADMISSION_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ADMISSION_ALL_ALLOWED\x10\x01\x12\x18\n" +
 	"\x14ADMISSION_RESTRICTED\x10\x02\x12\x19\n" +
-	"\x15ADMISSION_NOT_ALLOWED\x10\x03B<Z:github.com/df0f9dda/okr-manager/proto/gen/authz/v1;authzv1b\x06proto3"
+	"\x15ADMISSION_NOT_ALLOWED\x10\x03*a\n" +
+	"\tMfaPolicy\x12\x1a\n" +
+	"\x16MFA_POLICY_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13MFA_POLICY_OPTIONAL\x10\x01\x12\x1f\n" +
+	"\x1bMFA_POLICY_REQUIRED_FOR_ALL\x10\x02B<Z:github.com/df0f9dda/okr-manager/proto/gen/authz/v1;authzv1b\x06proto3"
 
 var (
 	file_authz_v1_sign_in_settings_proto_rawDescOnce sync.Once
@@ -340,27 +455,31 @@ func file_authz_v1_sign_in_settings_proto_rawDescGZIP() []byte {
 	return file_authz_v1_sign_in_settings_proto_rawDescData
 }
 
-var file_authz_v1_sign_in_settings_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_authz_v1_sign_in_settings_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_authz_v1_sign_in_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_authz_v1_sign_in_settings_proto_goTypes = []any{
 	(Admission)(0),                      // 0: authz.v1.Admission
-	(*SignInSettings)(nil),              // 1: authz.v1.SignInSettings
-	(*GetSignInSettingsRequest)(nil),    // 2: authz.v1.GetSignInSettingsRequest
-	(*UpdateSignInSettingsRequest)(nil), // 3: authz.v1.UpdateSignInSettingsRequest
-	(*fieldmaskpb.FieldMask)(nil),       // 4: google.protobuf.FieldMask
+	(MfaPolicy)(0),                      // 1: authz.v1.MfaPolicy
+	(*SignInSettings)(nil),              // 2: authz.v1.SignInSettings
+	(*GetSignInSettingsRequest)(nil),    // 3: authz.v1.GetSignInSettingsRequest
+	(*UpdateSignInSettingsRequest)(nil), // 4: authz.v1.UpdateSignInSettingsRequest
+	(*fieldmaskpb.FieldMask)(nil),       // 5: google.protobuf.FieldMask
 }
 var file_authz_v1_sign_in_settings_proto_depIdxs = []int32{
 	0, // 0: authz.v1.SignInSettings.auth_methods:type_name -> authz.v1.Admission
 	0, // 1: authz.v1.SignInSettings.email_jit_provisioning:type_name -> authz.v1.Admission
 	0, // 2: authz.v1.SignInSettings.email_invites:type_name -> authz.v1.Admission
 	0, // 3: authz.v1.SignInSettings.sso_jit_provisioning:type_name -> authz.v1.Admission
-	1, // 4: authz.v1.UpdateSignInSettingsRequest.sign_in_settings:type_name -> authz.v1.SignInSettings
-	4, // 5: authz.v1.UpdateSignInSettingsRequest.update_mask:type_name -> google.protobuf.FieldMask
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	1, // 4: authz.v1.SignInSettings.mfa_policy:type_name -> authz.v1.MfaPolicy
+	0, // 5: authz.v1.SignInSettings.third_party_apps:type_name -> authz.v1.Admission
+	0, // 6: authz.v1.SignInSettings.first_party_apps:type_name -> authz.v1.Admission
+	2, // 7: authz.v1.UpdateSignInSettingsRequest.sign_in_settings:type_name -> authz.v1.SignInSettings
+	5, // 8: authz.v1.UpdateSignInSettingsRequest.update_mask:type_name -> google.protobuf.FieldMask
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_authz_v1_sign_in_settings_proto_init() }
@@ -373,7 +492,7 @@ func file_authz_v1_sign_in_settings_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authz_v1_sign_in_settings_proto_rawDesc), len(file_authz_v1_sign_in_settings_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -102,7 +102,9 @@ func New(cfg Config) (*API, error) {
 func (a *API) Register(registrar grpc.ServiceRegistrar) {
 	authzv1.RegisterAuthzServiceServer(registrar, &authzService{API: a})
 	authzv1.RegisterSessionServiceServer(registrar, &sessionService{API: a})
-	authzv1.RegisterOrganizationServiceServer(registrar, newOrganizationService(a))
+	administration := newOrganizationService(a)
+	authzv1.RegisterOrganizationServiceServer(registrar, administration)
+	authzv1.RegisterScimServiceServer(registrar, &scimService{administration: administration})
 	authzv1.RegisterConsentServiceServer(registrar, a.consent)
 }
 

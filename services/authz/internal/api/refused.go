@@ -39,6 +39,11 @@ func (s *organizationService) refused(a *administrator, right policy.Right, err 
 		return memberNotFound().Wrap(err)
 	case "sso_connection_not_found", "invalid_connection_id", "invalid_sso_connection_id":
 		return connectionNotFound().Wrap(err)
+	case stytch.TypeSCIMConnectionNotFound:
+		return scimConnectionNotFound().Wrap(err)
+	case stytch.TypeSCIMConnectionExists:
+		return rpcerr.New(codes.AlreadyExists, accessv1.ErrorReason_ERROR_REASON_SCIM_CONNECTION_EXISTS,
+			"the organization has a SCIM connection, and can have one").Wrap(err)
 	case stytch.TypeConnectedAppNotFound:
 		return rpcerr.New(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_CONNECTED_APP_NOT_FOUND,
 			"the member has not connected an application with this client id").Wrap(err)
@@ -125,4 +130,9 @@ func lastAdministrator() *rpcerr.Error {
 func noWayToSignIn() *rpcerr.Error {
 	return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN,
 		"nobody could sign in any more: allow one-time codes, Google, or single sign-on with an active connection")
+}
+
+func noSecondFactor() *rpcerr.Error {
+	return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN,
+		"nobody could sign in any more: the sign-in page cannot take a second factor").With("field", "mfa_policy")
 }

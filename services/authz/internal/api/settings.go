@@ -92,6 +92,11 @@ func settings() []setting {
 		{"sso_jit_provisioning", stytch.FieldSSOJITProvisioning, policy.ChangeSSOJITProvisioning, func(m *authzv1.SignInSettings) any { return stytchAdmission(m.GetSsoJitProvisioning()) }},
 		{"sso_jit_connection_ids", stytch.FieldSSOJITConnections, policy.ChangeSSOJITProvisioning, func(m *authzv1.SignInSettings) any { return list(m.GetSsoJitConnectionIds()) }},
 		{"default_sso_connection_id", stytch.FieldDefaultConnection, policy.ChangeDefaultConnection, func(m *authzv1.SignInSettings) any { return m.GetDefaultSsoConnectionId() }},
+		{"mfa_policy", stytch.FieldMFAPolicy, policy.ChangeMFAPolicy, func(m *authzv1.SignInSettings) any { return stytchMFAPolicy(m.GetMfaPolicy()) }},
+		{"third_party_apps", stytch.FieldThirdPartyApps, policy.ChangeThirdPartyApps, func(m *authzv1.SignInSettings) any { return stytchAdmission(m.GetThirdPartyApps()) }},
+		{"allowed_third_party_client_ids", stytch.FieldAllowedThirdParty, policy.ChangeThirdPartyApps, func(m *authzv1.SignInSettings) any { return list(m.GetAllowedThirdPartyClientIds()) }},
+		{"first_party_apps", stytch.FieldFirstPartyApps, policy.ChangeFirstPartyApps, func(m *authzv1.SignInSettings) any { return stytchAdmission(m.GetFirstPartyApps()) }},
+		{"allowed_first_party_client_ids", stytch.FieldAllowedFirstParty, policy.ChangeFirstPartyApps, func(m *authzv1.SignInSettings) any { return list(m.GetAllowedFirstPartyClientIds()) }},
 	}
 }
 
@@ -148,6 +153,11 @@ func (s *organizationService) UpdateSignInSettings(ctx context.Context, req *aut
 			return nil, noWayToSignIn()
 		}
 	}
+	// What was required elsewhere may stay so; the sign-in page cannot take a second factor.
+	required := authzv1.MfaPolicy_MFA_POLICY_REQUIRED_FOR_ALL
+	if fields.has("mfa_policy") && update.GetMfaPolicy() == required && current.GetMfaPolicy() != required {
+		return nil, noSecondFactor()
+	}
 	_, updated, err := a.acting.UpdateOrganization(ctx, body)
 	if stytch.IsType(err, "organization_settings_domain_too_common") {
 		return nil, domainRefused(update.GetEmailAllowedDomains(), err)
@@ -187,6 +197,12 @@ func settingsMessage(s *stytch.Settings) (*authzv1.SignInSettings, error) {
 		SsoJitProvisioning:     admission(s.SSOJITProvisioning),
 		SsoJitConnectionIds:    s.SSOJITConnections,
 		DefaultSsoConnectionId: s.DefaultConnection,
+
+		MfaPolicy:                  mfaPolicy(s.MFAPolicy),
+		ThirdPartyApps:             admission(s.ThirdPartyApps),
+		AllowedThirdPartyClientIds: s.AllowedThirdParty,
+		FirstPartyApps:             admission(s.FirstPartyApps),
+		AllowedFirstPartyClientIds: s.AllowedFirstParty,
 	}
 	var err error
 	out.Etag, err = etagOf(out)
@@ -214,4 +230,21 @@ func stytchAdmission(a authzv1.Admission) string {
 	default:
 		return stytch.NotAllowed
 	}
+}
+
+func mfaPolicy(s string) authzv1.MfaPolicy {
+	switch s {
+	case stytch.MFAOptional:
+		return authzv1.MfaPolicy_MFA_POLICY_OPTIONAL
+	case stytch.MFARequired:
+		return authzv1.MfaPolicy_MFA_POLICY_REQUIRED_FOR_ALL
+	}
+	return authzv1.MfaPolicy_MFA_POLICY_UNSPECIFIED
+}
+
+func stytchMFAPolicy(p authzv1.MfaPolicy) string {
+	if p == authzv1.MfaPolicy_MFA_POLICY_REQUIRED_FOR_ALL {
+		return stytch.MFARequired
+	}
+	return stytch.MFAOptional
 }

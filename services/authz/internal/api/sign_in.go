@@ -51,7 +51,7 @@ func (s *sessionService) StartOAuth(_ context.Context, req *authzv1.StartOAuthRe
 // StartSso implements authzv1.SessionServiceServer. An organization that does not exist gets the same answer as one without
 // single sign-on.
 func (s *sessionService) StartSso(ctx context.Context, req *authzv1.StartSsoRequest) (*authzv1.StartSsoResponse, error) {
-	connection, ok, err := s.cfg.Stytch.SSOConnection(ctx, req.GetOrganizationSlug())
+	connection, ok, err := s.cfg.Stytch.SSOConnection(ctx, req.GetOrganizationSlug(), req.GetSsoConnectionId())
 	if err != nil {
 		return nil, signInError(err)
 	}

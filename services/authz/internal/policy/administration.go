@@ -18,6 +18,9 @@ const (
 	ChangeEmailInvites         Right = "stytch.organization:update.settings.email-invites"
 	ChangeSSOJITProvisioning   Right = "stytch.organization:update.settings.sso-jit-provisioning"
 	ChangeDefaultConnection    Right = "stytch.organization:update.settings.default-sso-connection"
+	ChangeMFAPolicy            Right = "stytch.organization:update.settings.mfa-policy"
+	ChangeThirdPartyApps       Right = "stytch.organization:update.settings.third-party-connected-apps"
+	ChangeFirstPartyApps       Right = "stytch.organization:update.settings.first-party-connected-apps"
 	SearchMembers              Right = "stytch.member:search"
 	CreateMembers              Right = "stytch.member:create"
 	DeleteMembers              Right = "stytch.member:delete"
@@ -30,6 +33,12 @@ const (
 	DeleteConnections          Right = "stytch.sso:delete"
 	GetConnectedApps           Right = "stytch.organization:get.connected-apps"
 	RevokeConnectedApps        Right = "stytch.member:revoke.connected-app"
+	RevokeSessions             Right = "stytch.member:revoke-sessions"
+	RevokeOwnSessions          Right = "stytch.self:revoke-sessions"
+	GetSCIM                    Right = "stytch.scim:get"
+	CreateSCIM                 Right = "stytch.scim:create"
+	UpdateSCIM                 Right = "stytch.scim:update"
+	DeleteSCIM                 Right = "stytch.scim:delete"
 )
 
 // Rights lists all rights that the product's methods need.
@@ -37,6 +46,7 @@ func Rights() []Right {
 	return append([]Right{
 		RenameOrganization, ChangeSlug, SearchMembers, CreateMembers, DeleteMembers, RenameMembers, ChangeRoles, RenameSelf,
 		GetConnections, CreateConnections, UpdateConnections, DeleteConnections, GetConnectedApps, RevokeConnectedApps,
+		RevokeSessions, RevokeOwnSessions, GetSCIM, CreateSCIM, UpdateSCIM, DeleteSCIM,
 	}, SettingRights()...)
 }
 
@@ -44,7 +54,7 @@ func Rights() []Right {
 func SettingRights() []Right {
 	return []Right{
 		ChangeAuthMethods, ChangeAllowedDomains, ChangeEmailJITProvisioning, ChangeEmailInvites, ChangeSSOJITProvisioning,
-		ChangeDefaultConnection,
+		ChangeDefaultConnection, ChangeMFAPolicy, ChangeThirdPartyApps, ChangeFirstPartyApps,
 	}
 }
 

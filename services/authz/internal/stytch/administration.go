@@ -23,6 +23,12 @@ const (
 	NotAllowed = "NOT_ALLOWED"
 )
 
+// Values of the setting that says whether a second factor is asked for.
+const (
+	MFAOptional = "OPTIONAL"
+	MFARequired = "REQUIRED_FOR_ALL"
+)
+
 // Acting speaks to Stytch in the name of a member: Stytch decides by the roles that the session's member has at that
 // moment. It is safe for concurrent use.
 type Acting struct {
@@ -47,7 +53,7 @@ func (a *Acting) connected(ctx context.Context) (*b2bstytchapi.API, error) {
 	return a.client.connected(ctx)
 }
 
-// Settings are the rules by which people enter an organization, in Stytch's words.
+// Settings are the rules by which people and their applications enter an organization, in Stytch's words.
 type Settings struct {
 	AuthMethods          string
 	AllowedAuthMethods   []string
@@ -57,6 +63,11 @@ type Settings struct {
 	SSOJITProvisioning   string
 	SSOJITConnections    []string
 	DefaultConnection    string
+	MFAPolicy            string
+	ThirdPartyApps       string
+	AllowedThirdParty    []string
+	FirstPartyApps       string
+	AllowedFirstParty    []string
 	// ActiveConnections are those that people can sign in through. They are no setting.
 	ActiveConnections []string
 }
@@ -73,6 +84,11 @@ const (
 	FieldSSOJITProvisioning   = "sso_jit_provisioning"
 	FieldSSOJITConnections    = "sso_jit_provisioning_allowed_connections"
 	FieldDefaultConnection    = "sso_default_connection_id"
+	FieldMFAPolicy            = "mfa_policy"
+	FieldThirdPartyApps       = "third_party_connected_apps_allowed_type"
+	FieldAllowedThirdParty    = "allowed_third_party_connected_apps"
+	FieldFirstPartyApps       = "first_party_connected_apps_allowed_type"
+	FieldAllowedFirstParty    = "allowed_first_party_connected_apps"
 )
 
 // Settings gets an organization with its settings, on the product's own authority: Stytch has no such question for members.
@@ -103,6 +119,11 @@ func newSettings(doing, organizationID string, o organizations.Organization) (*O
 		SSOJITProvisioning:   o.SSOJITProvisioning,
 		SSOJITConnections:    o.SSOJITProvisioningAllowedConnections,
 		DefaultConnection:    o.SSODefaultConnectionID,
+		MFAPolicy:            o.MFAPolicy,
+		ThirdPartyApps:       o.ThirdPartyConnectedAppsAllowedType,
+		AllowedThirdParty:    o.AllowedThirdPartyConnectedApps,
+		FirstPartyApps:       o.FirstPartyConnectedAppsAllowedType,
+		AllowedFirstParty:    o.AllowedFirstPartyConnectedApps,
 	}
 	for _, connection := range o.SSOActiveConnections {
 		settings.ActiveConnections = append(settings.ActiveConnections, connection.ConnectionID)

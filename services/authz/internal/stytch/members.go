@@ -1,6 +1,7 @@
 package stytch
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -134,9 +135,10 @@ func (c *Client) Members(ctx context.Context, organizationID, cursor string, lim
 	return page, answer.ResultsMetadata.NextCursor, nil
 }
 
-// SSOConnection finds the connection that single sign-on of an organization starts with: its default one, or the only
-// active one. ok is false when there is no such organization or connection.
-func (c *Client) SSOConnection(ctx context.Context, slug string) (connectionID string, ok bool, err error) {
+// SSOConnection finds the connection that single sign-on of an organization starts with: the one that is wanted, if it is an
+// active one of the organization, and where none is, the default one or the only active one. ok is false when there is no
+// such organization or connection.
+func (c *Client) SSOConnection(ctx context.Context, slug, wanted string) (connectionID string, ok bool, err error) {
 	const doing = "getting an organization"
 	api, err := c.connected(ctx)
 	if err != nil {
@@ -153,11 +155,10 @@ func (c *Client) SSOConnection(ctx context.Context, slug string) (connectionID s
 	switch {
 	case o.OrganizationID == "":
 		return "", false, nonsense(doing, "it has no id")
-	case o.SSODefaultConnectionID != "":
-		active := slices.ContainsFunc(o.SSOActiveConnections, func(s organizations.ActiveSSOConnection) bool {
-			return s.ConnectionID == o.SSODefaultConnectionID
-		})
-		return o.SSODefaultConnectionID, active, nil
+	case wanted != "" || o.SSODefaultConnectionID != "":
+		id := cmp.Or(wanted, o.SSODefaultConnectionID)
+		active := slices.ContainsFunc(o.SSOActiveConnections, func(s organizations.ActiveSSOConnection) bool { return s.ConnectionID == id })
+		return id, active, nil
 	case len(o.SSOActiveConnections) == 1:
 		return o.SSOActiveConnections[0].ConnectionID, true, nil
 	}

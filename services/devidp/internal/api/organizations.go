@@ -78,9 +78,6 @@ func (c *call) apply(org *state.Organization, o organizationSettings) error {
 			return badRequest("organization_slug_already_used", "The slug belongs to another organization.")
 		}
 	}
-	if o.MFAPolicy != nil && *o.MFAPolicy != state.Optional {
-		return notEmulated("multi-factor authentication")
-	}
 	for _, setting := range []struct {
 		value *string
 		among []string
@@ -89,6 +86,7 @@ func (c *call) apply(org *state.Organization, o organizationSettings) error {
 		{o.EmailJITProvisioning, []string{state.Restricted, state.NotAllowed}},
 		{o.EmailInvites, []string{state.AllAllowed, state.Restricted, state.NotAllowed}},
 		{o.AuthMethods, []string{state.AllAllowed, state.Restricted}},
+		{o.MFAPolicy, []string{state.Optional, state.RequiredForAll}},
 		{o.FirstPartyConnectedApps, []string{state.AllAllowed, state.Restricted, state.NotAllowed}},
 		{o.ThirdPartyConnectedApps, []string{state.AllAllowed, state.Restricted, state.NotAllowed}},
 	} {

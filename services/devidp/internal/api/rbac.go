@@ -12,6 +12,7 @@ const (
 	resourceMember       = "stytch.member"
 	resourceSelf         = "stytch.self"
 	resourceSSO          = "stytch.sso"
+	resourceSCIM         = "stytch.scim"
 )
 
 // selfPolicy says whether members may do a thing to themselves through their permissions on stytch.self.

@@ -155,6 +155,14 @@ func (s *Server) routeConnections(mux *http.ServeMux) {
 	mux.Handle("POST /v1/b2b/sso/saml/{organization_id}", s.secret(write(s, (*call).createSAML)))
 	mux.Handle("PUT /v1/b2b/sso/saml/{organization_id}/connections/{connection_id}", s.secret(write(s, (*call).updateSAML)))
 	mux.Handle("PUT /v1/b2b/sso/saml/{organization_id}/connections/{connection_id}/url", s.secret(write(s, (*call).updateSAMLByURL)))
+
+	const scim = "/v1/b2b/scim/{organization_id}/connection"
+	mux.Handle("GET "+scim, s.secret(read(s, (*call).getSCIM)))
+	mux.Handle("POST "+scim, s.secret(write(s, (*call).createSCIM)))
+	mux.Handle("DELETE "+scim+"/{connection_id}", s.secret(write(s, (*call).deleteSCIM)))
+	mux.Handle("POST "+scim+"/{connection_id}/rotate/start", s.secret(write(s, (*call).rotateSCIMStart)))
+	mux.Handle("POST "+scim+"/{connection_id}/rotate/complete", s.secret(write(s, (*call).rotateSCIMComplete)))
+	mux.Handle("POST "+scim+"/{connection_id}/rotate/cancel", s.secret(write(s, (*call).rotateSCIMCancel)))
 }
 
 // routeApps serves the Connected Apps that members and organizations have let in.

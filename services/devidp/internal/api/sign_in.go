@@ -65,7 +65,7 @@ type signedIn struct {
 	SessionToken             string           `json:"session_token"`
 	SessionJWT               string           `json:"session_jwt"`
 	IntermediateSessionToken string           `json:"intermediate_session_token"`
-	MFARequired              *struct{}        `json:"mfa_required"`
+	MFARequired              *mfaRequired     `json:"mfa_required"`
 	PrimaryRequired          *primaryRequired `json:"primary_required"`
 	MethodID                 string           `json:"method_id,omitempty"`
 	ResetSessions            bool             `json:"reset_sessions"`
@@ -74,6 +74,20 @@ type signedIn struct {
 // primaryRequired says how the member must prove themselves before this organization lets them in.
 type primaryRequired struct {
 	AllowedAuthMethods []string `json:"allowed_auth_methods"`
+}
+
+// mfaRequired says that the organization asks for a second factor. No member has one here.
+type mfaRequired struct {
+	MemberOptions          *struct{} `json:"member_options"`
+	SecondaryAuthInitiated *string   `json:"secondary_auth_initiated"`
+}
+
+// secondFactor returns what the organization asks for after the first factor, or nil.
+func secondFactor(org state.Organization) *mfaRequired {
+	if org.MFAPolicy == state.RequiredForAll {
+		return &mfaRequired{}
+	}
+	return nil
 }
 
 // proof is an address and how it was proven.
@@ -126,7 +140,10 @@ func (c *call) signIn(m state.Member, org state.Organization, p proof, req sessi
 		return nil, err
 	}
 	answer := &signedIn{MemberID: m.MemberID, OrganizationID: org.OrganizationID, Organization: c.viewOrganization(org)}
-	if answer.PrimaryRequired = c.missing(p, org); answer.PrimaryRequired != nil {
+	if answer.PrimaryRequired = c.missing(p, org); answer.PrimaryRequired == nil {
+		answer.MFARequired = secondFactor(org)
+	}
+	if answer.PrimaryRequired != nil || answer.MFARequired != nil {
 		answer.Member = c.viewMember(m, org)
 		answer.IntermediateSessionToken = c.startIntermediate(p)
 		return answer, nil

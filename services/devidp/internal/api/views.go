@@ -82,7 +82,7 @@ func sources(role string, m state.Member, org state.Organization) []roleSource {
 type organizationView struct {
 	state.Organization
 	SSOActiveConnections []activeConnection `json:"sso_active_connections"`
-	SCIMActiveConnection *struct{}          `json:"scim_active_connection"`
+	SCIMActiveConnection *activeSCIM        `json:"scim_active_connection"`
 	AllowedOAuthTenants  map[string]any     `json:"allowed_oauth_tenants"`
 }
 
@@ -92,6 +92,13 @@ type activeConnection struct {
 	IdentityProvider string `json:"identity_provider"`
 }
 
+type activeSCIM struct {
+	ConnectionID         string    `json:"connection_id"`
+	DisplayName          string    `json:"display_name"`
+	BearerTokenLastFour  string    `json:"bearer_token_last_four"`
+	BearerTokenExpiresAt time.Time `json:"bearer_token_expires_at"`
+}
+
 func (c *call) viewOrganization(org state.Organization) organizationView {
 	view := organizationView{Organization: org, SSOActiveConnections: []activeConnection{}, AllowedOAuthTenants: map[string]any{}}
 	for _, conn := range c.tx.OrganizationConnections(org.OrganizationID) {
@@ -99,6 +106,9 @@ func (c *call) viewOrganization(org state.Organization) organizationView {
 			continue
 		}
 		view.SSOActiveConnections = append(view.SSOActiveConnections, activeConnection{conn.ConnectionID, conn.DisplayName, conn.IdentityProvider})
+	}
+	if scim, found := c.tx.SCIMConnections().Get(org.OrganizationID); found {
+		view.SCIMActiveConnection = &activeSCIM{scim.ConnectionID, scim.DisplayName, scim.Token.LastFour, scim.Token.ExpiresAt}
 	}
 	return view
 }

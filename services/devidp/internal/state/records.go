@@ -32,6 +32,8 @@ const (
 	Restricted = "RESTRICTED"
 	NotAllowed = "NOT_ALLOWED"
 	Optional   = "OPTIONAL"
+	// RequiredForAll asks everybody for a second factor, of which none is emulated: no sign-in gets any further.
+	RequiredForAll = "REQUIRED_FOR_ALL"
 )
 
 // Organization is a tenant. Its JSON is also what the API answers.
@@ -292,6 +294,23 @@ func (c *Connection) Discover() bool {
 	c.AuthorizationURL, c.TokenURL = base+"/authorize", base+"/token"
 	c.UserinfoURL, c.JWKSURL = base+"/userinfo", base+"/keys"
 	return true
+}
+
+// SCIMConnection is the one by which an organization's identity provider would manage its members. Nobody calls it here.
+type SCIMConnection struct {
+	ConnectionID     string     `json:"connection_id"`
+	OrganizationID   string     `json:"organization_id"`
+	DisplayName      string     `json:"display_name"`
+	IdentityProvider string     `json:"identity_provider"`
+	Token            SCIMToken  `json:"token"`
+	Next             *SCIMToken `json:"next,omitempty"` // While the token is being rotated.
+}
+
+// SCIMToken is what is kept of a bearer token.
+type SCIMToken struct {
+	Hash      string    `json:"hash"`
+	LastFour  string    `json:"last_four"`
+	ExpiresAt time.Time `json:"expires_at"`
 }
 
 // Message is something that a real provider would have mailed.

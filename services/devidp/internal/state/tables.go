@@ -21,6 +21,11 @@ func (tx *Tx) Members() Table[Member] { return Table[Member]{tx, "members"} }
 // Connections are the SSO connections by id.
 func (tx *Tx) Connections() Table[Connection] { return Table[Connection]{tx, "connections"} }
 
+// SCIMConnections by the id of their organization.
+func (tx *Tx) SCIMConnections() Table[SCIMConnection] {
+	return Table[SCIMConnection]{tx, "scim_connections"}
+}
+
 // Sessions by id.
 func (tx *Tx) Sessions() Table[Session] { return Table[Session]{tx, "sessions"} }
 

@@ -7,9 +7,10 @@ import { segment } from "../core/api.js";
 import { may, whyNot } from "../core/administration.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
-import { ask } from "../core/session.js";
+import { ask, session } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
+import { Copy } from "../ui/copy.js";
 import { Confirm, Dialog } from "../ui/dialog.js";
 import { Field } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
@@ -75,11 +76,23 @@ function Row({ connection, open, onOpen, onGone, onChanged }) {
       <div class="tools">
         <${Button} kind="quiet" icon="bin" label=${t.deleteNamed(name)} why=${whyNot("stytch.sso:delete")} onClick=${() => { asking.value = true; }} />
       </div>
-      ${open && html`<${Configure} connection=${connection} onChanged=${onChanged} />`}
+      ${open && html`<${Configure} connection=${connection} onChanged=${onChanged} /><${Trial} connection=${connection} />`}
       ${asking.value && html`
         <${Confirm} title=${t.ask(name)} yes=${t.delete} no=${text.keep} busy=${remove.busy.value} onYes=${remove.run}
           onNo=${() => { asking.value = false; }}><p>${t.warning}</p><${Problem} failure=${remove.failure.value} /><//>`}
     </li>`;
+}
+
+/** A link that starts a sign-in through a connection, whichever the organization starts with. @param {{connection: Connection}} props */
+function Trial({ connection }) {
+  const active = connection.status === "SSO_CONNECTION_STATUS_ACTIVE";
+  const query = new URLSearchParams({ organization: session.value?.organizationSlug ?? "", connection: connection.id });
+  return html`
+    <div class="configure">
+      <h4>${t.trial}</h4>
+      <p class="hint">${active ? t.trialHint : t.trialPending}</p>
+      ${active && html`<${Copy} value=${`${location.origin}/signin/sso?${query}`} label=${t.copyTrial(connection.displayName)} />`}
+    </div>`;
 }
 
 /** @param {{onClose: () => void, onMade: (made: Connection) => void}} props */

@@ -12,11 +12,14 @@ import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Confirm, Dialog } from "../ui/dialog.js";
 import { Field } from "../ui/field.js";
+import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
 import { RoleChoice } from "./roles.js";
 import { texts } from "./strings.js";
 
 const t = texts.members;
+
+const sessions = () => import("./sessions.js");
 
 /** @typedef {import("./members.js").Account} Account */
 /** @typedef {{member: Account, onChanged: (fresh: Account) => void}} Props */
@@ -42,6 +45,7 @@ export function MemberRow({ member, onChanged }) {
   const close = () => { doing.value = ""; };
   const mayEdit = may("stytch.member:update.settings.roles") || may("stytch.member:update.info.name") ||
     (own && may("stytch.self:update.info.name"));
+  const maySessions = may("stytch.member:revoke-sessions") || (own && may("stytch.self:revoke-sessions"));
   return html`
     <li class="row">
       <span class="avatar" aria-hidden="true">${initials(name)}</span>
@@ -61,11 +65,15 @@ export function MemberRow({ member, onChanged }) {
           : html`
             <${Button} kind="quiet" icon="edit" label=${t.edit(name)} why=${mayEdit ? "" : whyNot("stytch.member:update.settings.roles")}
               onClick=${() => { doing.value = "edit"; }} />
+            ${!invited && html`
+              <${Button} kind="quiet" icon="out" label=${t.sessionsOf(name)} why=${maySessions ? "" : whyNot("stytch.member:revoke-sessions")}
+                onClick=${() => { doing.value = "sessions"; }} />`}
             <${Button} kind="quiet" icon="bin" label=${t.deactivateNamed(name)} why=${own ? t.notOneself : whyNot("stytch.member:delete")}
               onClick=${() => { doing.value = "deactivate"; }} />`}
       </div>
       <${Problem} failure=${resend.failure.value ?? back.failure.value} />
       ${doing.value === "edit" && html`<${Edit} member=${member} onChanged=${onChanged} onClose=${close} />`}
+      ${doing.value === "sessions" && html`<${Lazy} load=${sessions} memberId=${member.memberId} name=${name} own=${own} onClose=${close} />`}
       ${doing.value === "deactivate" && html`<${Deactivate} member=${member} onChanged=${onChanged} onClose=${close} />`}
     </li>`;
 }

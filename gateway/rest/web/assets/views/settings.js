@@ -1,4 +1,4 @@
-// The organization: its name, how people enter it, its single sign-on connections, and everything as a file.
+// The organization: its name, how people enter it, its connections to an identity provider, and everything as a file.
 
 import { useEffect } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -18,6 +18,7 @@ import { texts } from "./strings.js";
 
 const t = texts.settings;
 
+const scim = () => import("./scim.js");
 const transfer = () => import("../transfer/transfer.js");
 
 export default function Settings() {
@@ -34,7 +35,7 @@ export default function Settings() {
     </div>
     <${Problem} failure=${failure.value} onRetry=${run} />
     ${!ready.value && !failure.value && html`<p role="status" class="quiet">${text.loading}</p>`}
-    ${ready.value && html`<${Name} /><${SignInSettings} connections=${connections.value} /><${Connections} all=${connections} />`}
+    ${ready.value && html`<${Name} /><${SignInSettings} connections=${connections.value} /><${Connections} all=${connections} /><${Lazy} key="scim" load=${scim} />`}
     <${Lazy} key="transfer" load=${transfer} />`;
 }
 

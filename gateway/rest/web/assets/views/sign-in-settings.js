@@ -10,15 +10,20 @@ import { ask } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
+import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
+import { admissions, Choice, Several } from "./choice.js";
 import { texts } from "./strings.js";
 
 const t = texts.settings;
 
+const apps = () => import("./allowed-apps.js");
+
 /**
  * @typedef {{authMethods: string, allowedAuthMethods: string[], emailAllowedDomains: string[], emailJitProvisioning: string,
  *   emailInvites: string, ssoJitProvisioning: string, ssoJitConnectionIds: string[], defaultSsoConnectionId: string,
- *   etag: string}} Rules
+ *   mfaPolicy: string, thirdPartyApps: string, allowedThirdPartyClientIds: string[], firstPartyApps: string,
+ *   allowedFirstPartyClientIds: string[], etag: string}} Rules
  * @typedef {import("./connections.js").Connection} Connection
  */
 
@@ -26,7 +31,8 @@ const t = texts.settings;
 const offered = ["email_otp", "google_oauth", "sso", "magic_link"];
 
 /** The parts of the settings, each with a permission of its own; whoever has one of them may see the settings. */
-const fields = ["allowed-auth-methods", "allowed-domains", "email-jit-provisioning", "email-invites", "sso-jit-provisioning", "default-sso-connection"];
+const fields = ["allowed-auth-methods", "allowed-domains", "email-jit-provisioning", "email-invites", "sso-jit-provisioning", "default-sso-connection",
+  "mfa-policy", "third-party-connected-apps", "first-party-connected-apps"];
 
 const permission = (/** @type {string} */ name) => `stytch.organization:update.settings.${name}`;
 
@@ -102,6 +108,8 @@ export function SignInSettings({ connections }) {
           <${Choice} name="invites" label=${t.invites} value=${current.emailInvites} denied=${whyNot(permission("email-invites"))}
             options=${admissions(t.inviteOptions)} onChoose=${(/** @type {string} */ v) => change({ emailInvites: v })} />
           <${SingleSignOn} rules=${current} change=${change} connections=${connections ?? []} />
+          <${SecondFactor} rules=${current} change=${change} />
+          <${Lazy} load=${apps} rules=${current} change=${change} />
           <${Problem} failure=${failure.value} onRetry=${stale ? lookAgain : undefined} />
           <p><${Button} kind="primary" submit busy=${busy.value}>${text.save}<//></p>
         </form>`}
@@ -118,6 +126,20 @@ function Methods({ rules, change }) {
       ${rules.authMethods === "ADMISSION_RESTRICTED" && html`
         <${Several} label=${t.methodOptions.RESTRICTED} options=${known.map((method) => [method, text.methodNames[method] ?? method])}
           chosen=${rules.allowedAuthMethods} denied=${denied} onChoose=${(/** @type {string[]} */ v) => change({ allowedAuthMethods: v })} />`}
+    <//>`;
+}
+
+/**
+ * Whether a second factor is asked for. The sign-in page cannot take one, so that requiring it would lock everybody out.
+ * @param {{rules: Rules, change: (part: Partial<Rules>) => void}} props
+ */
+function SecondFactor({ rules, change }) {
+  const required = "MFA_POLICY_REQUIRED_FOR_ALL";
+  return html`
+    <${Choice} name="mfa" label=${t.mfa} value=${rules.mfaPolicy} denied=${whyNot(permission("mfa-policy"))} off=${required}
+      options=${[["MFA_POLICY_OPTIONAL", t.mfaOptional], [required, t.mfaRequired]]}
+      onChoose=${(/** @type {string} */ v) => change({ mfaPolicy: v })}>
+      <p class="hint">${rules.mfaPolicy === required ? t.mfaLocked : t.mfaCannot}</p>
     <//>`;
 }
 
@@ -144,43 +166,4 @@ function SingleSignOn({ rules, change, connections }) {
       <${Choice} name="sso-default" label=${t.ssoDefault} value=${rules.defaultSsoConnectionId}
         denied=${whyNot(permission("default-sso-connection"))} options=${active.map(({ id, displayName }) => [id, displayName])}
         onChoose=${(/** @type {string} */ v) => change({ defaultSsoConnectionId: v })} />`}`;
-}
-
-/**
- * Options of the enum Admission.
- * @param {Record<string, string>} words what each says, by its name without the prefix
- */
-const admissions = (words) => Object.entries(words).map(([name, says]) => [`ADMISSION_${name}`, says]);
-
-/**
- * One of a few.
- * @param {{name: string, label: string, value: string, options: string[][], denied: string, onChoose: (value: string) => void,
- *   children?: any}} props options: values, and what each says. children: what RESTRICTED is restricted to.
- */
-function Choice({ name, label, value, options, denied, onChoose, children }) {
-  return html`
-    <fieldset class="choice" aria-describedby=${denied ? `${name}-why` : null}>
-      <legend class="label">${label}</legend>
-      ${denied && html`<p class="hint" id=${`${name}-why`}>${denied}</p>`}
-      ${options.map(([option, says]) => html`
-        <label><input type="radio" name=${name} checked=${value === option} aria-disabled=${denied ? "true" : null}
-          onClick=${(/** @type {Event} */ event) => denied && event.preventDefault()}
-          onChange=${() => onChoose(option)} /><span>${says}</span></label>
-        ${option === "ADMISSION_RESTRICTED" && children}`)}
-    </fieldset>`;
-}
-
-/**
- * Some of a few, below a choice.
- * @param {{label: string, options: string[][], chosen: string[], denied: string, onChoose: (chosen: string[]) => void}} props
- */
-function Several({ label, options, chosen, denied, onChoose }) {
-  return html`
-    <div class="choice nested" role="group" aria-label=${label}>${options.map(([option, says]) => html`
-      <label><input type="checkbox" checked=${chosen.includes(option)} aria-disabled=${denied ? "true" : null}
-        onChange=${(/** @type {Event} */ event) => {
-          const box = /** @type {HTMLInputElement} */ (event.currentTarget);
-          if (denied) box.checked = !box.checked;
-          else onChoose(box.checked ? [...chosen, option] : chosen.filter((other) => other !== option));
-        }} /><span>${says}</span></label>`)}</div>`;
 }
