@@ -263,3 +263,28 @@ visit("numbers are written and read as the reader's language does", async (open,
   await v.page.waitForFunction((field) => field.value === "12345,6", await value.elementHandle());
   assert.equal((await client.call("GET", `objectives/${id}`)).keyResults[0].currentValue, "12345.6");
 });
+
+visit("a cycle is printed whole, black on white, with what was chosen and without what cannot be pressed on paper", async (open, { ada: client }) => {
+  const many = 60; // more than are shown at first
+  for (let i = 0; i < many; i++) await client.call("POST", "objectives", { title: `Plan ${i}`, cycle: "2027-Q1" });
+  await client.call("POST", "objectives", { title: "Another time", cycle: "2027-Q2" });
+  const v = await open({ person: ada, dark: true });
+  await v.go("/?cycle=2027-Q1");
+  await v.card("Plan 59").waitFor();
+  assert.equal(await v.page.getByRole("article").count(), 50);
+  await v.page.evaluate(() => {
+    window.print = () => { globalThis.printed = document.querySelectorAll(".cards article").length; };
+  });
+  await v.button("Print").click();
+  await v.page.waitForFunction((wanted) => globalThis.printed === wanted, many);
+  await v.page.emulateMedia({ media: "print", colorScheme: "dark" });
+  await v.page.getByText(/^Acme · .*2027.* · printed on /).waitFor();
+  assert.equal(await v.button("Print").isVisible(), false);
+  assert.equal(await v.page.getByText("Another time").count(), 0);
+  const [ink, paper] = await v.page.evaluate(() => [document.querySelector("article h2"), document.documentElement]
+    .map((e, i) => getComputedStyle(e)[i === 0 ? "color" : "backgroundColor"]));
+  const light = (color) => color.match(/[\d.]+/g).slice(0, 3).every((part) => Number(part) > 128);
+  assert.ok(!light(ink), `the ink is ${ink}`);
+  assert.ok(paper === "rgba(0, 0, 0, 0)" || light(paper), `the paper is ${paper}`);
+  await v.picture("print-cycle", { fullPage: true });
+});

@@ -152,7 +152,7 @@ visit("forced colours, large text and print keep what counts", async (open, worl
   await v.fits("text at 200 %");
   await v.picture("large-text", { fullPage: true });
   await v.page.evaluate(() => { document.documentElement.style.fontSize = ""; });
-  await v.page.emulateMedia({ media: "print" });
+  await v.page.emulateMedia({ media: "print", colorScheme: "dark" });
   assert.equal(await v.button("New objective").isVisible(), false);
   await v.page.getByText("Make planning something people look forward to").waitFor();
   await v.picture("print", { fullPage: true });

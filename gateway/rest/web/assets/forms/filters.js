@@ -4,6 +4,8 @@ import { useEffect } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { cycleName } from "../core/days.js";
 import { html } from "../core/html.js";
+import { personName } from "../core/people.js";
+import { session } from "../core/session.js";
 import { filter, filtered, refine } from "../okrs/filter.js";
 import { all } from "../okrs/store.js";
 import { Button } from "../ui/button.js";
@@ -13,9 +15,21 @@ import { cyclesNear } from "./cycles.js";
 import { Owner } from "./owner.js";
 import { t } from "./strings.js";
 
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+
+/** Until the next frame was drawn. @returns {Promise<void>} */
+const painted = () => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
+
+/** A filter in words. @param {import("../okrs/filter.js").Filter} wanted */
+const said = ({ cycle, owner, state, text }) => [
+  cycle && cycleName(cycle), owner && `${t.filter.owner}: ${owner === "me" ? t.filter.me : personName(owner)}`,
+  state && t.filter.states.find(([value]) => value === state)?.[1], text.trim() && `“${text.trim()}”`,
+].filter(Boolean).join(", ");
+
 const patience = 300; // milliseconds after the last letter
 
-export default function Filters() {
+/** @param {{showAll: () => void}} props showAll: has the list show everything that it has, not a page of it */
+export default function Filters({ showAll }) {
   const wanted = filter.value;
   const typed = useSignal(wanted.text);
   useEffect(() => { // the address has changed otherwise
@@ -27,7 +41,13 @@ export default function Filters() {
     return () => clearTimeout(timer);
   }, [typed.value]);
   const cycles = [...new Set([...cyclesNear(), ...all().map((o) => o.cycle), wanted.cycle])].filter(Boolean).sort();
+  const print = async () => {
+    showAll();
+    await painted(); // with all of them
+    window.print();
+  };
   return html`
+    <p class="printed">${t.filter.printed(session.value?.organizationName ?? "", said(wanted), day.format(new Date()))}</p>
     <form class="filters" role="search" aria-label=${t.filter.label} onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <${Select} label=${t.filter.cycle} value=${wanted.cycle} options=${[["", t.filter.anyCycle], ...cycles.map((one) => [one, cycleName(one)])]}
         onValue=${(/** @type {string} */ cycle) => refine({ cycle })} />
@@ -38,5 +58,6 @@ export default function Filters() {
       <${Field} label=${t.filter.text} type="search" maxlength="200" value=${typed.value}
         onValue=${(/** @type {string} */ value) => { typed.value = value; }} />
       ${filtered(wanted) && html`<${Button} kind="quiet" onClick=${() => { typed.value = ""; refine({ cycle: "", owner: "", state: "", text: "" }); }}>${t.filter.clear}<//>`}
+      <${Button} kind="quiet" onClick=${print}>${t.filter.print}<//>
     </form>`;
 }

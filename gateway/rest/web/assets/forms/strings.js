@@ -157,5 +157,9 @@ export const t = {
     states: /** @type {[string, string][]} */ ([["", "Current"], ["active", "Active"], ["closed", "Closed"], ["archived", "Archived"]]),
     text: "Words",
     clear: "Show all",
+    print: "Print",
+    me: "Me",
+    printed: (/** @type {string} */ organization, /** @type {string} */ filter, /** @type {string} */ day) =>
+      [organization, filter, `printed on ${day}`].filter(Boolean).join(" · "),
   },
 };

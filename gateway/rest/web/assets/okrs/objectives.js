@@ -57,7 +57,7 @@ export default function Objectives() {
         <${Button} id="new" kind="primary" icon="plus" why=${why("CREATE", "objective")} onClick=${open}>${words.objectives.new}<//>
       </div>
     </div>
-    ${filtering.value && html`<${Lazy} key="filters" load=${parts.filters} />`}
+    ${filtering.value && html`<${Lazy} key="filters" load=${parts.filters} showAll=${() => { count.value = Infinity; }} />`}
     ${failed && html`<${Problem} failure=${problem.value} onRetry=${() => watch(filter.peek())} />`}
     ${draftOf(composer).value && html`<${New} />`}
     ${waiting && html`<${Skeleton} />`}
