@@ -151,7 +151,7 @@ func TestWhileABoxIsDownTheEdgesSaySoAndGoOnWhenItIsBack(t *testing.T) {
 	for what, down := range map[string]struct {
 		relay  *relay
 		reason string
-	}{"authz": {toAuthz, unavailable}, "okr-store": {toStore, ""}} {
+	}{"authz": {toAuthz, unavailable}, "okr-store": {toStore, "SERVICE_UNAVAILABLE"}} {
 		newcomer := agent("A newcomer while " + what + " is down")
 		down.relay.cut()
 		got := newcomer.call(t, http.MethodGet, "/api/v1/objectives", "")

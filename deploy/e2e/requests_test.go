@@ -325,7 +325,9 @@ const scimService = "authz.v1.ScimService"
 func (r *requests) ofScim(t *testing.T, method string) proto.Message {
 	t.Helper()
 	r.ceo.system.provider.removeScim(t, r.ceo.organization)
-	r.ceo.system.provider.removeScim(t, r.elsewhere)
+	if r.elsewhere != "" {
+		r.ceo.system.provider.removeScim(t, r.elsewhere)
+	}
 	switch method {
 	case "ListScimConnections":
 		return &authzv1.ListScimConnectionsRequest{}
