@@ -90,6 +90,7 @@ for (const [look, options] of looks) {
     await page.getByText("No objectives yet").or(page.getByText("Nothing fits this filter")).first().waitFor();
     await v.go("/?state=archived");
     await renamed.getByRole("button", { name: "Restore: Be easy to love" }).click();
+    await renamed.waitFor({ state: "detached" }); // whoever leaves before may take the request along
     await v.go("/");
     await renamed.getByRole("button", { name: "Delete “Be easy to love”" }).click();
     await page.getByRole("button", { name: "Delete objective" }).click();

@@ -95,13 +95,15 @@ let given = Math.floor(Math.random() * 1e9);
 /** An id for something that is imported; later ones sort behind earlier ones, and before those that the server gives. */
 export const someId = (prefix) => `${prefix}_${String(given += 1).padStart(13, "0")}`;
 
+const states = ["ACTIVE", "CLOSED", "ARCHIVED"].map((state) => `&states=OBJECTIVE_STATE_${state}`).join("");
+
 /** Makes the system what it was at first: everybody as in the beginning, and no objectives. */
 export async function reset(system) {
   await system.provider("DELETE", "/_dev/faults");
   await system.provider("POST", "/_dev/reset", {});
   const client = await Client.signIn(system, ada);
   for (;;) {
-    const { objectives } = await client.call("GET", "objectives?pageSize=200");
+    const { objectives } = await client.call("GET", `objectives?pageSize=200${states}`);
     if (objectives.length === 0) break;
     for (const { id } of objectives) await client.call("DELETE", `objectives/${id}`);
   }
