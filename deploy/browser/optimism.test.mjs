@@ -149,9 +149,12 @@ visit("a check-in with everything is shown at once; cut off, it is back in the f
   assert.equal(await form.getByLabel("What happened").inputValue(), "Typed once.");
 
   await page.unroute(writes);
+  let over;
+  const made = new Promise((resolve) => { over = resolve; });
   const second = await hold(v, async (route) => {
     await route.fetch(); // made, and unheard
-    await route.abort("connectionreset");
+    await route.abort("connectionreset").catch(() => {}); // the page that asked is gone
+    over();
   });
   await form.getByRole("button", { name: "Check in" }).click();
   await second.reached;
@@ -159,6 +162,7 @@ visit("a check-in with everything is shown at once; cut off, it is back in the f
   await form.waitFor();
   assert.equal(await form.getByLabel("What happened").inputValue(), "Typed once.");
   second.go();
+  await made;
   await page.unroute(writes);
   await form.getByRole("button", { name: "Check in" }).click();
   await v.hears(/Checked in on “A number”/);
