@@ -44,7 +44,8 @@ export default function Keys() {
     let since = -Infinity; // when G was pressed
     const press = (/** @type {KeyboardEvent} */ event) => {
       if (!singleKeys.peek() || ended.peek() || route.peek().path === "/oauth/authorize") return;
-      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && event.key !== "j" && event.key !== "k") return;
+      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+      if (event.repeat && event.key !== "j" && event.key !== "k") return;
       if (!(event.target instanceof Element) || event.target.closest(typing) || document.querySelector("dialog[open]")) return;
       const key = letter(event);
       if (key === "shift") return;

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 
 	bolt "go.etcd.io/bbolt"
@@ -40,10 +39,10 @@ func Hold(config Config) (io.Closer, error) {
 }
 
 // Compact writes what is in a file that no engine has open into the empty file
-// to, without the free pages between and with the journal settled. It is the same data and continues the
-// same epoch. progress is called now and then with the bytes of keys and values
-// so far. to is on disk when Compact returns nil; after an error it is of no
-// use. Errors are those of [Examine].
+// to, without the free pages between and with the journal settled. It is the
+// same data and continues the same epoch. progress is called now and then with
+// the bytes of keys and values so far. to is on disk when Compact returns nil;
+// after an error it is of no use. Errors are those of [Examine].
 func Compact(ctx context.Context, config Config, to string, progress func(bytes int64)) error {
 	f := file{path: config.Path, lockTimeout: config.LockTimeout, steps: migrations(config.Upgrades)}
 	if f.lockTimeout == 0 {
@@ -76,23 +75,11 @@ func compact(ctx context.Context, from *bolt.Tx, to string, progress func(bytes 
 		{metaBucket, reader{records: from.Bucket(metaBucket)}},
 		{recordsBucket, overlay.Over(reader{records: from.Bucket(recordsBucket)}, journal.stored())},
 	} {
-		next, stop := iter.Pull2(bucket.content.Range(storage.Range{}))
-		defer stop()
-		c := copying{next: next, name: bucket.name}
-		for more := true; more; {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			err := db.Update(func(tx *bolt.Tx) (err error) {
-				more, err = c.part(tx)
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("writing the compacted file: %w", err)
-			}
-			progress(done + c.bytes)
+		c := copying{ctx: ctx, to: db, name: bucket.name, done: done, progress: progress}
+		if err := c.all(bucket.content); err != nil {
+			return fmt.Errorf("writing the compacted file: %w", err)
 		}
-		done += c.bytes
+		done = c.done
 	}
 	var size int64
 	if err := db.View(func(tx *bolt.Tx) error { size = tx.Size(); return nil }); err != nil {
@@ -105,32 +92,71 @@ func compact(ctx context.Context, from *bolt.Tx, to string, progress func(bytes 
 	return shorten(to, size)
 }
 
-// copying copies a bucket in its order.
+// copying copies a bucket in its order, in commits of compactBytes.
 type copying struct {
-	next  func() (storage.KV, error, bool)
-	name  []byte
-	bytes int64
+	ctx      context.Context
+	to       *bolt.DB
+	name     []byte
+	done     int64 // bytes of keys and values, also those of earlier buckets
+	progress func(bytes int64)
 }
 
-// part copies as much as goes into one commit, and reports whether there is
-// more.
-func (c *copying) part(tx *bolt.Tx) (more bool, err error) {
-	bucket, err := tx.CreateBucketIfNotExists(c.name)
+// all reads on the goroutine of its caller, which protect guards.
+func (c *copying) all(content overlay.Reader) error {
+	tx, bucket, err := c.begin()
 	if err != nil {
-		return false, err
+		return err
 	}
-	bucket.FillPercent = compactFill
-	for end := c.bytes + compactBytes; c.bytes < end; {
-		kv, err, more := c.next()
-		if err != nil || !more {
-			return false, err
+	defer func() {
+		if tx != nil {
+			_ = tx.Rollback() // does nothing after a commit
+		}
+	}()
+	end := c.done + compactBytes
+	for kv, err := range content.Range(storage.Range{}) {
+		if err != nil {
+			return err
 		}
 		if err := bucket.Put(kv.Key, seal(kv.Key, kv.Value)); err != nil {
-			return false, err
+			return err
 		}
-		c.bytes += int64(len(kv.Key) + len(kv.Value))
+		c.done += int64(len(kv.Key) + len(kv.Value))
+		if c.done < end {
+			continue
+		}
+		if err := c.commit(tx); err != nil {
+			return err
+		}
+		if tx, bucket, err = c.begin(); err != nil {
+			return err
+		}
+		end = c.done + compactBytes
 	}
-	return true, nil
+	return c.commit(tx)
+}
+
+func (c *copying) begin() (*bolt.Tx, *bolt.Bucket, error) {
+	if err := c.ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	tx, err := c.to.Begin(true)
+	if err != nil {
+		return nil, nil, err
+	}
+	bucket, err := tx.CreateBucketIfNotExists(c.name)
+	if err != nil {
+		return nil, nil, errors.Join(err, tx.Rollback())
+	}
+	bucket.FillPercent = compactFill
+	return tx, bucket, nil
+}
+
+func (c *copying) commit(tx *bolt.Tx) error {
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	c.progress(c.done)
+	return nil
 }
 
 // shorten takes off a file what bbolt took in advance beyond its last page.

@@ -128,6 +128,30 @@ func TestACompactionThatCannotBeIsAnError(t *testing.T) {
 	}
 }
 
+func TestACompactionIsCalledOffBetweenItsCommits(t *testing.T) {
+	path := newPath(t)
+	e := openEngine(t, Config{Path: path})
+	for from := range 3 * compactBytes / storage.MaxBytes {
+		if err := e.Update(t.Context(), "o", puts(from+1, storage.MaxBytes-3)[from]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	commits := 0
+	err := Compact(ctx, Config{Path: path}, empty(t), func(bytes int64) {
+		if bytes > compactBytes/2 { // not that of the meta bucket
+			commits++
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrCorrupted) || commits != 1 {
+		t.Errorf("answered %v after %d commits", err, commits)
+	}
+}
+
 func TestAFileThatIsHeldIsReadAndNotServed(t *testing.T) {
 	path, _ := numbered(t, 5)
 	held, err := Hold(Config{Path: path})

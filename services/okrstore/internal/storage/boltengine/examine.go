@@ -135,7 +135,7 @@ func eachOrganization(ctx context.Context, tx *bolt.Tx, fn func(organization str
 	if err != nil {
 		return err
 	}
-	others := recent.prefixes()
+	others := prefixesOf(recent.merged())
 	var position []byte
 	for {
 		prefix, _, found := nextOrganization(tx, position)

@@ -87,11 +87,11 @@ func (r *recent) over(base overlay.Reader, organization string) overlay.Reader {
 	return base
 }
 
-// prefixes returns what the stored keys start with of the organizations that r
-// has something of, in their order.
-func (r *recent) prefixes() [][]byte {
-	var prefixes [][]byte
-	for organization := range r.merged() {
+// prefixesOf returns what the stored keys of the organizations start with, in
+// their order.
+func prefixesOf(writes map[string]*overlay.Writes) [][]byte {
+	prefixes := make([][]byte, 0, len(writes))
+	for organization := range writes {
 		prefixes = append(prefixes, organizationPrefix(organization))
 	}
 	slices.SortFunc(prefixes, bytes.Compare)
@@ -101,7 +101,7 @@ func (r *recent) prefixes() [][]byte {
 // stored returns all of it under the stored keys of the records.
 func (r *recent) stored() *overlay.Writes {
 	all, merged := new(overlay.Writes), r.merged()
-	for _, prefix := range r.prefixes() {
+	for _, prefix := range prefixesOf(merged) {
 		for w := range merged[string(prefix[1:])].All() {
 			w.Key = joinKey(prefix, w.Key)
 			all.Set(w)
