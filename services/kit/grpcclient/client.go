@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/df0f9dda/okr-manager/services/kit/protocodec"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
@@ -41,6 +42,7 @@ func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
 		// nobody answers, even a connection to this very machine waits.
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(protocodec.Client())),
 		grpc.WithUnaryInterceptor(cfg.unary),
 		grpc.WithStreamInterceptor(cfg.stream),
 	)...)

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/protocodec"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 	"github.com/df0f9dda/okr-manager/services/kit/tracing"
@@ -138,6 +139,7 @@ func newServer(cfg Config) (*server, error) {
 		grpc: grpc.NewServer(append(
 			cfg.Tracing.ServerOptions(),
 			grpc.Creds(cfg.Credentials),
+			grpc.ForceServerCodecV2(protocodec.Server()),
 			grpc.ChainUnaryInterceptor(chain.unary(metrics)...),
 			grpc.ChainStreamInterceptor(chain.stream(metrics)...),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),

@@ -162,7 +162,7 @@ func (s *Server) ListClientActivity(
 				return err
 			}
 			if a = visibleActivity(a, visible, caller); a != nil && (req.GetClientId() == "" || req.GetClientId() == a.GetClientId()) {
-				if !list.take(proto.Size(a)) {
+				if !list.take(a.SizeVT()) {
 					return nil
 				}
 				answer.Activities = append(answer.Activities, a)

@@ -68,7 +68,7 @@ func (s *Server) ListChanges(
 			}
 			if c := visible.Change(stored); matches(stored, req) && c != nil {
 				c.Cursor = s.cursor(organization, c.GetSeq())
-				if !list.take(proto.Size(c)) {
+				if !list.take(c.SizeVT()) {
 					return nil
 				}
 				answer.Changes = append(answer.Changes, c)

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
@@ -160,7 +159,7 @@ func (s *Server) ListCheckIns(
 			if err != nil {
 				return err
 			}
-			if !list.take(proto.Size(c)) {
+			if !list.take(c.SizeVT()) {
 				return nil
 			}
 			answer.CheckIns = append(answer.CheckIns, c)

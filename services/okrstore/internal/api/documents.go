@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"google.golang.org/protobuf/proto"
-
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/okr"
 )
@@ -32,7 +30,7 @@ func (d *document) on(day okr.Day) *derived {
 		return known
 	}
 	whole := okr.Derive(d.stored, day)
-	fresh := &derived{day, whole, proto.Size(whole)}
+	fresh := &derived{day, whole, whole.SizeVT()}
 	d.latest.Store(fresh)
 	return fresh
 }
@@ -44,7 +42,7 @@ func (d *document) visible(r okr.Readable, day okr.Day) (o *okrv1.Objective, siz
 		return today.whole, today.size
 	}
 	o = r.Objective(today.whole)
-	return o, proto.Size(o)
+	return o, o.SizeVT()
 }
 
 // DefaultCacheBytes is about how much memory the documents take at most, unless they are told otherwise.

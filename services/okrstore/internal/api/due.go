@@ -64,7 +64,7 @@ func (s *Server) ListDueKeyResults(
 			if titles {
 				result.ObjectiveTitle = d.objective.GetTitle()
 			}
-			if !list.take(proto.Size(result)) {
+			if !list.take(result.SizeVT()) {
 				return nil
 			}
 			answer.KeyResults = append(answer.KeyResults, result)

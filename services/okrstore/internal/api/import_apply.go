@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
@@ -367,7 +365,7 @@ func (r *importRun) importCheckIn(row importEntry, given *okrv1.CheckIn) error {
 // enlarged is the objective with a key result, if that still fits into a document.
 func enlarged(o *okrv1.Objective, k *okrv1.KeyResult) (*okrv1.Objective, error) {
 	larger := okr.WithKeyResult(o, k)
-	if proto.Size(larger) >= maxObjectiveBytes {
+	if larger.SizeVT() >= maxObjectiveBytes {
 		return nil, refuseRow("", "the objective and its key results together would have more than %d bytes", maxObjectiveBytes)
 	}
 	return larger, nil

@@ -140,7 +140,7 @@ func (s *Server) ListKeyResults(
 				if o.GetId() == objectiveID && k.GetId() <= lastID {
 					continue
 				}
-				if !list.take(proto.Size(k)) {
+				if !list.take(k.SizeVT()) {
 					return nil
 				}
 				answer.KeyResults = append(answer.KeyResults, k)

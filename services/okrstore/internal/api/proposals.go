@@ -76,7 +76,7 @@ func (s *Server) ListProposals(ctx context.Context, req *okrv1.ListProposalsRequ
 				return err
 			}
 			if shown := visible.Proposal(p); shown != nil && asked(p, req) {
-				if !list.take(proto.Size(shown)) {
+				if !list.take(shown.SizeVT()) {
 					return nil
 				}
 				answer.Proposals = append(answer.Proposals, shown)

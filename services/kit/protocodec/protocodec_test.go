@@ -1,0 +1,184 @@
+package protocodec_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/protocodec"
+)
+
+// generated are the messages that have code of their own.
+func generated(t testing.TB) (types []protoreflect.MessageType) {
+	t.Helper()
+	protoregistry.GlobalTypes.RangeMessages(func(m protoreflect.MessageType) bool {
+		if _, ok := m.New().Interface().(interface{ SizeVT() int }); ok && m.Descriptor().FullName().Parent() == "okr.v1" {
+			types = append(types, m)
+		}
+		return true
+	})
+	if len(types) < 50 {
+		t.Fatalf("only %d messages have generated code", len(types))
+	}
+	return types
+}
+
+func TestEveryMessageIsReadAsItWasWrittenByEitherCodec(t *testing.T) {
+	standard, server, client := encoding.GetCodecV2("proto"), protocodec.Server(), protocodec.Client()
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, kind := range generated(t) {
+		for range 20 {
+			sent := kind.New()
+			fill(random, sent, 4)
+			for _, pair := range []struct{ from, to encoding.CodecV2 }{{server, client}, {server, standard}, {standard, client}, {client, server}} {
+				data, err := pair.from.Marshal(sent.Interface())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if size := proto.Size(sent.Interface()); data.Len() != size {
+					t.Fatalf("%s takes %d bytes of %d", kind.Descriptor().FullName(), data.Len(), size)
+				}
+				got := kind.New().Interface()
+				if err := pair.to.Unmarshal(data, got); err != nil {
+					t.Fatal(err)
+				}
+				if data.Free(); !proto.Equal(sent.Interface(), got) {
+					t.Fatalf("%T of %T and %T: %v became %v", got, pair.from, pair.to, sent, got)
+				}
+			}
+		}
+	}
+}
+
+// fill gives each field that may be repeated or absent a value or none, down to a depth.
+func fill(random *rand.Rand, m protoreflect.Message, depth int) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		switch {
+		case random.IntN(3) == 0, f.Message() != nil && depth == 0:
+		case f.IsMap():
+			panic("a map: fill it")
+		case f.IsList():
+			list := m.Mutable(f).List()
+			for range random.IntN(4) {
+				list.Append(value(random, f, list.NewElement, depth))
+			}
+		default:
+			m.Set(f, value(random, f, func() protoreflect.Value { return m.NewField(f) }, depth))
+		}
+	}
+	if random.IntN(8) == 0 && m.Descriptor().FullName().Parent() != "google.protobuf" { // whose messages never grow
+		m.SetUnknown(protoreflect.RawFields("\x98\xf4\x03\x05")) // field 8003, as of a newer contract
+	}
+}
+
+func value(random *rand.Rand, f protoreflect.FieldDescriptor, fresh func() protoreflect.Value, depth int) protoreflect.Value {
+	switch f.Kind() {
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(strings.Repeat("größer ", random.IntN(random.IntN(40)+1)))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes(bytes.Repeat([]byte{0xff, 0}, random.IntN(random.IntN(2_000)+1)))
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(random.IntN(2) == 0)
+	case protoreflect.EnumKind:
+		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(random.IntN(6)))
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(random.NormFloat64())
+	case protoreflect.Int32Kind:
+		return protoreflect.ValueOfInt32(random.Int32() - 1<<30)
+	case protoreflect.Int64Kind:
+		return protoreflect.ValueOfInt64(random.Int64() - 1<<62)
+	case protoreflect.Uint32Kind:
+		return protoreflect.ValueOfUint32(random.Uint32())
+	case protoreflect.Uint64Kind:
+		return protoreflect.ValueOfUint64(random.Uint64())
+	case protoreflect.MessageKind:
+		v := fresh()
+		fill(random, v.Message(), depth-1)
+		return v
+	default:
+		panic("a " + f.Kind().String() + ": give it a value")
+	}
+}
+
+func TestAServiceRefusesTextThatIsNotUTF8(t *testing.T) {
+	raw := mem.BufferSlice{mem.SliceBuffer("\x0a\x02\xff\xfe")} // of its first field
+	if err := protocodec.Server().Unmarshal(raw, &okrv1.GetObjectiveRequest{}); err == nil {
+		t.Fatal("it is taken")
+	}
+	if _, err := protocodec.Client().Marshal(&okrv1.GetObjectiveRequest{ObjectiveId: "\xff\xfe"}); err == nil {
+		t.Fatal("it is sent")
+	}
+}
+
+func TestMessagesWithoutGeneratedCodeGoThroughToo(t *testing.T) {
+	sent := timestamppb.Now()
+	data, err := protocodec.Server().Marshal(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &timestamppb.Timestamp{}
+	if err := protocodec.Client().Unmarshal(data, got); err != nil || !proto.Equal(sent, got) {
+		t.Fatalf("%v became %v (%v)", sent, got, err)
+	}
+	if _, err := protocodec.Server().Marshal("no message"); err == nil {
+		t.Fatal("what is no message is written")
+	}
+	if err := protocodec.Client().Unmarshal(nil, "no message"); err == nil {
+		t.Fatal("what is no message is read")
+	}
+}
+
+func TestAnAnswerOutlivesTheBuffersThatItCameIn(t *testing.T) {
+	whole, err := proto.Marshal(&okrv1.Objective{Id: "o1", Title: "Grow in Europe"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := whole[:9], whole[9:]
+	got := &okrv1.Objective{Description: "what was there before"}
+	if err := protocodec.Client().Unmarshal(mem.BufferSlice{mem.SliceBuffer(first), mem.SliceBuffer(second)}, got); err != nil {
+		t.Fatal(err)
+	}
+	clear(whole)
+	if want := (&okrv1.Objective{Id: "o1", Title: "Grow in Europe"}); !proto.Equal(want, got) {
+		t.Fatalf("it became %v", got)
+	}
+}
+
+// FuzzClient holds the client's codec against gRPC's own: what both take means the same to them, and nothing makes it fail
+// otherwise than with an error. One thing gRPC's takes alone: a known field of a type that is not the contract's is unknown
+// to it.
+func FuzzClient(f *testing.F) {
+	types := generated(f)
+	random := rand.New(rand.NewPCG(3, 4))
+	for i, kind := range types {
+		m := kind.New()
+		fill(random, m, 3)
+		raw, err := proto.Marshal(m.Interface())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(i), raw)
+	}
+	f.Fuzz(func(t *testing.T, i uint8, raw []byte) {
+		kind := types[int(i)%len(types)]
+		want, got := kind.New().Interface(), kind.New().Interface()
+		data := mem.BufferSlice{mem.SliceBuffer(raw)}
+		if protocodec.Client().Unmarshal(data, got) != nil || encoding.GetCodecV2("proto").Unmarshal(data, want) != nil {
+			return
+		}
+		if !proto.Equal(want, got) {
+			t.Fatalf("%v became %v", want, got)
+		}
+	})
+}
