@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The long forms of tests: the system under a mixed load (SOAK says for how long), linearizability on a file and on etcd
-# (OPERATIONS says how many each of the three tests makes at least; the one that parts the network takes root), the store
-# with very many objectives, its tests on etcd, every fuzz target (FUZZ says for how long each), and the mutants. Prints the
-# figures and the sums last; fails where something fails, after everything else has run.
+# (OPERATIONS, CLUSTER_OPERATIONS and PARTED_OPERATIONS say how many each of the three tests makes at least; the last, which
+# parts the network, takes root), the store with very many objectives, its tests on etcd, every fuzz target (FUZZ says for
+# how long each), and the mutants. Prints the figures and the sums last; fails where something fails, after everything else
+# has run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -28,10 +29,14 @@ try() {
 try "the system for ${SOAK:=10m}" env OKR_E2E_SOAK="$SOAK" \
   go test -race -count=1 -timeout 0 -v -run '^(TestTheSystemComesBackToWhereItWasAfterAMixedLoad|TestAWatcherThatDropsManyTimesMissesNothingAndSeesNothingTwice)$' ./deploy/e2e
 # Without the race detector, which takes most of the machine: the stores of these tests run in processes of their own.
-for test in WhileItIsKilled OnAClusterWhoseMembersAndReplicasFail OnAClusterWhoseNetworkComesApart; do
-  try "linearizability, $test" env OKR_E2E_OPERATIONS="${OPERATIONS:=100000}" \
+while read -r operations test; do
+  try "linearizability, $test" env OKR_E2E_OPERATIONS="$operations" \
     go test -count=1 -timeout 0 -v -run "^TestTheStoreIsLinearizable$test\$" ./deploy/e2e
-done
+done <<END
+${OPERATIONS:=1000000} WhileItIsKilled
+${CLUSTER_OPERATIONS:=100000} OnAClusterWhoseMembersAndReplicasFail
+${PARTED_OPERATIONS:=10000} OnAClusterWhoseNetworkComesApart
+END
 try "the store, with very many objectives" \
   go test -count=1 -timeout 30m -v ./services/okrstore/internal/api
 try "crashes at every write to the store's file" env OKR_STORE_TEST_CRASHES=2000 \
