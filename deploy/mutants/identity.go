@@ -6,6 +6,7 @@ func identityMutants() []mutant {
 		access = "services/kit/access"
 		server = "services/kit/grpcserver"
 		limits = "services/kit/ratelimit"
+		codec  = "services/kit/protocodec"
 		authz  = "services/authz"
 		stytch = "services/authz/internal/stytch"
 		devidp = "services/devidp"
@@ -175,6 +176,16 @@ func identityMutants() []mutant {
 			name: "a refresh token is good twice", file: devidp + "/internal/api/oauth_token.go",
 			old: "held.Rotated = true\n", new: "held.Rotated = false\n",
 			pkg: devidp, test: "TestRefreshTokensRotateAndReuseEndsTheFamily",
+		},
+		{
+			name: "a request has text that is not UTF-8", file: codec + "/protocodec.go",
+			old: `return server{standard()}`, new: `return server{client{standard()}}`,
+			pkg: codec, test: "TestAServiceRefusesTextThatIsNotUTF8",
+		},
+		{
+			name: "an answer is part of a buffer that another one gets", file: codec + "/protocodec.go",
+			old: `m.UnmarshalVTUnsafe(data.Materialize())`, new: `m.UnmarshalVTUnsafe(data.MaterializeToBuffer(mem.DefaultBufferPool()).ReadOnlyData())`,
+			pkg: codec, test: "TestAnAnswerOutlivesTheBuffersThatItCameIn",
 		},
 	}
 }

@@ -3,6 +3,7 @@ package protocodec_test
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,18 +141,23 @@ func TestMessagesWithoutGeneratedCodeGoThroughToo(t *testing.T) {
 }
 
 func TestAnAnswerOutlivesTheBuffersThatItCameIn(t *testing.T) {
-	whole, err := proto.Marshal(&okrv1.Objective{Id: "o1", Title: "Grow in Europe"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, second := whole[:9], whole[9:]
-	got := &okrv1.Objective{Description: "what was there before"}
-	if err := protocodec.Client().Unmarshal(mem.BufferSlice{mem.SliceBuffer(first), mem.SliceBuffer(second)}, got); err != nil {
-		t.Fatal(err)
-	}
-	clear(whole)
-	if want := (&okrv1.Objective{Id: "o1", Title: "Grow in Europe"}); !proto.Equal(want, got) {
-		t.Fatalf("it became %v", got)
+	want := &okrv1.Objective{Id: "o1", Title: "Grow in Europe"}
+	for _, pieces := range []int{1, 2} {
+		whole, err := proto.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data mem.BufferSlice
+		for piece := range slices.Chunk(whole, (len(whole)+pieces-1)/pieces) {
+			data = append(data, mem.SliceBuffer(piece))
+		}
+		got := &okrv1.Objective{Description: "what was there before"}
+		if err := protocodec.Client().Unmarshal(data, got); err != nil {
+			t.Fatal(err)
+		}
+		if clear(whole); !proto.Equal(want, got) {
+			t.Fatalf("in %d pieces it became %v", pieces, got)
+		}
 	}
 }
 
