@@ -1,10 +1,8 @@
 package protocodec_test
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"google.golang.org/grpc/encoding"
@@ -15,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/kittest"
 	"github.com/df0f9dda/okr-manager/services/kit/protocodec"
 )
 
@@ -39,7 +38,7 @@ func TestEveryMessageIsReadAsItWasWrittenByEitherCodec(t *testing.T) {
 	for _, kind := range generated(t) {
 		for range 20 {
 			sent := kind.New()
-			fill(random, sent, 4)
+			kittest.Fill(random, sent, 4)
 			for _, pair := range []struct{ from, to encoding.CodecV2 }{{server, client}, {server, standard}, {standard, client}, {client, server}} {
 				data, err := pair.from.Marshal(sent.Interface())
 				if err != nil {
@@ -57,58 +56,6 @@ func TestEveryMessageIsReadAsItWasWrittenByEitherCodec(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// fill gives each field that may be repeated or absent a value or none, down to a depth.
-func fill(random *rand.Rand, m protoreflect.Message, depth int) {
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		f := fields.Get(i)
-		switch {
-		case random.IntN(3) == 0, f.Message() != nil && depth == 0:
-		case f.IsMap():
-			panic("a map: fill it")
-		case f.IsList():
-			list := m.Mutable(f).List()
-			for range random.IntN(4) {
-				list.Append(value(random, f, list.NewElement, depth))
-			}
-		default:
-			m.Set(f, value(random, f, func() protoreflect.Value { return m.NewField(f) }, depth))
-		}
-	}
-	if random.IntN(8) == 0 && m.Descriptor().FullName().Parent() != "google.protobuf" { // whose messages never grow
-		m.SetUnknown(protoreflect.RawFields("\x98\xf4\x03\x05")) // field 8003, as of a newer contract
-	}
-}
-
-func value(random *rand.Rand, f protoreflect.FieldDescriptor, fresh func() protoreflect.Value, depth int) protoreflect.Value {
-	switch f.Kind() {
-	case protoreflect.StringKind:
-		return protoreflect.ValueOfString(strings.Repeat("größer ", random.IntN(random.IntN(40)+1)))
-	case protoreflect.BytesKind:
-		return protoreflect.ValueOfBytes(bytes.Repeat([]byte{0xff, 0}, random.IntN(random.IntN(2_000)+1)))
-	case protoreflect.BoolKind:
-		return protoreflect.ValueOfBool(random.IntN(2) == 0)
-	case protoreflect.EnumKind:
-		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(random.IntN(6)))
-	case protoreflect.DoubleKind:
-		return protoreflect.ValueOfFloat64(random.NormFloat64())
-	case protoreflect.Int32Kind:
-		return protoreflect.ValueOfInt32(random.Int32() - 1<<30)
-	case protoreflect.Int64Kind:
-		return protoreflect.ValueOfInt64(random.Int64() - 1<<62)
-	case protoreflect.Uint32Kind:
-		return protoreflect.ValueOfUint32(random.Uint32())
-	case protoreflect.Uint64Kind:
-		return protoreflect.ValueOfUint64(random.Uint64())
-	case protoreflect.MessageKind:
-		v := fresh()
-		fill(random, v.Message(), depth-1)
-		return v
-	default:
-		panic("a " + f.Kind().String() + ": give it a value")
 	}
 }
 
@@ -169,7 +116,7 @@ func FuzzClient(f *testing.F) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for i, kind := range types {
 		m := kind.New()
-		fill(random, m, 3)
+		kittest.Fill(random, m, 3)
 		raw, err := proto.Marshal(m.Interface())
 		if err != nil {
 			f.Fatal(err)

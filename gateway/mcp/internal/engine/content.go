@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/wire"
+	"github.com/df0f9dda/okr-manager/gateway/internal/jsontext"
 )
 
 // Content is a block of content; make one with Text, Image, Audio, Embed or Link.
@@ -61,7 +61,7 @@ func (c Content) appendTo(out []byte) ([]byte, error) {
 		block, err := c.encode()
 		return append(out, block...), err
 	}
-	out = wire.AppendText(append(out, `{"type":"text","text":`...), c.text)
+	out = jsontext.Append(append(out, `{"type":"text","text":`...), c.text)
 	if c.Annotations != nil {
 		annotations, err := encode(c.Annotations)
 		if err != nil {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/wire"
+	"github.com/df0f9dda/okr-manager/gateway/internal/jsontext"
 )
 
 // writer writes JSON on one line. Answers whose size is counted while they grow are written with it: what is counted is
@@ -36,7 +36,7 @@ func (w *writer) array(name string) {
 
 func (w *writer) text(name, value string) {
 	w.name(name)
-	*w = wire.AppendText(*w, value)
+	*w = jsontext.Append(*w, value)
 }
 
 func (w *writer) textOrNothing(name, value string) {
@@ -65,7 +65,7 @@ func (w *writer) yes(name string) {
 func (w *writer) value(v any) error {
 	out := bytes.NewBuffer(*w)
 	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false) // as wire.AppendText
+	encoder.SetEscapeHTML(false) // as jsontext.Append
 	if err := encoder.Encode(v); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/df0f9dda/okr-manager/gateway/internal/problem"
+	"github.com/df0f9dda/okr-manager/gateway/rest/internal/jsonwriter"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 )
 
@@ -42,6 +43,9 @@ func (*jsonMarshaler) StreamContentType(any) string { return jsonLines }
 func (j *jsonMarshaler) Marshal(v any) ([]byte, error) {
 	if st, ok := failure(v); ok {
 		return problem.Encode(st), nil
+	}
+	if m, ok := v.(proto.Message); ok {
+		return jsonwriter.Append(make([]byte, 0, 2<<10), m)
 	}
 	return j.JSONPb.Marshal(v)
 }

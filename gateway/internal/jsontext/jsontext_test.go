@@ -1,11 +1,11 @@
-package wire_test
+package jsontext_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"testing"
 
-	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/wire"
+	"github.com/df0f9dda/okr-manager/gateway/internal/jsontext"
 )
 
 // standard is a text as the standard library writes it, without what it does for pages.
@@ -28,7 +28,7 @@ func FuzzTextsAreWrittenAsTheStandardLibraryDoes(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if got, want := string(wire.AppendText([]byte("x"), text)), "x"+standard(t, text); got != want {
+		if got, want := string(jsontext.Append([]byte("x"), text)), "x"+standard(t, text); got != want {
 			t.Errorf("%q is written as %s, want %s", text, got, want)
 		}
 	})

@@ -1,10 +1,11 @@
-package wire
+// Package jsontext writes text as JSON.
+package jsontext
 
 import "unicode/utf8"
 
-// AppendText appends a string as JSON. It leaves <, > and & as they are, unlike encoding/json by default: nobody puts
+// Append appends a string as JSON. It leaves <, > and & as they are, unlike encoding/json by default: nobody puts
 // what is written here into a page, and models read it.
-func AppendText(out []byte, text string) []byte {
+func Append(out []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	out = append(out, '"')
 	start := 0 // of what is not yet appended
