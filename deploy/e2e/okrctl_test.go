@@ -545,7 +545,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		{"another machine without encryption", []string{"OKR_TOKEN=x", "OKR_STORE_ADDR=" + strings.Replace(running.StoreAddr, "127.0.0.1", "0.0.0.0", 1)}, "cannot be reached"},
 	} {
 		c.env = try.env
-		if got := c.try(t, "o", "list", "--timeout", "20s"); got.code != 1 || !strings.Contains(got.err, try.want) || got.out != "" {
+		if got := c.try(t, "o", "list", "--timeout", "5s"); got.code != 1 || !strings.Contains(got.err, try.want) || got.out != "" {
 			t.Errorf("%s: %+v", try.name, got)
 		}
 	}

@@ -19,6 +19,9 @@ import (
 // requestIDField makes a mutation safe to send again (AIP-155).
 const requestIDField = "request_id"
 
+// longFailures is after how many failures in a row, about two seconds, a wait is long.
+const longFailures = 6
+
 // calls is what all calls of a client go through.
 type calls struct {
 	bearer  bearer
@@ -63,17 +66,26 @@ func (c *calls) unary(ctx context.Context, name string, req, reply any, cc *grpc
 	}
 	req, hasID := withRequestID(c.withMode(req))
 	repeatable := hasID || c.methods[name].repeatable
-	for attempts := 1; ; attempts++ {
+	for a := (attempts{sent: 1}); ; a.sent++ {
 		err := c.authorized(ctx, func(ctx context.Context) error { return invoke(ctx, name, req, reply, cc, opts...) })
 		if err == nil {
 			c.retry.succeeded()
 			return nil
 		}
-		if !repeatable || !c.retry.again(ctx, attempts, err) {
+		if !repeatable || !c.retry.again(ctx, &a, err) {
 			return err
 		}
-		c.logger.LogAttrs(ctx, slog.LevelInfo, "sent again", slog.String("method", name), slog.Int("attempts", attempts), slog.Any("error", err))
+		c.logger.LogAttrs(ctx, levelAfter(a.sent), "sent again", slog.String("method", name), slog.Int("attempts", a.sent), slog.Any("error", err))
 	}
+}
+
+// levelAfter is that of a log line about something that is tried once more. Once, when it takes long, it is a warning: whoever
+// waits wants to know.
+func levelAfter(failures int) slog.Level {
+	if failures == longFailures {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
 }
 
 // authorized makes a call with a token, and once more with another one if that has expired, which the server says before it

@@ -21,11 +21,8 @@ import (
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 )
 
-// Defaults of a Config.
-const (
-	DefaultTimeout     = 30 * time.Second
-	DefaultMaxAttempts = 5
-)
+// DefaultTimeout is that of a Config which says none.
+const DefaultTimeout = 30 * time.Second
 
 // Config says where okr-store is and how to call it.
 type Config struct {
@@ -38,17 +35,19 @@ type Config struct {
 	TLS *tls.Config
 	// Plaintext sends everything, access tokens included, unencrypted to another machine, too: for a private network.
 	Plaintext bool
-	// Timeout bounds a call whose context has no deadline, its retries included. Zero means DefaultTimeout. A watch has no
-	// bound.
+	// Timeout bounds a call whose context has no deadline, its retries included, and so how long a server may be away without
+	// a call failing. Zero means DefaultTimeout. A watch has no bound once it has begun.
 	Timeout time.Duration
-	// MaxAttempts is how often a call is sent at most. Zero means DefaultMaxAttempts, one that nothing is sent again.
+	// MaxAttempts is how often a call is sent at most. Zero means as often as its deadline allows, one that nothing is sent
+	// again.
 	MaxAttempts int
 	// Mode is what to do with writes whose requests say nothing of it: to try or to propose them instead of making them.
 	// What cannot be proposed is made.
 	Mode accessv1.WriteMode
 	// UserAgent names the program in the server's logs.
 	UserAgent string
-	// Logger is told of retries and of watches that are resumed. Nil is silent.
+	// Logger is told of retries and of watches that are resumed: as INFO, and once as WARN when it takes longer than about two
+	// seconds. Nil is silent.
 	Logger *slog.Logger
 }
 
@@ -95,7 +94,7 @@ func Dial(cfg Config) (*Client, error) {
 	c := &calls{
 		bearer:  bearer{source: cfg.Tokens},
 		timeout: cmp.Or(cfg.Timeout, DefaultTimeout),
-		retry:   newRetrier(cmp.Or(cfg.MaxAttempts, DefaultMaxAttempts)),
+		retry:   newRetrier(cfg.MaxAttempts),
 		methods: contractMethods(),
 		mode:    cfg.Mode,
 		logger:  logger,

@@ -9,9 +9,11 @@
 //     repetition may come from another process: for an hour, the same id answers the same.
 //   - Retries of what is safe to repeat (reads, and mutations with a request_id) after what passes by itself: UNAVAILABLE
 //     with SERVICE_UNAVAILABLE or AUTHZ_UNAVAILABLE, or without a reason where nobody was reached, and RATE_LIMITED with a
-//     time to come back. The delay grows from a tenth of a second to ten, half of it by chance, and is never shorter than
-//     the server's RetryInfo. Clients stop repeating while more than every tenth call fails, as gRPC's own retry
-//     throttling does. Everything else is answered as it is, STORAGE_FULL too: it does not pass by itself.
+//     time to come back. The delay grows from a tenth of a second to two, half of it by chance, and is never shorter than
+//     the server's RetryInfo; the call's deadline ends it. So a server that is restarted within a deadline costs time and
+//     no call. All calls of a client together are repeated ten times a second at most while nothing succeeds, and more
+//     often the more does; a repeat that is not its turn waits for the next one. Everything else is answered as it is,
+//     STORAGE_FULL too: it does not pass by itself.
 //   - Errors of type *Error, with the contract's reason, broken rules of fields and the time to wait.
 //   - A deadline of 30 seconds where the context has none.
 //

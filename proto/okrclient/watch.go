@@ -23,8 +23,8 @@ import (
 // the last message seen is where another watch goes on.
 //
 // An error ends the loop; the context's own is one of them. ReasonOf tells CURSOR_TOO_OLD: the data was restored from a
-// backup, and what was known has to be listed again, as Snapshot does. A server that cannot be reached is waited for, unless
-// it could not be reached from the beginning.
+// backup, and what was known has to be listed again, as Snapshot does. A server that cannot be reached is waited for: for as
+// long as a call waits if nothing has come from it yet, and then without end.
 func (c *Client) Watch(ctx context.Context, after string) iter.Seq2[*okrv1.WatchChangesResponse, error] {
 	return func(yield func(*okrv1.WatchChangesResponse, error) bool) {
 		w := watch{client: c, cursor: after, yield: yield}
@@ -93,10 +93,10 @@ func (w *watch) follow(ctx context.Context) (received bool, err error) {
 }
 
 // resuming opens streams, one after the other, until one ends for good: without an error, or with one that another stream
-// cannot mend. follow reads one to its end and reports whether it brought anything. Before any has, it is tried as often as
-// a call; from then on for as long as the context lasts.
+// cannot mend. follow reads one to its end and reports whether it brought anything. Before any has, it is tried as often and
+// as long as a call; from then on for as long as the context lasts.
 func (c *calls) resuming(ctx context.Context, what string, follow func(context.Context) (received bool, err error)) error {
-	begun := false
+	begun, first := false, time.Now()
 	for failures := 1; ; failures++ {
 		started := time.Now()
 		received, err := follow(ctx)
@@ -114,11 +114,15 @@ func (c *calls) resuming(ctx context.Context, what string, follow func(context.C
 		switch {
 		case ReasonOf(err) == accessv1.ErrorReason_ERROR_REASON_TOKEN_EXPIRED && received:
 			// The end of every token's life. The next stream begins with another one.
-		case !resumable(err), !begun && failures >= c.retry.maxAttempts:
+		case !resumable(err), !begun && failures == c.retry.maxAttempts:
 			return err
 		default:
-			c.logger.LogAttrs(ctx, slog.LevelInfo, "resumed", slog.String("what", what), slog.Int("failures", failures), slog.Any("error", err))
-			if err := c.retry.sleep(ctx, delayAfter(failures, err)); err != nil {
+			delay := delayAfter(failures, err)
+			if !begun && time.Since(first)+delay > c.timeout {
+				return err
+			}
+			c.logger.LogAttrs(ctx, levelAfter(failures), "resumed", slog.String("what", what), slog.Int("failures", failures), slog.Any("error", err))
+			if err := c.retry.sleep(ctx, delay); err != nil {
 				return err
 			}
 		}

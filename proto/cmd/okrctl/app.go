@@ -194,7 +194,7 @@ func (a *app) dial() (*okrclient.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	level := slog.LevelError
+	level := slog.LevelWarn // such as of a store that is waited for
 	if a.verbose {
 		level = slog.LevelInfo
 	}
