@@ -122,7 +122,7 @@ func TestReturnPathsStayHere(t *testing.T) {
 	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
 	for _, target := range []string{
 		"https://evil.example/", "//evil.example/", "///evil.example", `/\evil.example`, `\\evil.example`, "/\t/evil.example",
-		"/\n/evil.example", "javascript:alert(1)", "evil.example", "/%2f%2fevil\x00", "", "/ok\r\nSet-Cookie: a=b", "/" + strings.Repeat("x", 3000),
+		"/\n/evil.example", "/.//evil.example/", "/x/..//evil.example/", "/%2e//evil.example", "javascript:alert(1)", "evil.example", "/%2f%2fevil\x00", "", "/ok\r\nSet-Cookie: a=b", "/" + strings.Repeat("x", 3000),
 	} {
 		cookie, _ := w.begin("/signin/google?return=" + url.QueryEscape(target))
 		r := w.do(ask{path: "/authenticate?stytch_token_type=sso&token=t", header: http.Header{"Cookie": {cookie}}})
