@@ -1,8 +1,9 @@
 // What pages of others, addresses and texts that somebody made up for the purpose cannot do.
 
 import assert from "node:assert/strict";
+import { Application } from "./application.mjs";
 import { Elsewhere } from "./elsewhere.mjs";
-import { ada } from "./people.mjs";
+import { ada, max } from "./people.mjs";
 import { visit } from "./main.mjs";
 
 /** A test in which there is a site of somebody else. */
@@ -56,4 +57,111 @@ visitBeside("whatever an address says where to go on, that is here", async (open
   await stranger.page.getByRole("heading", { name: "Objectives", exact: true }).waitFor();
   assert.equal(stranger.page.url(), `${system.url}/`);
   assert.deepEqual(elsewhere.visits, []);
+});
+
+/** Collects what is secret in a visit, and says where it can be seen that should not hold it. */
+class Secrets {
+  #found = new Map();
+  #asked = [];
+  #visitor;
+
+  constructor(visitor) {
+    this.#visitor = visitor;
+    visitor.context.on("request", (request) => this.#asked.push(request));
+  }
+
+  /** Takes in the cookies of the moment and the tokens of the redirects so far. */
+  async look() {
+    for (const { name, value } of await this.#visitor.context.cookies(this.#visitor.system.url)) this.#found.set(value, name);
+    for (const request of this.#asked) {
+      const { pathname, searchParams } = new URL(request.url());
+      if (pathname === "/authenticate" && searchParams.has("token")) this.#found.set(searchParams.get("token"), "a token of a redirect");
+    }
+  }
+
+  /** Fails for secrets in what the browser remembers of the visit, and in what pages are made of and could send on. */
+  async nowhere(where, ...wanted) {
+    await this.look();
+    for (const name of wanted) assert.ok([...this.#found.values()].includes(name), `${where}: ${name} was never there`);
+    const { context, page, system } = this.#visitor;
+    const cdp = await context.newCDPSession(page);
+    const { entries } = await cdp.send("Page.getNavigationHistory");
+    await cdp.detach();
+    const places = await page.evaluate(async () => ({
+      location: location.href, referrer: document.referrer, cookie: document.cookie, document: document.documentElement.outerHTML,
+      fields: [...document.querySelectorAll("input")].map(({ value }) => value), state: JSON.stringify(history.state),
+      storage: JSON.stringify([{ ...localStorage }, { ...sessionStorage }]), resources: performance.getEntries().map(({ name }) => name),
+      caches: await caches.keys(), databases: await indexedDB.databases(), workers: (await navigator.serviceWorker.getRegistrations()).length,
+    }));
+    assert.deepEqual([places.caches, places.databases, places.workers, places.cookie], [[], [], 0, ""], where);
+    const ours = entries.map(({ url }) => url).filter((url) => url.startsWith(system.url));
+    assert.ok(!ours.some((url) => /[?&#]([a-z_]*token|code)=/.test(url)), `${where}: the history has ${ours.join(" ")}`);
+    const referers = await Promise.all(this.#asked.map(async (request) => (await request.allHeaders()).referer ?? ""));
+    // The landing itself is asked for with its token, once.
+    const asked = this.#asked.map((request) => request.url()).filter((url) => !url.startsWith(`${system.url}/authenticate?`) && url.startsWith(system.url));
+    const text = JSON.stringify([places, ours, referers, asked]);
+    for (const [secret, name] of this.#found) assert.ok(!text.includes(secret), `${where}: ${name} can be seen in ${text}`);
+  }
+}
+
+visit("no token stays in an address, a page, the history, storage or a Referer, whatever way one signs in", async (open, { ada: client, system }) => {
+  const entered = (v) => v.button(/account menu/).waitFor();
+
+  await client.call("POST", "members:invite", { emailAddress: "nia@acme.test", displayName: "Nia Novak" });
+  const { messages: [message] } = await system.provider("GET", "/_dev/outbox?format=json&to=nia@acme.test");
+  const invited = await open();
+  let secrets = new Secrets(invited);
+  await invited.page.goto(JSON.stringify(message).match(/http:[^"\\ ]+token=[^"\\ ]+/)[0]);
+  await invited.page.getByRole("heading", { name: "Sign in with this link?" }).waitFor();
+  await secrets.nowhere("asked about a link", "okr_link", "a token of a redirect");
+  await invited.button("Sign in").click();
+  await entered(invited);
+  await secrets.nowhere("by a link", "okr_session", "okr_session_jwt");
+
+  const google = await open();
+  secrets = new Secrets(google);
+  await google.go("/members");
+  await google.page.getByRole("link", { name: "Continue with Google" }).click();
+  await google.page.getByRole("button", { name: /Max Moreau/ }).click();
+  await google.page.getByRole("heading", { name: "Choose an organization" }).waitFor();
+  await secrets.nowhere("choosing an organization", "okr_signin", "a token of a redirect");
+  await google.button("Enter Acme").click();
+  await entered(google);
+  await secrets.nowhere("by Google", "okr_session");
+
+  const sso = await open();
+  secrets = new Secrets(sso);
+  await sso.go("/");
+  await sso.page.getByText("Single sign-on of your organization").click();
+  await sso.page.getByLabel("Short name of your organization").fill("acme");
+  await sso.page.keyboard.press("Enter");
+  await sso.page.getByRole("button", { name: /Emma Eriksen/ }).click();
+  await entered(sso);
+  await secrets.nowhere("by single sign-on", "okr_session", "a token of a redirect");
+
+  const app = await Application.register(system, "Honest Agent");
+  try {
+    const v = await open();
+    secrets = new Secrets(v);
+    await v.go(app.ask("read:okrs"));
+    await v.page.getByLabel("E-mail address").fill(max.email);
+    await v.page.keyboard.press("Enter");
+    await v.page.getByLabel("Code").waitFor();
+    await v.page.getByLabel("Code").fill(await system.code(max.email));
+    await v.page.keyboard.press("Enter");
+    await v.button("Enter Acme").click();
+    await v.button("Allow").waitFor();
+    await secrets.nowhere("asked for consent", "okr_session");
+    await v.button("Allow").click();
+    await v.page.getByRole("heading", { name: "Back at the app" }).waitFor();
+    assert.ok(app.answers[0].get("code"));
+    assert.equal(await v.page.evaluate(() => document.referrer), "");
+    await v.go("/");
+    await entered(v);
+    await secrets.nowhere("after consent", "okr_session");
+    await v.button(/account menu/).click();
+    await v.button("Log out").click();
+    await v.page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+    assert.deepEqual(await v.context.cookies(system.url), [], "nothing is left after logging out");
+  } finally { app.close(); }
 });
