@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Application } from "./application.mjs";
 import { Elsewhere } from "./elsewhere.mjs";
-import { ada, max } from "./people.mjs";
+import { ada, emma, max } from "./people.mjs";
 import { visit } from "./main.mjs";
 
 /** A test in which there is a site of somebody else. */
@@ -163,5 +163,111 @@ visit("no token stays in an address, a page, the history, storage or a Referer, 
     await v.button("Log out").click();
     await v.page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
     assert.deepEqual(await v.context.cookies(system.url), [], "nothing is left after logging out");
+  } finally { app.close(); }
+});
+
+/** The operations of the REST API that are not reads, and reads that answer at once: method and path, with ids filled in. */
+async function operations(system, ids) {
+  const { paths } = await (await fetch(`${system.url}/api/v1/openapi.json`)).json();
+  const all = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) =>
+    [method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, (_, name) => ids[name.split(".").at(-1)] ?? "x")]));
+  return { writes: all.filter(([method]) => method !== "GET"), reads: all.filter(([method, path]) => method === "GET" && !/:watch|export/.test(path)) };
+}
+
+visitBeside("a page of another origin makes and undoes nothing with the cookies that go along, and reads nothing", async (open, { ada: client, system }, elsewhere) => {
+  const objective = await client.objective("Stays", { "As it is": 40 });
+  const app = await Application.register(system, "Patient Agent");
+  try {
+    const v = await open({ person: ada });
+    v.tolerate(/./); // what is refused is in the log of the browser
+    const query = new URL(app.ask("read:okrs"), system.url).searchParams;
+    const { authorization } = await (await v.context.request.post(`${system.url}/api/v1/oauth/authorization:start`, { data: {
+      clientId: query.get("client_id"), redirectUri: query.get("redirect_uri"), responseType: "code", scope: query.get("scope"), state: query.get("state"),
+      codeChallenge: query.get("code_challenge"), codeChallengeMethod: "S256",
+    } })).json();
+    const { writes, reads } = await operations(system, { objectiveId: objective.id, id: objective.id, keyResultId: objective.keyResults[0].id, memberId: emma.id });
+    assert.ok(writes.length > 40 && reads.length > 20, `${writes.length} writes, ${reads.length} reads`);
+    const world = async () => Promise.all(["objectives", "changes?orderBy=seq%20desc&pageSize=1", "members", "organization", "connectedApps", "proposals", "session"]
+      .map(async (path) => JSON.stringify(await v.client.call("GET", path), (name, value) => (["expireTime", "cursor"].includes(name) ? undefined : value))));
+    const before = await world();
+
+    await v.page.goto(elsewhere.url);
+    const seen = [];
+    v.context.on("request", (request) => {
+      if (request.url().startsWith(system.url) && request.method() === "POST") seen.push({ path: new URL(request.url()).pathname, headers: request.allHeaders() });
+    });
+    const body = JSON.stringify({ title: "Forged", displayName: "Forged", allow: true, authorization, emailAddress: "eve@evil.example", value: "99" });
+    const read = await v.page.evaluate(async ([base, writes, reads, body]) => {
+      const got = [];
+      const ask = (url, options) => fetch(base + url, { credentials: "include", ...options })
+        .then(async (response) => { if (response.type !== "opaque") got.push(await response.text()); }, () => {});
+      for (const [method, path] of writes) {
+        if (method === "POST") await ask(path, { method, mode: "no-cors", body }); // as text/plain: nothing is asked beforehand
+        await ask(path, { method, body: method === "DELETE" ? undefined : body, headers: { "content-type": "application/json" } });
+        await ask(path, { mode: "no-cors" });
+      }
+      for (const [, path] of reads) await ask(path, {});
+      navigator.sendBeacon(`${base}/api/v1/objectives`, body);
+      for (const address of ["/api/v1/session?_method=DELETE", "/api/v1/session:revoke", "/signout", "/logout", "/authenticate"]) {
+        await ask(address, { mode: "no-cors" });
+        await new Promise((resolve) => { Object.assign(new Image(), { onload: resolve, onerror: resolve, src: base + address }); });
+      }
+      return got;
+    }, [system.url, writes, reads, body]);
+    assert.deepEqual(read, [], "what a page of another origin could read");
+
+    // Forms, in windows of their own: a name that ends where a value goes on makes JSON of text/plain.
+    for (const [action, enctype] of [
+      ["/api/v1/objectives", "text/plain"], ["/api/v1/objectives", "application/x-www-form-urlencoded"], ["/api/v1/import?format=csv", "multipart/form-data"],
+      ["/api/v1/oauth/authorization:decide", "text/plain"], ["/api/v1/session:refresh", "text/plain"], ["/authenticate", "application/x-www-form-urlencoded"],
+    ]) {
+      const popup = v.page.waitForEvent("popup");
+      await v.page.evaluate(([target, kind, text]) => {
+        const form = Object.assign(document.createElement("form"), { method: "post", action: target, enctype: kind, target: "_blank" });
+        form.append(Object.assign(document.createElement("input"), { name: `${text.slice(0, -1)},"x":"`, value: '"}' }));
+        document.body.append(form);
+        form.submit();
+      }, [system.url + action, enctype, body]);
+      const window = await popup;
+      await window.getByText(/CROSS_ORIGIN|This came from another site/).waitFor();
+      await Promise.all(seen.map(({ headers }) => headers));
+      await window.close();
+    }
+    const asked = new Set(seen.map(({ path }) => path));
+    for (const [method, path] of writes) if (method === "POST") assert.ok(asked.has(path), path);
+    // The browser hides the answers; they are the same to whoever sends what it sends.
+    const { cookie } = await seen.at(-1).headers;
+    assert.match(cookie, /okr_session=/, "the cookies went along");
+    for (const [method, path] of writes) {
+      for (const from of [{ "sec-fetch-site": "same-site" }, { "sec-fetch-site": "cross-site" }, { origin: elsewhere.url }, { origin: "null" }]) {
+        const answer = await fetch(system.url + path, { method, headers: { cookie, "content-type": "application/json", ...from }, body: "{}" });
+        assert.deepEqual([answer.status, (await answer.json()).error.reason], [403, "CROSS_ORIGIN"], `${method} ${path} ${JSON.stringify(from)}`);
+      }
+    }
+    assert.deepEqual(await world(), before);
+    assert.deepEqual(app.answers, []);
+    const decided = await v.context.request.post(`${system.url}/api/v1/oauth/authorization:decide`, { data: { authorization, allow: true } });
+    assert.match((await decided.json()).redirectUri, /code=/, "what was refused would have been an answer");
+  } finally { app.close(); }
+});
+
+visitBeside("no page is shown in a frame of another origin", async (open, { ada: client, system }, elsewhere) => {
+  await client.call("POST", "members:invite", { emailAddress: "nia@acme.test", displayName: "Nia Novak" });
+  const { messages: [message] } = await system.provider("GET", "/_dev/outbox?format=json&to=nia@acme.test");
+  const app = await Application.register(system, "Framed Agent");
+  try {
+    const v = await open({ person: ada });
+    v.tolerate(/frame|404/i);
+    const paths = ["/", "/check-ins", "/activity", "/proposals", "/members", "/settings", "/agents", "/about", "/organizations", "/signin", app.ask("read:okrs"), "/docs", "/nope",
+      new URL(JSON.stringify(message).match(/http:[^"\\ ]+token=[^"\\ ]+/)[0]).pathname];
+    await v.page.goto(JSON.stringify(message).match(/http:[^"\\ ]+token=[^"\\ ]+/)[0]); // so that there is a question to be framed
+    await v.button("Sign in").waitFor();
+    await v.page.goto(elsewhere.page("/frames", paths.map((path) => `<iframe src="${system.url}${path.replaceAll("&", "&amp;")}"></iframe>`).join("")));
+    const frames = v.page.frames().slice(1);
+    assert.equal(frames.length, paths.length);
+    for (const [i, frame] of frames.entries()) {
+      await frame.waitForLoadState();
+      assert.match(frame.url(), /^chrome-error:/, paths[i]);
+    }
   } finally { app.close(); }
 });
