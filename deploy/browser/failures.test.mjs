@@ -1,6 +1,7 @@
 // What goes wrong is said where it happened, and what was typed is kept.
 
 import assert from "node:assert/strict";
+import { Line } from "./line.mjs";
 import { acme, ada, Client, emma, max, reset } from "./people.mjs";
 import { System } from "./system.mjs";
 import { visit } from "./main.mjs";
@@ -37,6 +38,43 @@ visit("the server is stopped in the middle of an edit, and comes back", async (o
     assert.equal(objectives.length, 1);
   } finally {
     await system.stop();
+  }
+});
+
+visit("the line is cut, and what others did meanwhile is there once it is mended, without a reload", async (open, { ada: client, system }) => {
+  const kept = await client.objective("Kept", { "Ten of them": 10, "To be dropped": 0 });
+  const doomed = await client.objective("Doomed");
+  const line = await Line.lay(system);
+  try {
+    const v = await open({ person: emma, system: line.system });
+    v.tolerate(offline);
+    await v.go("/");
+    await v.card("Doomed").waitFor();
+    const card = v.card("Kept");
+    await card.getByLabel("Percent achieved of “Ten of them”").fill("15");
+    await v.page.evaluate(() => { globalThis.sameDocument = true; });
+    line.cut();
+    await v.page.getByText("Not live: connecting again").waitFor();
+    const agent = await Client.agent(system, max, "Reporter", ["read:okrs", "manage:krs"]);
+    await agent.call("POST", `keyResults/${kept.keyResults[0].id}/checkIns`, { value: "60", note: "Six" });
+    await client.call("DELETE", `keyResults/${kept.keyResults[1].id}`);
+    await client.call("PATCH", `objectives/${kept.id}`, { title: "Kept and renamed" });
+    await client.call("DELETE", `objectives/${doomed.id}`);
+    await client.objective("Made meanwhile", { "At once": 30 });
+    assert.equal(await v.card("Kept").count() + await v.card("Doomed").count(), 2, "nothing of it came through");
+    line.mend();
+    await v.page.getByText("Not live: connecting again").waitFor({ state: "detached", timeout: 40_000 });
+    const renamed = v.card("Kept and renamed");
+    await renamed.getByText("60 %").first().waitFor();
+    await renamed.getByText("15 %").waitFor(); // what was typed, beside it
+    await renamed.getByRole("heading", { name: "To be dropped" }).waitFor({ state: "detached" });
+    await v.card("Doomed").waitFor({ state: "detached" });
+    await v.card("Made meanwhile").getByText("70 % to go").waitFor();
+    await client.call("PATCH", `objectives/${kept.id}`, { title: "Kept and live" });
+    await v.card("Kept and live").waitFor();
+    assert.equal(await v.page.evaluate(() => globalThis.sameDocument), true, "the page was not loaded again");
+  } finally {
+    line.close();
   }
 });
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -116,15 +117,13 @@ func TestACEOAdministersMembersOverREST(t *testing.T) {
 // browser is meant.
 func enter(t *testing.T, p *person, link string) {
 	t.Helper()
-	page, status := p.browse(t, link)
-	if status != http.StatusOK {
-		t.Fatalf("the invitation opens %s with %d", page, status)
+	page := p.call(t, http.MethodGet, strings.TrimPrefix(link, running.PublicURL), "")
+	field := regexp.MustCompile(`name="link" value="([\w-]+)"`).FindStringSubmatch(page.body)
+	if page.status != http.StatusOK || field == nil {
+		t.Fatalf("the invitation opens %d %s", page.status, page.body)
 	}
-	target, err := url.Parse(link)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, running.PublicURL+"/authenticate", strings.NewReader(target.RawQuery))
+	form := url.Values{"link": {field[1]}}.Encode()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, running.PublicURL+"/authenticate", strings.NewReader(form))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -278,7 +278,7 @@ func TestLoggingOutRemovesEveryCookieAndWhatIsRemembered(t *testing.T) {
 	if r.StatusCode != http.StatusNoContent {
 		t.Fatalf("status %d: %s", r.StatusCode, r.body)
 	}
-	for _, name := range []string{"okr_session", "okr_session_jwt", "okr_signin", "okr_pkce"} {
+	for _, name := range []string{"okr_session", "okr_session_jwt", "okr_signin", "okr_pkce", "okr_link"} {
 		if c := r.setCookies()[name]; c == nil || c.MaxAge >= 0 {
 			t.Errorf("the cookie %s: %v, want it removed", name, c)
 		}

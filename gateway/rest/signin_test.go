@@ -122,7 +122,7 @@ func TestReturnPathsStayHere(t *testing.T) {
 	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
 	for _, target := range []string{
 		"https://evil.example/", "//evil.example/", "///evil.example", `/\evil.example`, `\\evil.example`, "/\t/evil.example",
-		"/\n/evil.example", "javascript:alert(1)", "evil.example", "/%2f%2fevil\x00", "", "/ok\r\nSet-Cookie: a=b", "/" + strings.Repeat("x", 3000),
+		"/\n/evil.example", "/.//evil.example/", "/x/..//evil.example/", "/%2e//evil.example", "javascript:alert(1)", "evil.example", "/%2f%2fevil\x00", "", "/ok\r\nSet-Cookie: a=b", "/" + strings.Repeat("x", 3000),
 	} {
 		cookie, _ := w.begin("/signin/google?return=" + url.QueryEscape(target))
 		r := w.do(ask{path: "/authenticate?stytch_token_type=sso&token=t", header: http.Header{"Cookie": {cookie}}})
@@ -157,11 +157,16 @@ func TestLinksThatWereNotStartedHereAskFirst(t *testing.T) {
 			w.t = t
 			w.authz.change(func(f *fakeAuthz) { f.redirect = nil })
 			r := w.do(ask{path: "/authenticate?stytch_token_type=" + test.kind + "&token=tok-%3Cb%3E", header: http.Header{"Cookie": {test.cookie}}})
-			if r.StatusCode != http.StatusOK || !strings.Contains(r.body, `<form method="post" action="/authenticate">`) {
+			kept := r.setCookies()["okr_link"]
+			if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/authenticate" || kept == nil || !kept.HttpOnly || kept.MaxAge != 3600 {
+				t.Fatalf("status %d, Location %q, cookie %v", r.StatusCode, r.Header.Get("Location"), kept)
+			}
+			r = w.do(ask{path: "/authenticate", header: http.Header{"Cookie": {"okr_link=" + kept.Value}}})
+			if r.StatusCode != http.StatusOK || !strings.Contains(r.body, `<form method="post" action="/authenticate">`) || r.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("status %d: %s", r.StatusCode, r.body)
 			}
-			if strings.Contains(r.body, "tok-<b>") || !strings.Contains(r.body, "tok-&lt;b&gt;") {
-				t.Error("the token is not escaped in the page")
+			if strings.Contains(r.body, "tok-") {
+				t.Error("the token is in the page")
 			}
 			w.authz.change(func(f *fakeAuthz) {
 				if f.redirect != nil {
@@ -173,16 +178,30 @@ func TestLinksThatWereNotStartedHereAskFirst(t *testing.T) {
 }
 
 func TestConfirmedLinks(t *testing.T) {
-	const form = "stytch_token_type=multi_tenant_magic_links&token=invite-1"
 	post := func(w *world, body string, header http.Header) reply {
 		return w.do(ask{method: "POST", path: "/authenticate", kind: "application/x-www-form-urlencoded", body: body, header: header})
 	}
+	// asked opens an invitation and answers the cookie that is kept, and the form of the question.
+	asked := func(w *world, token string) (cookie, form string) {
+		w.t.Helper()
+		r := w.do(ask{path: "/authenticate?stytch_token_type=multi_tenant_magic_links&token=" + token})
+		cookie = "okr_link=" + r.setCookies()["okr_link"].Value
+		field := regexp.MustCompile(`name="link" value="([\w-]{43})"`).FindStringSubmatch(w.do(ask{path: "/authenticate", header: http.Header{"Cookie": {cookie}}}).body)
+		if field == nil {
+			w.t.Fatal("the question does not say which link it is about")
+		}
+		return cookie, "link=" + field[1]
+	}
 	w := start(t)
 	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })
+	cookie, form := asked(w, "invite-1")
 	t.Run("a confirmation from our page signs in, without a verifier", func(t *testing.T) {
-		r := post(w, form, http.Header{"Sec-Fetch-Site": {"same-origin"}, "Origin": {w.url}})
+		r := post(w, form, http.Header{"Cookie": {cookie}, "Sec-Fetch-Site": {"same-origin"}, "Origin": {w.url}})
 		if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/" || r.setCookies()["okr_session"] == nil {
 			t.Errorf("status %d: %s", r.StatusCode, r.body)
+		}
+		if kept := r.setCookies()["okr_link"]; kept == nil || kept.MaxAge >= 0 {
+			t.Errorf("the cookie of the link is %v", kept)
 		}
 		w.authz.change(func(f *fakeAuthz) {
 			if f.redirect.GetToken() != "invite-1" || f.redirect.GetCodeVerifier() != "" {
@@ -192,7 +211,7 @@ func TestConfirmedLinks(t *testing.T) {
 		})
 	})
 	t.Run("a confirmation from another site does nothing", func(t *testing.T) {
-		r := post(w, form, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}})
+		r := post(w, form, http.Header{"Cookie": {cookie}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}})
 		if r.StatusCode != http.StatusForbidden || len(r.Cookies()) != 0 || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
 			t.Errorf("status %d, cookies %v", r.StatusCode, r.Cookies())
 		}
@@ -202,14 +221,32 @@ func TestConfirmedLinks(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a token in the address of the POST does not count", func(t *testing.T) {
-		r := w.do(ask{method: "POST", path: "/authenticate?" + form, kind: "application/x-www-form-urlencoded", body: "a=b"})
-		if got := r.Header.Get("Location"); got != "/signin?problem=SIGN_IN_LINK_INVALID" || len(r.Cookies()) != 0 {
-			t.Errorf("status %d, Location %q, cookies %v", r.StatusCode, got, r.Cookies())
-		}
-	})
-	t.Run("a form that is too large is refused", func(t *testing.T) {
-		r := post(w, form+"&x="+strings.Repeat("x", 60_000), nil)
+	other, _ := asked(w, "invite-2")
+	for _, test := range []struct{ name, path, body, cookie string }{
+		{"a question about another link than the one that came last", "/authenticate", form, other},
+		{"a question whose link is not kept", "/authenticate", form, ""},
+		{"a link without an answer to the question", "/authenticate", "a=b", cookie},
+		{"an answer in the address", "/authenticate?" + form, "a=b", cookie},
+		{"a token in the form", "/authenticate", "stytch_token_type=multi_tenant_magic_links&token=invite-1", ""},
+		{"a form that is too large", "/authenticate", form + "&x=" + strings.Repeat("x", 60_000), cookie},
+		{"a cookie of garbage", "/authenticate", form, "okr_link=nope:invite-1"},
+	} {
+		t.Run(test.name+" is refused", func(t *testing.T) {
+			w := *w
+			w.t = t
+			r := w.do(ask{method: "POST", path: test.path, kind: "application/x-www-form-urlencoded", body: test.body, header: http.Header{"Cookie": {test.cookie}}})
+			if got := r.Header.Get("Location"); got != "/signin?problem=SIGN_IN_LINK_INVALID" || len(r.Cookies()) != 0 {
+				t.Errorf("status %d, Location %q, cookies %v", r.StatusCode, got, r.Cookies())
+			}
+			w.authz.change(func(f *fakeAuthz) {
+				if f.redirect != nil {
+					t.Error("the token was used")
+				}
+			})
+		})
+	}
+	t.Run("a link that is too long for a cookie is refused", func(t *testing.T) {
+		r := w.do(ask{path: "/authenticate?stytch_token_type=sso&token=" + strings.Repeat("t", 4096)})
 		if got := r.Header.Get("Location"); got != "/signin?problem=SIGN_IN_LINK_INVALID" || len(r.Cookies()) != 0 {
 			t.Errorf("status %d, Location %q, cookies %v", r.StatusCode, got, r.Cookies())
 		}
@@ -239,6 +276,7 @@ func TestSignInsThatFailLeadBackIntoTheApp(t *testing.T) {
 	}{
 		{"a link that was used", link + "used", nil, "problem=SIGN_IN_LINK_INVALID&return=%2Fmembers"},
 		{"no token", "/authenticate?stytch_token_type=sso", nil, "problem=SIGN_IN_LINK_INVALID"},
+		{"no link", "/authenticate", nil, "problem=SIGN_IN_LINK_INVALID"},
 		{"an unknown kind", "/authenticate?stytch_token_type=nope&token=t", nil, "problem=SIGN_IN_LINK_INVALID"},
 		{"an organization without single sign-on", "/signin/sso?organization=nope&return=/agents", nil, "problem=SSO_NOT_CONFIGURED&return=%2Fagents"},
 		{"a return path to elsewhere", "/signin/sso?organization=nope&return=//evil.example", nil, "problem=SSO_NOT_CONFIGURED"},

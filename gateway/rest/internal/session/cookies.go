@@ -17,7 +17,7 @@ const maxCookie = 4096
 
 // Cookies are the names and attributes of the edge's cookies. All are HttpOnly: no script can read them.
 type Cookies struct {
-	session, jwt, intermediate, signIn string
+	session, jwt, intermediate, signIn, link string
 
 	secure bool
 	now    func() time.Time
@@ -28,13 +28,13 @@ type Cookies struct {
 // localhost, cookies are shared by all ports: the names are told apart by what they say.
 func NewCookies(public *url.URL, now func() time.Time) Cookies {
 	c := Cookies{
-		session: "okr_session", jwt: "okr_session_jwt", intermediate: "okr_signin", signIn: "okr_pkce",
+		session: "okr_session", jwt: "okr_session_jwt", intermediate: "okr_signin", signIn: "okr_pkce", link: "okr_link",
 		secure: public.Scheme == "https", now: now,
 	}
 	if c.secure {
 		const prefix = "__Host-"
 		c.session, c.jwt = prefix+c.session, prefix+c.jwt
-		c.intermediate, c.signIn = prefix+c.intermediate, prefix+c.signIn
+		c.intermediate, c.signIn, c.link = prefix+c.intermediate, prefix+c.signIn, prefix+c.link
 	}
 	return c
 }
@@ -118,6 +118,7 @@ func (c Cookies) forgetAll(w http.ResponseWriter) {
 	c.forgetSession(w)
 	c.remove(w, c.intermediate)
 	c.remove(w, c.signIn)
+	c.remove(w, c.link)
 }
 
 // set sets a cookie; a life of 0 ends with the browser.

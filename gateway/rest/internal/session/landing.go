@@ -111,57 +111,55 @@ func (l *Landing) leave(w http.ResponseWriter, r *http.Request, begun start, to 
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// tokenTypes are the values of stytch_token_type that finish a sign-in here.
-var tokenTypes = map[string]authzv1.RedirectTokenType{
-	"discovery_oauth":          authzv1.RedirectTokenType_REDIRECT_TOKEN_TYPE_DISCOVERY_OAUTH,
-	"sso":                      authzv1.RedirectTokenType_REDIRECT_TOKEN_TYPE_SSO,
-	"multi_tenant_magic_links": authzv1.RedirectTokenType_REDIRECT_TOKEN_TYPE_MULTI_TENANT_MAGIC_LINKS,
-}
-
 // land takes the browser back. A sign-in that was started here is finished at once, by its verifier. Anything else may be
-// a link that somebody sent, an invitation or an attempt to sign this browser in as somebody else: it asks first. Links
-// by e-mail are never started here.
+// a link that somebody sent, an invitation or an attempt to sign this browser in as somebody else: it asks first, under an
+// address that holds nothing. Links by e-mail are never started here.
 func (l *Landing) land(w http.ResponseWriter, r *http.Request) {
-	kind, token, ok := linkOf(r.URL.Query())
+	if r.URL.RawQuery == "" {
+		l.ask(w, r)
+		return
+	}
+	came, ok := linkOf(r.URL.Query())
 	if !ok {
 		l.refuse(w, r, problemLink, "/")
 		return
 	}
 	begun, started := l.Cookies.takeStart(r)
-	if !started || tokenTypes[kind] == authzv1.RedirectTokenType_REDIRECT_TOKEN_TYPE_MULTI_TENANT_MAGIC_LINKS {
-		l.Pages.Confirm(w, r, map[string]string{fieldKind: kind, fieldToken: token})
+	if started && !came.byMail() {
+		l.Cookies.remove(w, l.Cookies.signIn) // it is good for one token
+		l.finish(w, r, came.request(begun.Verifier), begun.Return)
 		return
 	}
-	l.Cookies.remove(w, l.Cookies.signIn) // it is good for one token
-	l.finish(w, r, &authzv1.AuthenticateRedirectRequest{
-		TokenType: tokenTypes[kind], Token: token, CodeVerifier: begun.Verifier,
-	}, begun.Return)
-}
-
-// confirm finishes a sign-in that its person has confirmed. The server in front refuses forms of other origins.
-func (l *Landing) confirm(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, confirmBodySize)
-	if err := r.ParseForm(); err != nil {
+	if !l.Cookies.keepLink(w, came) {
 		l.refuse(w, r, problemLink, "/")
 		return
 	}
-	kind, token, ok := linkOf(r.PostForm)
+	http.Redirect(w, r, pathAuthenticate, http.StatusSeeOther)
+}
+
+// ask asks about the link that the browser came with.
+func (l *Landing) ask(w http.ResponseWriter, r *http.Request) {
+	kept, ok := l.Cookies.keptLink(r)
 	if !ok {
 		l.refuse(w, r, problemLink, "/")
 		return
 	}
-	l.finish(w, r, &authzv1.AuthenticateRedirectRequest{TokenType: tokenTypes[kind], Token: token}, "/")
+	l.Pages.Confirm(w, r, map[string]string{fieldLink: kept.digest()})
 }
 
-// Names of the parameters of Stytch's redirects, which the form of the question repeats.
-const (
-	fieldKind  = "stytch_token_type"
-	fieldToken = "token"
-)
+// fieldLink is the field of the question that says which link it was about: another one may have come meanwhile.
+const fieldLink = "link"
 
-func linkOf(values url.Values) (kind, token string, ok bool) {
-	kind, token = values.Get(fieldKind), values.Get(fieldToken)
-	return kind, token, tokenTypes[kind] != 0 && token != "" && isToken(token)
+// confirm finishes a sign-in that its person has confirmed. The server in front refuses forms of other origins.
+func (l *Landing) confirm(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, confirmBodySize)
+	kept, ok := l.Cookies.keptLink(r)
+	if err := r.ParseForm(); err != nil || !ok || r.PostForm.Get(fieldLink) != kept.digest() {
+		l.refuse(w, r, problemLink, "/")
+		return
+	}
+	l.Cookies.remove(w, l.Cookies.link)
+	l.finish(w, r, kept.request(""), "/")
 }
 
 // finish exchanges the token and goes where the sign-in was to end. While there is something left to choose, that is the

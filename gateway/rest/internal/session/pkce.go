@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -96,7 +97,11 @@ func cleanReturn(p string) string {
 		return "/"
 	}
 	u, err := url.Parse(p)
-	if err != nil || u.IsAbs() || u.Host != "" || strings.HasPrefix(u.Path, "//") {
+	if err != nil || u.IsAbs() || u.Host != "" {
+		return "/"
+	}
+	// The server has no page under a path that is not clean, and "/.//host" becomes another host where somebody cleans it.
+	if path.Clean(u.Path) != u.Path {
 		return "/"
 	}
 	return u.String()

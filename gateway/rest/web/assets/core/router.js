@@ -77,5 +77,6 @@ export function returnPath(search) {
   const wanted = new URLSearchParams(search).get("return");
   if (!wanted?.startsWith("/")) return "";
   const target = new URL(wanted, location.origin);
-  return target.origin === location.origin ? target.pathname + target.search : "";
+  const path = target.pathname + target.search;
+  return target.origin === location.origin && !path.startsWith("//") ? path : ""; // "/.//host" has such a path
 }
