@@ -17,13 +17,18 @@ func edgeMutants() []mutant {
 		},
 		{
 			name: "a sign-in is finished without its PKCE verifier", file: session + "/landing.go",
-			old: `Token: token, CodeVerifier: begun.Verifier,`, new: `Token: token,`,
+			old: `came.request(begun.Verifier)`, new: `came.request("")`,
 			pkg: rest, test: "TestASignInThatWasStartedHereIsFinishedAtOnce",
 		},
 		{
 			name: "a sign-in that was not started here is finished", file: session + "/landing.go",
-			old: `if !started || tokenTypes[kind]`, new: `if started && tokenTypes[kind]`,
+			old: `if started && !came.byMail() {`, new: `if (started || true) && !came.byMail() {`,
 			pkg: rest, test: "TestLinksThatWereNotStartedHereAskFirst",
+		},
+		{
+			name: "a link is finished though the question was about another", file: session + "/landing.go",
+			old: ` || r.PostForm.Get(fieldLink) != kept.digest()`, new: ``,
+			pkg: rest, test: "TestConfirmedLinks",
 		},
 		{
 			name: "a sign-in ends at what a browser reads as another host", file: session + "/pkce.go",
