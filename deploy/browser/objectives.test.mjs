@@ -66,7 +66,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     const card = v.card("Come to an end");
     await card.getByRole("button", { name: /^Close with a score/ }).click();
     const dialog = page.getByRole("dialog", { name: "Close “Come to an end”" });
-    await dialog.getByText("Its key results are at 70 percent.").waitFor();
+    await dialog.getByText("Its key results are at 70\u202f%.").waitFor();
     await v.focuses(/^Score$/);
     await page.keyboard.type("1.2");
     await dialog.getByText("A number from 0 to 1").waitFor();
@@ -148,7 +148,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     const value = card.getByLabel("Value of “Early renewals”");
     await value.fill("many");
     await page.keyboard.press("Enter");
-    await row("Early renewals").getByText("A number, please").waitFor();
+    await row("Early renewals").getByText("A number of at most 18 digits, please").waitFor();
     await value.fill("550.5");
     await page.keyboard.press("Enter");
     await v.hears(/“Early renewals” is at 550.5.customers/);
@@ -158,6 +158,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await row("Revenue from partners").getByText("€310,500.50 of €1,250,000").waitFor();
     await card.getByRole("checkbox", { name: "“The handbook is out” is done" }).click();
     await row("The handbook is out").getByText("Reached").waitFor();
+    await v.hears(/“The handbook is out” is at Done/); // by now the server has it, too
     const made = await client.call("GET", `objectives/${id}`);
     assert.deepEqual(made.keyResults.map((kr) => [kr.currentValue, kr.attainment, kr.weight, kr.unit]),
       [["550.5", 50, 3, "customers"], ["310500.50", 25, 1, "EUR"], ["100", 100, 1, ""]]);
@@ -248,20 +249,6 @@ visit("two people change the same field: both values are shown by name; other fi
   await card.getByRole("heading", { name: "Shared by all" }).waitFor();
   const now = await client.call("GET", `objectives/${id}`);
   assert.deepEqual([now.title, now.ownerId, now.description], ["Shared by all", max.id, "Because."]);
-});
-
-visit("numbers are written and read as the reader's language does", async (open, { ada: client }) => {
-  const { id } = await client.objective("In Germany");
-  await client.call("POST", `objectives/${id}/keyResults`, { title: "Umsatz", targetValue: "123456789012345.25", unit: "EUR", format: "VALUE_FORMAT_CURRENCY" });
-  const v = await open({ person: ada, locale: "de-DE" });
-  await v.go("/");
-  const value = v.page.getByLabel("Value of “Umsatz”");
-  await value.fill("12.345,6");
-  await v.page.keyboard.press("Enter");
-  await v.page.getByText("12.345,60\u00a0€ of 123.456.789.012.345,25\u00a0€").waitFor();
-  // The page may hear of the change before the answer to the call, which is when the field takes the new value.
-  await v.page.waitForFunction((field) => field.value === "12345,6", await value.elementHandle());
-  assert.equal((await client.call("GET", `objectives/${id}`)).keyResults[0].currentValue, "12345.6");
 });
 
 visit("a cycle is printed whole, black on white, with what was chosen and without what cannot be pressed on paper", async (open, { ada: client }) => {

@@ -1,13 +1,17 @@
 // What the page works out by itself, without a browser: what follows from measured values, as the server derives it, and how
-// values are read and written.
+// values are read and written. And what the source of the app keeps to.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { cycleDays, cycleName } from "../../gateway/rest/web/assets/core/days.js";
-import { parseValue, sameValue, valueText } from "../../gateway/rest/web/assets/core/values.js";
+import { language } from "../../gateway/rest/web/assets/core/locale.js";
+import { sameValue, valueText } from "../../gateway/rest/web/assets/core/values.js";
+import { parseValue } from "../../gateway/rest/web/assets/forms/typed.js";
 import { attainment, changed, reported } from "../../gateway/rest/web/assets/okrs/become.js";
 import { derived } from "../../gateway/rest/web/assets/okrs/rules.js";
 import { ada } from "./people.mjs";
 import { visit } from "./main.mjs";
+import { modules, sourceOf, texts } from "./source.mjs";
 
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 const number = (most) => String(Math.floor(Math.random() * most));
@@ -42,7 +46,7 @@ visit("what follows from measured values is what the server says", async (open, 
 visit("values are exact, whatever their length", async () => {
   for (const [typed, value] of [
     ["12", "12"], [" 1,234.50 ", "1234.50"], ["-0.5", "-0.5"], [".5", "0.5"], ["007", "7"], ["-0", "0"], ["123456789012345678", "123456789012345678"],
-    ["1.", "1"], ["\u22123", "-3"], ["1234567890123456789", null], ["12345678901234567.8", "12345678901234567.8"], ["123456789012345678.9", null], ["", null], ["1,23", null], ["1e3", null], ["--1", null], ["12 %", null], ["1.2.3", null],
+    ["1.", "1"], ["\u22123", "-3"], ["1234567890123456789", null], ["12345678901234567.8", "12345678901234567.8"], ["123456789012345678.9", null], ["", null], ["1,23", null], ["1 5", null], ["1 234", null], ["0,123", null], ["1,234,5", null], ["1e3", null], ["--1", null], ["12 %", null], ["1.2.3", null],
   ]) assert.equal(parseValue(typed), value, typed);
   assert.ok(sameValue("1.50", "1.5") && sameValue("-0.0", "0") && sameValue("100", "100.0"));
   assert.ok(!sameValue("10", "1") && !sameValue("100", "1.00"));
@@ -84,4 +88,36 @@ visit("cycles are spans of the calendar", async () => {
   assert.deepEqual(cycleDays("2028"), { startDate: "2028-01-01", dueDate: "2028-12-31" });
   assert.equal(cycleDays(""), undefined);
   assert.equal(cycleName("2028-Q1"), "Q1\u00a02028");
+});
+
+/** What stands in the source like a text for people, and is none. */
+const unseen = new Set([
+  "Escape", "Enter", "Tab", "Ctrl", "Key", "ArrowUp", "ArrowDown", // keys
+  "Content-Type", "If-Match", "ErrorInfo", "BadRequest", "RequestInfo", "seq desc", "create_time desc", "second factor", // of the API
+  "Value", // the end of a name of the API
+  "(pointer: fine)", "input, select", "body, h1", ".attainment input", // of styles
+  "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], ", "\0, main [role=search] :is(input, select)",
+]);
+
+/** What of a text people would see as words. */
+function seen({ tag, text }) {
+  if (tag !== "html") return /\p{L}{2}[,.:;]? \p{L}|^\p{Lu}\p{Ll}|\p{L}[.!?…]$/u.test(text) && !unseen.has(text) ? [text] : [];
+  const spoken = /\b(?:alt|aria-(?:description|label|roledescription|valuetext)|data-tip|hint|label|placeholder|title)="[^"\0]*\p{L}[^"]*"/gu;
+  return [...text.match(spoken) ?? [], ...text.replaceAll(/<[^>]*>/g, "\0").match(/\p{L}{2,}/gu) ?? []];
+}
+
+visit("what is to be read stands in the files of texts, which are in the language that the page is said to be in", async () => {
+  const found = modules().filter((name) => !name.endsWith("strings.js"))
+    .flatMap((name) => texts(sourceOf(name)).flatMap(seen).map((words) => `${name}: ${words}`));
+  assert.deepEqual(found, []);
+  for (const planted of ["html`<p>Hello ${name}</p>`", "html`<b>${a && html`<i title=\"Go on\">${b}</i>`}</b>`", "`${n} were changed`", "say('Saved.')", "f(/[`]/, \"just now\")"]) {
+    assert.equal(texts(planted).flatMap(seen).length, 1, planted);
+  }
+  const layout = readFileSync(new URL("../../gateway/rest/web/pages/layout.html", import.meta.url), "utf8");
+  assert.equal(layout.match(/<html lang="(\w+)"/)[1], language);
+});
+
+visit("one module says what is written as whose language and region have it", async () => {
+  const own = modules().filter((name) => /\bIntl\.\w+\((?:\)|undefined|\[|")|\.toLocale\w*String\(/.test(sourceOf(name)));
+  assert.deepEqual(own, ["core/locale.js", "forms/owner.js"]); // which asks what there is; and orders names as the browser does
 });

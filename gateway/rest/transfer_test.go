@@ -53,7 +53,9 @@ func (f *files) ExportObjectives(
 			return end
 		}
 		at++
-		if err := stream.Send(&okrv1.ExportObjectivesResponse{Data: []byte(pieces[at-1]), Continuation: strconv.Itoa(at)}); err != nil {
+		if err := stream.Send(&okrv1.ExportObjectivesResponse{
+			Data: []byte(pieces[at-1]), Continuation: strconv.Itoa(at), ObjectiveCount: int32(len(pieces[:at])), ObjectiveTotal: int32(len(pieces)),
+		}); err != nil {
 			return err
 		}
 	}
@@ -168,6 +170,36 @@ func TestADownloadThatFailsIsNoWholeFile(t *testing.T) {
 	}
 	w.store.perStream = 0
 	w.wantFault(w.do(ask{path: "/api/v1/export", session: "ceo-session"}), 500, "")
+}
+
+func TestAnExportTellsOfItsProgress(t *testing.T) {
+	w := start(t)
+	w.store.pieces, w.store.perStream = []string{"“one”\n", "two\n"}, 10
+	lines := ask{path: "/api/v1/export", session: "ceo-session", header: http.Header{"Accept": {"application/x-ndjson"}}}
+	piece := func(data string, count int) string {
+		text, err := json.Marshal(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("{\"piece\":{\"data\":%s,\"objectiveCount\":%d,\"objectiveTotal\":2}}\n", text, count)
+	}
+	r := w.do(lines)
+	want := piece("“one”\n", 1) + piece("two\n", 2) + `{"summary":{"objectiveCount":2,"objectiveTotal":2}}` + "\n"
+	if r.body != want || r.Header.Get("Content-Type") != "application/x-ndjson" || r.Header.Get("Content-Disposition") != "" {
+		t.Errorf("%q, want %q; %v", r.body, want, r.Header)
+	}
+
+	w.store.perStream, w.store.end = 1, status.Error(codes.Internal, "secret")
+	r = w.do(lines)
+	if !strings.HasPrefix(r.body, piece("“one”\n", 1)+`{"error":{"code":500,`) || strings.Contains(r.body, "secret") || strings.Contains(r.body, "summary") {
+		t.Errorf("an export that fails midway ends with %q", r.body)
+	}
+	w.store.end = rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID, "revoked")
+	if r = w.do(lines); !strings.Contains(r.body, `"reason":"TOKEN_INVALID"`) {
+		t.Errorf("an export whose session ends midway ends with %q", r.body)
+	}
+	w.store.perStream = 0
+	w.wantFault(w.do(lines), 401, "TOKEN_INVALID")
 }
 
 // upload imports a body and reads the lines of the answer.

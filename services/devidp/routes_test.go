@@ -9,7 +9,6 @@ import (
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/organizations/members"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/otp/sms"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/passwords"
-	"github.com/stytchauth/stytch-go/v16/stytch/b2b/recoverycodes"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/scim/connection"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/sessions"
 	"github.com/stytchauth/stytch-go/v16/stytch/b2b/sso/external"
@@ -37,10 +36,6 @@ func TestRoutesThatAreNotEmulatedSaySo(t *testing.T) {
 			_, err := api.Organizations.Metrics(ctx, &organizations.MetricsParams{OrganizationID: "acme"})
 			return err
 		},
-		"deleting a second factor": func() error {
-			_, err := m.DeleteTOTP(ctx, &members.DeleteTOTPParams{OrganizationID: "acme", MemberID: "m"})
-			return err
-		},
 		"deleting a phone number": func() error {
 			_, err := m.DeleteMFAPhoneNumber(ctx, &members.DeleteMFAPhoneNumberParams{OrganizationID: "acme", MemberID: "m"})
 			return err
@@ -49,16 +44,12 @@ func TestRoutesThatAreNotEmulatedSaySo(t *testing.T) {
 			_, err := api.Passwords.StrengthCheck(ctx, &passwords.StrengthCheckParams{Password: "x"})
 			return err
 		},
-		"one-time passwords": func() error {
-			_, err := api.TOTPs.Create(ctx, &totps.CreateParams{OrganizationID: "acme"})
+		"authenticator apps of elsewhere": func() error {
+			_, err := api.TOTPs.Migrate(ctx, &totps.MigrateParams{OrganizationID: "acme"})
 			return err
 		},
 		"text messages": func() error {
 			_, err := api.OTPs.Sms.Send(ctx, &sms.SendParams{OrganizationID: "acme"})
-			return err
-		},
-		"recovery codes": func() error {
-			_, err := api.RecoveryCodes.Get(ctx, &recoverycodes.GetParams{OrganizationID: "acme", MemberID: "m"})
 			return err
 		},
 		"SCIM groups": func() error {

@@ -12,8 +12,10 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/df0f9dda/okr-manager/services/devidp"
+	"github.com/df0f9dda/okr-manager/services/devidp/internal/state"
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/token"
 )
 
@@ -280,3 +282,6 @@ func (s *Server) try(method, path string, body, answer any) error {
 	}
 	return json.Unmarshal(buffer.Bytes(), answer)
 }
+
+// TOTPCode is what an authenticator app with the secret shows at a moment.
+func TOTPCode(secret string, at time.Time) string { return state.TOTPCode(secret, at) }

@@ -46,13 +46,10 @@ func (h *Handler) importFile(w http.ResponseWriter, r *http.Request) {
 		body: &timedBody{http.MaxBytesReader(w, r.Body, h.cfg.ImportLimit), control},
 	}
 	if err := u.run(r.Context()); err != nil {
-		err = h.public(r.Context(), err)
-		if !u.answer.begun {
-			h.problem.Write(w, r, err)
-			return
+		if u.answer.begun {
+			u.answer.problems(u.problems)
 		}
-		u.answer.problems(u.problems)
-		u.answer.write(json.RawMessage(problem.Encode(h.problem.Status(r.Context(), err))))
+		u.answer.fail(h, r, h.public(r.Context(), err))
 		return
 	}
 	u.answer.problems(u.problems)
@@ -244,7 +241,10 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
-// lines is the answer.
+// jsonLines is the media type of lines of JSON.
+const jsonLines = "application/x-ndjson"
+
+// lines is an answer of lines of JSON.
 type lines struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -265,11 +265,20 @@ func (l *lines) problems(all []*okrv1.ImportProblem) {
 	}
 }
 
+// fail says what went wrong: in the last line, or instead of all.
+func (l *lines) fail(h *Handler, r *http.Request, err error) {
+	if l.begun {
+		l.write(json.RawMessage(problem.Encode(h.problem.Status(r.Context(), err))))
+	} else {
+		h.problem.Write(l.w, r, err)
+	}
+}
+
 // write writes a line. A caller that is gone is noticed by the end of the request's context.
 func (l *lines) write(line any) {
 	if !l.begun {
 		l.begun = true
-		l.w.Header().Set("Content-Type", "application/x-ndjson")
+		l.w.Header().Set("Content-Type", jsonLines)
 		l.w.Header().Set("X-Accel-Buffering", "no")
 	}
 	text, err := json.Marshal(line)

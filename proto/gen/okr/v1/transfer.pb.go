@@ -259,6 +259,9 @@ type ExportObjectivesResponse struct {
 	Continuation string `protobuf:"bytes,2,opt,name=continuation,proto3" json:"continuation,omitempty"`
 	// How many objectives are in the file so far.
 	ObjectiveCount int32 `protobuf:"varint,3,opt,name=objective_count,json=objectiveCount,proto3" json:"objective_count,omitempty"`
+	// How many objectives there are, as this piece was read: those that are added or deleted meanwhile change it. The file is
+	// whole when the stream ends without an error, and not before, whatever the two numbers are.
+	ObjectiveTotal int32 `protobuf:"varint,5,opt,name=objective_total,json=objectiveTotal,proto3" json:"objective_total,omitempty"`
 	// The end of the change log when this piece was read; only in the last message. A file in JSON or Markdown has it, too.
 	ChangeLogHead *ChangeLogHead `protobuf:"bytes,4,opt,name=change_log_head,json=changeLogHead,proto3" json:"change_log_head,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -312,6 +315,13 @@ func (x *ExportObjectivesResponse) GetContinuation() string {
 func (x *ExportObjectivesResponse) GetObjectiveCount() int32 {
 	if x != nil {
 		return x.ObjectiveCount
+	}
+	return 0
+}
+
+func (x *ExportObjectivesResponse) GetObjectiveTotal() int32 {
+	if x != nil {
+		return x.ObjectiveTotal
 	}
 	return 0
 }
@@ -767,11 +777,12 @@ const file_okr_v1_transfer_proto_rawDesc = "" +
 	"\tcheck_ins\x18\x02 \x03(\v2\x0f.okr.v1.CheckInR\bcheckIns\"\x81\x01\n" +
 	"\x17ExportObjectivesRequest\x128\n" +
 	"\x06format\x18\x01 \x01(\x0e2\x16.okr.v1.TransferFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12,\n" +
-	"\fcontinuation\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\fcontinuation\"\xba\x01\n" +
+	"\fcontinuation\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\fcontinuation\"\xe3\x01\n" +
 	"\x18ExportObjectivesResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\"\n" +
 	"\fcontinuation\x18\x02 \x01(\tR\fcontinuation\x12'\n" +
-	"\x0fobjective_count\x18\x03 \x01(\x05R\x0eobjectiveCount\x12=\n" +
+	"\x0fobjective_count\x18\x03 \x01(\x05R\x0eobjectiveCount\x12'\n" +
+	"\x0fobjective_total\x18\x05 \x01(\x05R\x0eobjectiveTotal\x12=\n" +
 	"\x0fchange_log_head\x18\x04 \x01(\v2\x15.okr.v1.ChangeLogHeadR\rchangeLogHead\"o\n" +
 	"\x17ImportObjectivesRequest\x12+\n" +
 	"\x05start\x18\x01 \x01(\v2\x13.okr.v1.ImportStartH\x00R\x05start\x12\x1f\n" +

@@ -204,6 +204,11 @@ func (m *ExportObjectivesResponse) MarshalToSizedBufferVT(dAtA []byte) (int, err
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.ObjectiveTotal != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ObjectiveTotal))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.ChangeLogHead != nil {
 		size, err := m.ChangeLogHead.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
@@ -689,6 +694,9 @@ func (m *ExportObjectivesResponse) SizeVT() (n int) {
 	if m.ChangeLogHead != nil {
 		l = m.ChangeLogHead.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.ObjectiveTotal != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.ObjectiveTotal))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -1363,6 +1371,25 @@ func (m *ExportObjectivesResponse) UnmarshalVTUnsafe(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ObjectiveTotal", wireType)
+			}
+			m.ObjectiveTotal = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ObjectiveTotal |= int32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

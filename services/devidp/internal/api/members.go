@@ -155,6 +155,7 @@ type updateMemberRequest struct {
 	EmailAddress      *string        `json:"email_address"`
 	Roles             *[]string      `json:"roles"`
 	IsBreakglass      *bool          `json:"is_breakglass"`
+	MFAEnrolled       *bool          `json:"mfa_enrolled"`
 	ExternalID        *string        `json:"external_id"`
 	TrustedMetadata   map[string]any `json:"trusted_metadata"`
 	UntrustedMetadata map[string]any `json:"untrusted_metadata"`
@@ -181,6 +182,7 @@ func (c *call) updateMember(req updateMemberRequest) (any, error) {
 		{req.EmailAddress != nil, "update.info.email", membersOnly},
 		{req.Roles != nil, "update.settings.roles", membersOnly},
 		{req.IsBreakglass != nil, "update.settings.is-breakglass", membersOnly},
+		{req.MFAEnrolled != nil, "update.settings.mfa-enrolled", selfToo},
 	} {
 		if !change.given {
 			continue
@@ -215,6 +217,7 @@ func (c *call) updateMember(req updateMemberRequest) (any, error) {
 		c.tx.EndSessions(m.MemberID)
 	}
 	set(&m.IsBreakglass, req.IsBreakglass)
+	set(&m.MFAEnrolled, req.MFAEnrolled)
 	set(&m.ExternalID, req.ExternalID)
 	m.TrustedMetadata = mergeMetadata(m.TrustedMetadata, req.TrustedMetadata)
 	m.UntrustedMetadata = mergeMetadata(m.UntrustedMetadata, req.UntrustedMetadata)

@@ -25,6 +25,8 @@ type organizationSettings struct {
 	AuthMethods                    *string                       `json:"auth_methods"`
 	AllowedAuthMethods             *[]string                     `json:"allowed_auth_methods"`
 	MFAPolicy                      *string                       `json:"mfa_policy"`
+	MFAMethods                     *string                       `json:"mfa_methods"`
+	AllowedMFAMethods              *[]string                     `json:"allowed_mfa_methods"`
 	ImplicitRoles                  *[]state.DomainRoleAssignment `json:"rbac_email_implicit_role_assignments"`
 	FirstPartyConnectedApps        *string                       `json:"first_party_connected_apps_allowed_type"`
 	AllowedFirstPartyConnectedApps *[]string                     `json:"allowed_first_party_connected_apps"`
@@ -51,6 +53,7 @@ func (o organizationSettings) actions() (actions []string, forMembers bool) {
 	need(o.EmailInvites != nil, "update.settings.email-invites")
 	need(o.AuthMethods != nil || o.AllowedAuthMethods != nil, "update.settings.allowed-auth-methods")
 	need(o.MFAPolicy != nil, "update.settings.mfa-policy")
+	need(o.MFAMethods != nil || o.AllowedMFAMethods != nil, "update.settings.allowed-mfa-methods")
 	need(o.ImplicitRoles != nil, "update.settings.implicit-roles")
 	need(o.FirstPartyConnectedApps != nil || o.AllowedFirstPartyConnectedApps != nil, "update.settings.first-party-connected-apps")
 	need(o.ThirdPartyConnectedApps != nil || o.AllowedThirdPartyConnectedApps != nil, "update.settings.third-party-connected-apps")
@@ -87,6 +90,7 @@ func (c *call) apply(org *state.Organization, o organizationSettings) error {
 		{o.EmailInvites, []string{state.AllAllowed, state.Restricted, state.NotAllowed}},
 		{o.AuthMethods, []string{state.AllAllowed, state.Restricted}},
 		{o.MFAPolicy, []string{state.Optional, state.RequiredForAll}},
+		{o.MFAMethods, []string{state.AllAllowed, state.Restricted}},
 		{o.FirstPartyConnectedApps, []string{state.AllAllowed, state.Restricted, state.NotAllowed}},
 		{o.ThirdPartyConnectedApps, []string{state.AllAllowed, state.Restricted, state.NotAllowed}},
 	} {
@@ -108,6 +112,13 @@ func (c *call) apply(org *state.Organization, o organizationSettings) error {
 		for _, method := range *o.AllowedAuthMethods {
 			if !slices.Contains(authNames, method) {
 				return badRequest("invalid_organization_allowed_auth_methods", "%q is not an authentication method.", method)
+			}
+		}
+	}
+	if o.AllowedMFAMethods != nil {
+		for _, method := range *o.AllowedMFAMethods {
+			if method != "sms_otp" && method != "totp" {
+				return badRequest("invalid_organization_allowed_mfa_methods", "%q is not a second factor.", method)
 			}
 		}
 	}
@@ -135,6 +146,8 @@ func (c *call) apply(org *state.Organization, o organizationSettings) error {
 	set(&org.AuthMethods, o.AuthMethods)
 	set(&org.AllowedAuthMethods, o.AllowedAuthMethods)
 	set(&org.MFAPolicy, o.MFAPolicy)
+	set(&org.MFAMethods, o.MFAMethods)
+	set(&org.AllowedMFAMethods, o.AllowedMFAMethods)
 	set(&org.ImplicitRoles, o.ImplicitRoles)
 	set(&org.FirstPartyConnectedApps, o.FirstPartyConnectedApps)
 	set(&org.AllowedFirstPartyConnectedApps, o.AllowedFirstPartyConnectedApps)

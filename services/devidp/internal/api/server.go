@@ -2,7 +2,7 @@
 // usable without accounts, mail and third parties.
 //
 // Requests are answered as Stytch documents them: the same paths, fields, status codes and error types. Fields that are
-// not emulated (locales, templates, telemetry, multi-factor enrolment) are ignored; routes that are not emulated answer
+// not emulated (locales, templates, telemetry) are ignored; routes that are not emulated answer
 // 501.
 package api
 
@@ -125,6 +125,12 @@ func (s *Server) routeSignIn(mux *http.ServeMux) {
 	mux.Handle("POST /v1/b2b/discovery/organizations/create", s.secret(write(s, (*call).createDiscovered)))
 	mux.Handle("POST /v1/b2b/discovery/intermediate_sessions/exchange", s.secret(write(s, (*call).exchangeIntermediate)))
 
+	mux.Handle("POST /v1/b2b/totp", s.secret(write(s, (*call).createTOTP)))
+	mux.Handle("POST /v1/b2b/totp/authenticate", s.secret(write(s, (*call).authenticateTOTP)))
+	mux.Handle("POST /v1/b2b/recovery_codes/recover", s.secret(write(s, (*call).recoverAccount)))
+	mux.Handle("GET /v1/b2b/recovery_codes/{organization_id}/{member_id}", s.secret(read(s, (*call).getRecoveryCodes)))
+	mux.Handle("POST /v1/b2b/recovery_codes/rotate", s.secret(write(s, (*call).rotateRecoveryCodes)))
+
 	mux.Handle("GET /v1/b2b/sessions", s.secret(read(s, (*call).listSessions)))
 	mux.Handle("POST /v1/b2b/sessions/authenticate", s.secret(write(s, (*call).authenticateSession)))
 	mux.Handle("POST /v1/b2b/sessions/exchange", s.secret(write(s, (*call).exchangeSession)))
@@ -141,6 +147,7 @@ func (s *Server) routeDirectory(mux *http.ServeMux) {
 	mux.Handle("GET /v1/b2b/organizations/members/dangerously_get/{member_id}", s.secret(read(s, (*call).dangerouslyGetMember)))
 	mux.Handle("PUT /v1/b2b/organizations/{organization_id}/members/{member_id}", s.secret(write(s, (*call).updateMember)))
 	mux.Handle("DELETE /v1/b2b/organizations/{organization_id}/members/{member_id}", s.secret(write(s, (*call).deleteMember)))
+	mux.Handle("DELETE /v1/b2b/organizations/{organization_id}/members/{member_id}/totp", s.secret(write(s, (*call).deleteTOTP)))
 	mux.Handle("PUT /v1/b2b/organizations/{organization_id}/members/{member_id}/reactivate", s.secret(write(s, (*call).reactivateMember)))
 
 	mux.Handle("GET /v1/b2b/rbac/policy", s.secret(read(s, (*call).runtimePolicy)))

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"github.com/df0f9dda/okr-manager/services/devidp/internal/state"
 )
 
@@ -11,8 +13,10 @@ type identity struct {
 	org     state.Organization
 }
 
+// proof is how the member has proven their address. A second factor is that of one organization, and proves none.
 func (who identity) proof() proof {
-	return proof{email: who.member.Email, name: who.member.Name, factors: who.session.Factors}
+	first := slices.DeleteFunc(slices.Clone(who.session.Factors), state.Factor.Second)
+	return proof{email: who.member.Email, name: who.member.Name, factors: first}
 }
 
 // identify resolves a session by its token or its JWT. The JWT may have expired: the session decides.

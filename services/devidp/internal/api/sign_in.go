@@ -76,18 +76,34 @@ type primaryRequired struct {
 	AllowedAuthMethods []string `json:"allowed_auth_methods"`
 }
 
-// mfaRequired says that the organization asks for a second factor. No member has one here.
+// mfaRequired says that the member is asked for a second factor, and which one they have.
 type mfaRequired struct {
-	MemberOptions          *struct{} `json:"member_options"`
-	SecondaryAuthInitiated *string   `json:"secondary_auth_initiated"`
+	MemberOptions          *memberOptions `json:"member_options"`
+	SecondaryAuthInitiated *string        `json:"secondary_auth_initiated"`
 }
 
-// secondFactor returns what the organization asks for after the first factor, or nil.
-func secondFactor(org state.Organization) *mfaRequired {
-	if org.MFAPolicy == state.RequiredForAll {
-		return &mfaRequired{}
+type memberOptions struct {
+	MFAPhoneNumber     string `json:"mfa_phone_number"`
+	TOTPRegistrationID string `json:"totp_registration_id"`
+}
+
+// secondFactor returns what a member is asked for after the first factor, or nil.
+func secondFactor(m state.Member, org state.Organization) *mfaRequired {
+	if org.MFAPolicy != state.RequiredForAll && !m.MFAEnrolled {
+		return nil
 	}
-	return nil
+	if id := totpRegistration(m); id != "" {
+		return &mfaRequired{MemberOptions: &memberOptions{TOTPRegistrationID: id}}
+	}
+	return &mfaRequired{}
+}
+
+// totpRegistration is the id of the member's authenticator app, if they have one.
+func totpRegistration(m state.Member) string {
+	if m.TOTP == nil || !m.TOTP.Verified {
+		return ""
+	}
+	return m.TOTP.RegistrationID
 }
 
 // proof is an address and how it was proven.
@@ -135,13 +151,20 @@ func (c *call) hasConnection(org state.Organization, connectionID string) bool {
 // signIn starts a session for the member, who thereby accepts an invitation. If the organization asks for more than
 // the proof, the answer carries an intermediate session instead.
 func (c *call) signIn(m state.Member, org state.Organization, p proof, req sessionRequest) (*signedIn, error) {
+	return c.signInWith(m, org, p, nil, req)
+}
+
+// signInWith is signIn with the second factors that the member has given.
+func (c *call) signInWith(m state.Member, org state.Organization, p proof, second []state.Factor, req sessionRequest) (*signedIn, error) {
 	life, err := req.life()
 	if err != nil {
 		return nil, err
 	}
 	answer := &signedIn{MemberID: m.MemberID, OrganizationID: org.OrganizationID, Organization: c.viewOrganization(org)}
-	if answer.PrimaryRequired = c.missing(p, org); answer.PrimaryRequired == nil {
-		answer.MFARequired = secondFactor(org)
+	if answer.PrimaryRequired = c.missing(p, org); answer.PrimaryRequired == nil && len(second) == 0 {
+		if answer.MFARequired = secondFactor(m, org); answer.MFARequired != nil {
+			c.tx.Members().Put(m.MemberID, m) // who joins by the domain of their address, too, to register an authenticator app
+		}
 	}
 	if answer.PrimaryRequired != nil || answer.MFARequired != nil {
 		answer.Member = c.viewMember(m, org)
@@ -162,7 +185,7 @@ func (c *call) signIn(m state.Member, org state.Organization, p proof, req sessi
 	}
 	session := state.Session{
 		SessionID: state.NewID("member-session"), MemberID: m.MemberID, OrganizationID: org.OrganizationID,
-		StartedAt: c.now, LastAccessedAt: c.now, ExpiresAt: c.now.Add(life), Factors: ofMember(p.factors, m),
+		StartedAt: c.now, LastAccessedAt: c.now, ExpiresAt: c.now.Add(life), Factors: append(ofMember(p.factors, m), second...),
 	}
 	if err := req.mergeClaims(&session); err != nil {
 		return nil, err

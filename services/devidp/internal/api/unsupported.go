@@ -15,7 +15,7 @@ func unsupported() []string {
 		"POST /v1/b2b/organizations/search",
 		"DELETE /v1/b2b/organizations/{organization_id}",
 		"GET /v1/b2b/organizations/{organization_id}/metrics",
-		"DELETE /v1/b2b/organizations/{organization_id}/members/{kind}/{id}", // Phone number, password, TOTP.
+		"DELETE /v1/b2b/organizations/{organization_id}/members/{kind}/{id}", // Phone number, password.
 		"GET /v1/b2b/organizations/{organization_id}/members/{member_id}/oidc_providers",
 		"GET /v1/b2b/organizations/{organization_id}/members/{member_id}/oauth_providers/{provider}",
 		"POST /v1/b2b/organizations/{organization_id}/members/{member_id}/unlink_retired_email",
@@ -25,10 +25,8 @@ func unsupported() []string {
 		"POST /v1/b2b/otps/sms/send",
 		"POST /v1/b2b/otps/sms/authenticate",
 		"/v1/b2b/passwords/",
-		"/v1/b2b/recovery_codes/",
 		"/v1/b2b/scim/",
-		"/v1/b2b/totp",
-		"/v1/b2b/totp/",
+		"POST /v1/b2b/totp/migrate",
 		"POST /v1/b2b/sessions/exchange_access_token",
 		"POST /v1/b2b/sessions/attest",
 		"POST /v1/b2b/sessions/migrate",

@@ -55,7 +55,11 @@ func (c *call) viewMember(m state.Member, org state.Organization) memberView {
 		IsBreakglass: m.IsBreakglass, EmailAddressVerified: m.EmailVerified, ExternalID: m.ExternalID,
 		SSORegistrations: []any{}, OAuthRegistrations: []any{}, RetiredEmailAddresses: []any{}, Roles: []memberRole{},
 		TrustedMetadata: m.TrustedMetadata, UntrustedMetadata: m.UntrustedMetadata,
+		MFAEnrolled: m.MFAEnrolled, TOTPRegistrationID: totpRegistration(m),
 		CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+	}
+	if view.TOTPRegistrationID != "" {
+		view.DefaultMFAMethod = "totp"
 	}
 	for _, id := range m.EffectiveRoles(org, c.tx.Policy()) {
 		view.Roles = append(view.Roles, memberRole{RoleID: id, Sources: sources(id, m, org)})

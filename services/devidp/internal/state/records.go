@@ -32,7 +32,7 @@ const (
 	Restricted = "RESTRICTED"
 	NotAllowed = "NOT_ALLOWED"
 	Optional   = "OPTIONAL"
-	// RequiredForAll asks everybody for a second factor, of which none is emulated: no sign-in gets any further.
+	// RequiredForAll asks everybody for a second factor; Optional those alone who are enrolled.
 	RequiredForAll = "REQUIRED_FOR_ALL"
 )
 
@@ -117,6 +117,8 @@ type Member struct {
 	Roles             []string       `json:"roles"` // Directly assigned ones only.
 	TrustedMetadata   map[string]any `json:"trusted_metadata"`
 	UntrustedMetadata map[string]any `json:"untrusted_metadata"`
+	MFAEnrolled       bool           `json:"mfa_enrolled"`
+	TOTP              *TOTP          `json:"totp,omitempty"` // The authenticator app; nil for none.
 	CreatedAt         time.Time      `json:"created_at"`
 	UpdatedAt         time.Time      `json:"updated_at"`
 }
@@ -146,6 +148,23 @@ type Factor struct {
 	GoogleOAuthFactor   *SubjectFactor `json:"google_oauth_factor,omitempty"`
 	OIDCSSOFactor       *SSOFactor     `json:"oidc_sso_factor,omitempty"`
 	SAMLSSOFactor       *SSOFactor     `json:"saml_sso_factor,omitempty"`
+
+	// Second factors, which prove no address.
+	AuthenticatorAppFactor *AuthenticatorAppFactor `json:"authenticator_app_factor,omitempty"`
+	RecoveryCodeFactor     *RecoveryCodeFactor     `json:"recovery_code_factor,omitempty"`
+}
+
+// Second reports whether the factor is one that comes after the proof of an address.
+func (f Factor) Second() bool { return f.AuthenticatorAppFactor != nil || f.RecoveryCodeFactor != nil }
+
+// AuthenticatorAppFactor names the authenticator app that showed a code.
+type AuthenticatorAppFactor struct {
+	TOTPID string `json:"totp_id"`
+}
+
+// RecoveryCodeFactor names the recovery code that was used.
+type RecoveryCodeFactor struct {
+	TOTPRecoveryCodeID string `json:"totp_recovery_code_id"`
 }
 
 // EmailFactor names the address that received a code or link.
@@ -185,6 +204,7 @@ type IntermediateSession struct {
 	Email     string    `json:"email"`
 	Name      string    `json:"name"`
 	Factors   []Factor  `json:"factors"`
+	Tries     int       `json:"tries"` // Wrong codes of a second factor so far.
 	ExpiresAt time.Time `json:"expires_at"`
 }
 

@@ -77,7 +77,8 @@ func (s *Server) ExportObjectives(
 		}
 		at = e.at
 		answer := &okrv1.ExportObjectivesResponse{
-			Data: e.out.Bytes(), Continuation: at.String(), ObjectiveCount: int32(at.count), ChangeLogHead: e.end,
+			Data: e.out.Bytes(), Continuation: at.String(), ObjectiveCount: int32(at.count), ObjectiveTotal: int32(e.total),
+			ChangeLogHead: e.end,
 		}
 		if err := stream.Send(answer); err != nil {
 			return err
@@ -146,6 +147,8 @@ type export struct {
 	visible okr.Readable
 	at      exportPosition
 	out     bytes.Buffer
+	// total is how many objectives there are.
+	total int64
 	// end is the end of the change log, in the last piece.
 	end *okrv1.ChangeLogHead
 }
@@ -155,13 +158,17 @@ var errPieceFull = errors.New("the piece is full")
 
 // piece writes from the position on, and moves it.
 func (e *export) piece() error {
+	var err error
+	if e.total, err = e.objectives(); err != nil {
+		return err
+	}
 	if !e.at.started {
 		e.at.started = true
 		if err := e.file.begin(&e.out); err != nil {
 			return err
 		}
 	}
-	err := e.rest()
+	err = e.rest()
 	if errors.Is(err, errPieceFull) {
 		return nil
 	}

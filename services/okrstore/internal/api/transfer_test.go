@@ -280,6 +280,10 @@ func TestAnExportThatIsCutOffGoesOnAndIsTheSame(t *testing.T) {
 	t.Run("and is well-formed when what it stood in was deleted", func(t *testing.T) {
 		stream := must(f.ExportObjectives(f.as(ceo), &okrv1.ExportObjectivesRequest{}))(t)
 		first := must(stream.Recv())(t)
+		all := int32(strings.Count(f.export(ceo, asCSV, false), "\nobjective,"))
+		if first.GetObjectiveTotal() != all {
+			t.Errorf("the first piece says that there are %d objectives of %d", first.GetObjectiveTotal(), all)
+		}
 		must(f.DeleteObjective(f.as(ceo), &okrv1.DeleteObjectiveRequest{ObjectiveId: o.GetId()}))(t)
 		rest := must(f.ExportObjectives(f.as(ceo), &okrv1.ExportObjectivesRequest{Continuation: first.GetContinuation()}))(t)
 		file := first.GetData()
@@ -289,6 +293,9 @@ func TestAnExportThatIsCutOffGoesOnAndIsTheSame(t *testing.T) {
 				break
 			}
 			file = append(file, m.GetData()...)
+			if m.GetObjectiveTotal() != all-1 {
+				t.Errorf("after the deletion a piece says that there are %d objectives", m.GetObjectiveTotal())
+			}
 		}
 		if !json.Valid(file) {
 			t.Errorf("the file ends with %s", file[max(0, len(file)-200):])

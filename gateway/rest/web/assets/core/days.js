@@ -1,8 +1,10 @@
 // Days and the time spans that objectives are planned for. A day is written "2026-07-01" and is one of UTC.
 
+import { dates } from "./locale.js";
+
 const dayTime = 24 * 60 * 60 * 1000; // milliseconds
 
-const ranges = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const ranges = dates({ day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 
 /** Today. */
 export const today = () => new Date().toISOString().slice(0, 10);

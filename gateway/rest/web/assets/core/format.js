@@ -1,10 +1,10 @@
-// Numbers and times for people.
+// Times and names for people.
 
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+import { dates, spoken } from "./locale.js";
+import { text } from "./strings.js";
 
-/** @param {number|string} n */
-export const percent = (n) => `${n}\u202f%`;
+const relative = new Intl.RelativeTimeFormat(spoken, { numeric: "auto" });
+const date = dates({ day: "numeric", month: "short", year: "numeric" });
 
 /**
  * How long ago something was, in words; a date once that is more than a week.
@@ -14,7 +14,7 @@ export const percent = (n) => `${n}\u202f%`;
 export function ago(time, now = Date.now()) {
   const minutes = Math.round((Date.parse(time) - now) / 60_000);
   if (Number.isNaN(minutes)) return "";
-  if (minutes >= 0) return "just now";
+  if (minutes >= 0) return text.live.justNow;
   if (minutes > -60) return relative.format(minutes, "minute");
   if (minutes > -24 * 60) return relative.format(Math.round(minutes / 60), "hour");
   if (minutes > -7 * 24 * 60) return relative.format(Math.round(minutes / 60 / 24), "day");

@@ -1,14 +1,14 @@
 // The texts of the app. Those of signing in are in ../signin/strings.js, and those of views that are
 // not seen first in ../views/strings.js.
 
+import { either } from "./locale.js";
+
 /** @typedef {import("./api.js").Failure} Failure */
 
 /** @param {number} n @param {string} one @param {string} [many] */
 export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
 const quoted = (/** @type {string} */ value) => `“${value}”`;
-
-const list = new Intl.ListFormat("en", { type: "disjunction" });
 
 const verbs = { CREATE: "add", READ: "see", UPDATE: "change", DELETE: "delete" };
 const nouns = { objective: "objectives", key_result: "key results" };
@@ -56,7 +56,7 @@ function failure(failed) {
 const roles = { stytch_admin: "CEO", manager: "Manager", stytch_member: "Employee" };
 
 /** @param {string[]} ids */
-const roleNames = (ids) => list.format(ids.map((id) => roles[/** @type {keyof typeof roles} */ (id)] ?? id));
+const roleNames = (ids) => either.format(ids.map((id) => roles[/** @type {keyof typeof roles} */ (id)] ?? id));
 
 /** @type {Record<string, string>} */
 const methodNames = {
@@ -93,7 +93,7 @@ export const text = {
     `Your role (${role}) cannot ${verbs[action]} ${nouns[resource]}.`,
 
   whyNot: (/** @type {string} */ role, /** @type {string[]} */ roles) =>
-    `Your role (${role}) does not allow this.${roles.length > 0 ? ` It takes the role ${list.format(roles)}.` : ""}`,
+    `Your role (${role}) does not allow this.${roles.length > 0 ? ` It takes the role ${either.format(roles)}.` : ""}`,
 
   memberStatus: (/** @type {string} */ status) => ({
     MEMBER_STATUS_INVITED: "Invited", MEMBER_STATUS_PENDING: "Added", MEMBER_STATUS_DELETED: "Deactivated",

@@ -1,17 +1,23 @@
 // Measured values. They are decimal numbers of up to 18 digits in texts, exact, and are never turned into floating point.
 
-import { percent } from "./format.js";
+import { locale } from "./locale.js";
 
 /** @typedef {import("./api.js").KeyResult} KeyResult */
 /** @typedef {Pick<KeyResult, "format"|"unit">} Written */
 
-const parts = new Intl.NumberFormat().formatToParts(-12345.5);
+const parts = new Intl.NumberFormat(locale).formatToParts(-12345.5);
 
 /** @param {string} type */
 const sign = (type) => parts.find((part) => part.type === type)?.value ?? "";
 
-const decimal = sign("decimal") || ".";
-const group = sign("group");
+/** What stands between the whole and its parts. */
+export const decimal = sign("decimal") || ".";
+
+/** What stands between groups of digits. */
+export const group = sign("group");
+
+/** The digits from zero to nine. */
+export const digits = [...new Intl.NumberFormat(locale, { useGrouping: false }).format(9876543210)].reverse();
 
 /** How many digits stand behind the point. @param {string} value */
 const decimals = (value) => value.split(".")[1]?.length ?? 0;
@@ -23,12 +29,15 @@ const decimals = (value) => value.split(".")[1]?.length ?? 0;
 function format(value, options) {
   const digits = decimals(value);
   // The formatter takes texts as exact decimals (ECMA-402, ToIntlMathematicalValue).
-  return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...options })
+  return new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...options })
     .format(/** @type {any} */ (value));
 }
 
-/** A value as the reader's language writes numbers. @param {string} value */
-export const numberText = (value) => format(value || "0");
+/** A value as the reader's locale writes numbers. @param {string|number} value */
+export const numberText = (value) => format(String(value || 0));
+
+/** @param {string|number} value */
+export const percent = (value) => `${numberText(value)}\u202f%`;
 
 /**
  * A value as its key result writes it: with the percent sign, the unit or the currency.
@@ -36,7 +45,7 @@ export const numberText = (value) => format(value || "0");
  * @param {string} value
  */
 export function valueText({ format: kind, unit }, value) {
-  if (kind === "VALUE_FORMAT_PERCENT") return percent(numberText(value));
+  if (kind === "VALUE_FORMAT_PERCENT") return percent(value);
   if (kind === "VALUE_FORMAT_CURRENCY" && /^[A-Z]{3}$/.test(unit)) {
     const digits = decimals(value) && Math.max(2, decimals(value)); // cents are written as two digits, or not at all
     return format(value || "0", { style: "currency", currency: unit, minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -45,25 +54,7 @@ export function valueText({ format: kind, unit }, value) {
 }
 
 /** A value as it is typed. @param {string} value */
-export const editable = (value) => value.replace(".", decimal);
-
-/**
- * What somebody typed as a value; null if it is none. It may be written as the reader's language writes numbers, and with
- * a point.
- * @param {string} typed
- */
-export function parseValue(typed) {
-  let plain = typed.replaceAll(/[\s\u00a0\u202f'’]/g, "").replace(/^\u2212/, "-");
-  const grouped = new RegExp(`^-?\\d{1,3}(\\${group || " "}\\d{3})+(\\${decimal}\\d+)?$`);
-  if (grouped.test(plain)) plain = plain.replaceAll(group, "");
-  plain = plain.replace(decimal, ".");
-  if (!/^-?(\d+\.?\d*|\.\d+)$/.test(plain)) return null;
-  const [, minus, whole, fraction] = /** @type {RegExpMatchArray} */ (plain.match(/^(-?)(\d*)\.?(\d*)$/));
-  const before = whole.replace(/^0+(?=\d)/, "") || "0";
-  const behind = fraction && `.${fraction}`;
-  if (before.length + fraction.length > 18) return null;
-  return `${/[1-9]/.test(before + behind) ? minus : ""}${before}${behind}`;
-}
+export const editable = (value) => value.replaceAll(/\d/g, (digit) => digits[Number(digit)]).replace(".", decimal);
 
 /** Whether two values are the same number, whatever stands behind the point. @param {string} a @param {string} b */
 export const sameValue = (a, b) => bare(a) === bare(b);

@@ -5,7 +5,7 @@ import { justOpened } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { text } from "../core/strings.js";
-import { editable, isMilestone, parseValue, sameValue, valueText } from "../core/values.js";
+import { editable, isMilestone, sameValue, valueText } from "../core/values.js";
 import { checkIn } from "../okrs/writes.js";
 import { words } from "../okrs/strings.js";
 import { Button } from "../ui/button.js";
@@ -16,6 +16,7 @@ import Conflict from "./conflict.js";
 import { useForm } from "./form.js";
 import { failureOf, forget, sendDraft } from "./send.js";
 import { t } from "./strings.js";
+import { numberError, parseValue } from "./typed.js";
 
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
 /** @typedef {import("./form.js").Form} Form */
@@ -66,8 +67,8 @@ export default function CheckIn({ item, denied }) {
       <div class="pair">
         ${isMilestone(item)
           ? html`<${Select} label=${t.checkIn.value} options=${[["0", t.checkIn.notDone], ["100", t.checkIn.done]]} ...${bind("value")} />`
-          : html`<${Field} label=${t.checkIn.value} hint=${t.checkIn.before(valueText(item, item.currentValue))} inputmode="decimal" maxlength="24"
-              error=${value === null ? t.keyResult.noNumber : ""} ...${bind("value")} />`}
+          : html`<${Field} label=${t.checkIn.value} hint=${t.checkIn.before(valueText(item, item.currentValue))} inputmode="decimal" maxlength="32"
+              error=${numberError(form.value("value"))} ...${bind("value")} />`}
         <${Confidence} ...${bind("confidence")} name=${key} />
       </div>
       <${Field} label=${t.checkIn.note} lines maxlength="4000" ...${bind("note")} />

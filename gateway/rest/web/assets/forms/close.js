@@ -5,7 +5,7 @@ import { setDraft } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { text } from "../core/strings.js";
-import { editable, parseValue } from "../core/values.js";
+import { editable } from "../core/values.js";
 import { move } from "../okrs/writes.js";
 import { Button } from "../ui/button.js";
 import { Dialog } from "../ui/dialog.js";
@@ -13,6 +13,7 @@ import { Field } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
 import { useForm } from "./form.js";
 import { t } from "./strings.js";
+import { parseValue } from "./typed.js";
 
 /** @param {{item: import("../core/api.js").Objective, denied: string, onClose: () => void}} props */
 export default function Close({ item, denied, onClose }) {

@@ -4,6 +4,7 @@ import { useEffect } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { cycleName } from "../core/days.js";
 import { html } from "../core/html.js";
+import { dates } from "../core/locale.js";
 import { personName } from "../core/people.js";
 import { session } from "../core/session.js";
 import { filter, filtered, refine } from "../okrs/filter.js";
@@ -15,7 +16,7 @@ import { cyclesNear } from "./cycles.js";
 import { Owner } from "./owner.js";
 import { t } from "./strings.js";
 
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+const day = dates({ dateStyle: "long" });
 
 /** Until the next frame was drawn. @returns {Promise<void>} */
 const painted = () => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });

@@ -2,11 +2,12 @@
 
 import { html } from "../core/html.js";
 import { personName } from "../core/people.js";
-import { editable, parseValue, sameValue } from "../core/values.js";
+import { editable, sameValue } from "../core/values.js";
 import { Field } from "../ui/field.js";
 import { Select } from "../ui/select.js";
 import { Owner } from "./owner.js";
 import { t } from "./strings.js";
+import { numberError, parseValue } from "./typed.js";
 
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
 /** @typedef {import("./form.js").Form} Form */
@@ -17,13 +18,13 @@ const money = "VALUE_FORMAT_CURRENCY";
 
 /** What a new key result has where nobody says more: a percentage from 0 to 100. */
 export const defaults = () => ({
-  kind: "KEY_RESULT_KIND_METRIC", format: percentage, startValue: "0", targetValue: "100", unit: "", weight: "1", ownerId: "",
+  kind: "KEY_RESULT_KIND_METRIC", format: percentage, startValue: editable("0"), targetValue: editable("100"), unit: "", weight: editable("1"), ownerId: "",
 });
 
 /** The fields of a key result as a form has them. @param {KeyResult} kr */
 export const fieldsOf = (kr) => ({
   title: kr.title, ownerId: kr.ownerId, format: kr.format, startValue: editable(kr.startValue),
-  targetValue: editable(kr.targetValue), unit: kr.unit, weight: String(kr.weight ?? 1),
+  targetValue: editable(kr.targetValue), unit: kr.unit, weight: editable(String(kr.weight ?? 1)),
 });
 
 /** What is wrong, by field. @param {Form} form @param {string} kind */
@@ -31,10 +32,10 @@ export function errors({ value }, kind) {
   const [start, target] = [parseValue(value("startValue")), parseValue(value("targetValue"))];
   /** @type {Record<string, string>} */
   const wrong = {};
-  if (!/^([1-9]\d?|100)$/.test(value("weight"))) wrong.weight = t.keyResult.weightWrong;
+  if (!/^([1-9]\d?|100)$/.test(parseValue(value("weight")) ?? "")) wrong.weight = t.keyResult.weightWrong;
   if (kind === milestone) return wrong;
-  if (start === null) wrong.startValue = t.keyResult.noNumber;
-  if (target === null) wrong.targetValue = t.keyResult.noNumber;
+  if (start === null) wrong.startValue = numberError(value("startValue"));
+  if (target === null) wrong.targetValue = numberError(value("targetValue"));
   else if (start !== null && sameValue(start, target)) wrong.targetValue = t.keyResult.same;
   if (value("format") === money && !/^[A-Z]{3}$/.test(value("unit").trim().toUpperCase())) wrong.unit = t.keyResult.currencyWrong;
   return wrong;
@@ -53,7 +54,7 @@ export function wire({ weight, ...fields }, format) {
     if (name in fields) sent[name] = parseValue(fields[name]) ?? "";
   }
   if ("unit" in fields) sent.unit = format === money ? fields.unit.trim().toUpperCase() : fields.unit.trim();
-  if (weight !== undefined) sent.weight = Number(weight);
+  if (weight !== undefined) sent.weight = Number(parseValue(weight));
   if (fields.kind === milestone) for (const name of /** @type {const} */ (["format", "startValue", "targetValue", "unit"])) delete sent[name];
   return sent;
 }
@@ -83,8 +84,8 @@ export function KeyResultFields({ form, denied, item }) {
     </div>
     ${kind !== milestone && html`
       <div class="pair">
-        <${Field} label=${t.keyResult.start} inputmode="decimal" maxlength="24" ...${bind("startValue")} />
-        <${Field} label=${t.keyResult.target} inputmode="decimal" maxlength="24" ...${bind("targetValue")} />
+        <${Field} label=${t.keyResult.start} inputmode="decimal" maxlength="32" ...${bind("startValue")} />
+        <${Field} label=${t.keyResult.target} inputmode="decimal" maxlength="32" ...${bind("targetValue")} />
       </div>
       ${format !== percentage && html`<${Field} ...${format === money
         ? { label: t.keyResult.currency, hint: t.keyResult.currencyHint, maxlength: "3", autocapitalize: "characters" }

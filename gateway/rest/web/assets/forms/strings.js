@@ -1,6 +1,7 @@
 // The texts of the forms for objectives, key results and check-ins.
 
 import { count, text } from "../core/strings.js";
+import { percent } from "../core/values.js";
 
 const { quoted } = text;
 const back = "It can be brought back under Activity.";
@@ -65,7 +66,6 @@ export const t = {
     start: "From",
     target: "To",
     same: "It has to differ from the start.",
-    noNumber: "A number of at most 18 digits, please, such as 12 or 4.5.",
     unit: "What is counted",
     unitHint: "Such as customers.",
     currency: "Currency",
@@ -74,6 +74,12 @@ export const t = {
     weight: "Weight",
     weightHint: "From 1 to 100. Most count once.",
     weightWrong: "A whole number from 1 to 100, please.",
+  },
+
+  number: {
+    none: (/** @type {string} */ one, /** @type {string} */ other) => `A number of at most 18 digits, please, such as ${one} or ${other}.`,
+    ambiguous: (/** @type {string} */ typed, /** @type {string} */ whole, /** @type {string} */ fraction) =>
+      `${quoted(typed)} can be read as two numbers: type ${whole} for the whole number, or ${fraction} for the one with a fraction.`,
   },
 
   people: {
@@ -104,7 +110,7 @@ export const t = {
     title: (/** @type {string} */ title) => `Close ${text.quoted(title)}`,
     score: "Score",
     scoreHint: (/** @type {number|undefined} */ progress) =>
-      `From 0 (nothing) to 1 (all of it).${progress === undefined ? "" : ` Its key results are at ${progress} percent.`}`,
+      `From 0 (nothing) to 1 (all of it).${progress === undefined ? "" : ` Its key results are at ${percent(progress)}.`}`,
     scoreWrong: "A number from 0 to 1 with at most two digits behind the point, please.",
     note: "Why this score",
     save: "Close objective",

@@ -2,6 +2,7 @@
 
 import { useSignal } from "../vendor/signals.js";
 import { html } from "../core/html.js";
+import { dates } from "../core/locale.js";
 import { Button } from "../ui/button.js";
 import { Difference } from "./difference.js";
 import { t } from "./strings.js";
@@ -9,7 +10,7 @@ import { Undo } from "./undo.js";
 
 /** @typedef {import("../core/api.js").Change} Change */
 
-export const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+export const times = dates({ dateStyle: "medium", timeStyle: "short" });
 
 /** @param {{change: Change, about?: string, onUndone: () => void}} props */
 export function Entry({ change, about, onUndone }) {

@@ -1,9 +1,8 @@
 // The check-ins of a key result as a table, the latest first.
 
 import { useSignal } from "../vendor/signals.js";
-import { percent } from "../core/format.js";
 import { html } from "../core/html.js";
-import { numberText, sameValue } from "../core/values.js";
+import { numberText, percent, sameValue } from "../core/values.js";
 import { words as confidences } from "../okrs/strings.js";
 import { expectedBy } from "../okrs/rules.js";
 import { measured } from "./difference.js";
@@ -16,8 +15,6 @@ import { t } from "./strings.js";
 
 const words = t.chart;
 
-const count = (/** @type {number} */ n) => numberText(String(n));
-
 /** @param {{item: KeyResult, reports: Report[]|null, period: import("../core/api.js").Objective["period"]}} props */
 export function Table({ item, reports, period }) {
   const open = useSignal(false);
@@ -25,8 +22,8 @@ export function Table({ item, reports, period }) {
   const toggle = (/** @type {Event} */ event) => { open.value = /** @type {HTMLDetailsElement} */ (event.currentTarget).open; };
   return html`
     <details onToggle=${toggle}>
-      <summary>${item.checkInCount > most ? words.latest(count(most)) : words.table}</summary>
-      ${item.checkInCount > most && html`<p class="quiet">${words.some(count(most), count(item.checkInCount))}</p>`}
+      <summary>${item.checkInCount > most ? words.latest(numberText(most)) : words.table}</summary>
+      ${item.checkInCount > most && html`<p class="quiet">${words.some(numberText(most), numberText(item.checkInCount))}</p>`}
       ${open.value && reports && html`
         <div class="wide-table" tabindex="0" role="region" aria-label=${words.scroll(item.title)}>
           <table>

@@ -2,17 +2,16 @@
 
 import { useAction } from "../core/action.js";
 import { draftOf, setDraft } from "../core/drafts.js";
-import { percent } from "../core/format.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { text } from "../core/strings.js";
-import { editable, isMilestone, isPercentage, parseValue, sameValue, valueText } from "../core/values.js";
+import { editable, isMilestone, isPercentage, sameValue, valueText } from "../core/values.js";
 import { useId } from "../vendor/preact-hooks.js";
 import { Button } from "../ui/button.js";
 import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
 import { showTip } from "../ui/tip.js";
-import { parts, writes } from "./parts.js";
+import { parts, reader, typed, writes } from "./parts.js";
 import { words } from "./strings.js";
 
 /** @typedef {{item: import("../core/api.js").KeyResult, denied: string}} Props */
@@ -39,26 +38,28 @@ function Value({ item, denied }) {
   const simple = isPercentage(item) && whole.test(now);
   const { busy, failure, run } = useAction(async (/** @type {string} */ base) => {
     const sent = draftOf(key).peek()?.value ?? "";
-    const value = parseValue(sent) ?? base;
+    const value = simple ? sent : (await reader()).parseValue(sent);
+    if (value === null) return; // the field says why
     const { checkIn, setAttainment } = await writes();
     const done = simple ? await setAttainment(item.id, Number(value), Number(base), key) : await checkIn(item.id, { value }, base, key);
     if (done) {
-      const typed = draftOf(key).peek()?.value ?? sent; // perhaps more meanwhile
-      setDraft(key, typed === sent ? undefined : { value: typed, base: value });
+      const latest = draftOf(key).peek()?.value ?? sent; // perhaps more meanwhile
+      setDraft(key, latest === sent ? undefined : { value: latest, base: value });
       say(words.attainment.saved(item.title, valueText(item, value)));
     }
   });
-  const shown = draft?.value ?? editable(now);
-  const value = parseValue(shown);
+  const plain = simple ? now : editable(now); // browsers take 0 to 9 alone in a field of type number
+  const shown = draft?.value ?? plain;
+  const value = simple ? shown : draft ? typed.value?.parseValue(shown) : now;
   const base = draft?.base ?? now;
-  const wrong = draft && (simple ? !whole.test(shown) : value === null);
-  const conflict = draft && !busy.value && !wrong && !sameValue(base, now) && !sameValue(value ?? "", now);
+  const wrong = draft && (simple ? !whole.test(shown) && words.attainment.wrong : typed.value?.numberError(shown));
+  const conflict = draft && value && !busy.value && !wrong && !sameValue(base, now) && !sameValue(value, now);
   const described = [denied && `${id}-why`, wrong && `${id}-error`].filter(Boolean).join(" ") || null;
 
   const input = (/** @type {Event} */ event) => {
-    const typed = /** @type {HTMLInputElement} */ (event.currentTarget).value;
+    const entered = /** @type {HTMLInputElement} */ (event.currentTarget).value;
     failure.value = null;
-    setDraft(key, typed === editable(now) && !busy.value ? undefined : { value: typed, base });
+    setDraft(key, entered === plain && !busy.value ? undefined : { value: entered, base });
   };
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -75,7 +76,7 @@ function Value({ item, denied }) {
     <form class="attainment" onSubmit=${submit} novalidate>
       <label class="visually-hidden" for=${id}>${inPercent ? words.attainment.label(item.title) : words.attainment.value(item.title)}</label>
       <span class="number" data-dirty=${draft ? "" : null} data-percent=${inPercent ? "" : null}>
-        <input id=${id} ...${kind} value=${shown} autocomplete="off" maxlength="24"
+        <input id=${id} ...${kind} value=${shown} autocomplete="off" maxlength="32"
           readonly=${Boolean(denied)} aria-disabled=${denied ? "true" : null} data-tip=${denied || null}
           aria-invalid=${wrong ? "true" : null} aria-describedby=${described}
           onInput=${input} onKeyDown=${escape} onClick=${(/** @type {Event} */ event) => refuse(denied, event)} />
@@ -84,10 +85,10 @@ function Value({ item, denied }) {
       ${denied && html`<span id=${`${id}-why`} hidden>${denied}</span>`}
       ${draft && !conflict && html`
         <${Button} kind="primary" submit busy=${busy.value} why=${denied} label=${words.attainment.set(item.title)}>${text.set}<//>`}
-      ${wrong && html`<p class="error" id=${`${id}-error`} role="alert">${simple ? words.attainment.wrong : words.attainment.noNumber}</p>`}
+      ${wrong && html`<p class="error" id=${`${id}-error`} role="alert">${wrong}</p>`}
       ${conflict && html`
         <${Lazy} load=${parts.conflict} by=${item.updater?.displayName ?? ""} why=${denied}
-          theirs=${valueText(item, now)} mine=${inPercent ? percent(shown) : valueText(item, value ?? "")}
+          theirs=${valueText(item, now)} mine=${valueText(item, value)}
           onMine=${() => { setDraft(key, { value: shown, base: now }); run(now); }} onTheirs=${() => setDraft(key, undefined)} />`}
       <${Problem} failure=${failure.value} />
     </form>`;

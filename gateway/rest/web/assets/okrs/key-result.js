@@ -2,10 +2,10 @@
 
 import { useSignal } from "../vendor/signals.js";
 import { draftOf, openForm } from "../core/drafts.js";
-import { ago, percent } from "../core/format.js";
+import { ago } from "../core/format.js";
 import { classes, html } from "../core/html.js";
 import { why } from "../core/session.js";
-import { isMilestone, isPercentage, numberText, sameValue, valueText } from "../core/values.js";
+import { isMilestone, isPercentage, numberText, percent, sameValue, valueText } from "../core/values.js";
 import { Button } from "../ui/button.js";
 import { Icon } from "../ui/icons.js";
 import { Lazy } from "../ui/lazy.js";

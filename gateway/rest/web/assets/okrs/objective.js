@@ -8,6 +8,7 @@ import { ago } from "../core/format.js";
 import { classes, html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { why } from "../core/session.js";
+import { numberText } from "../core/values.js";
 import { Button } from "../ui/button.js";
 import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
@@ -92,7 +93,7 @@ function Overall({ item }) {
   const expected = item.expectedProgress === undefined ? undefined : words.objective.expected(item.expectedProgress);
   return html`
     <div class="overall">
-      <p class="figure">${item.progress}<span>%</span></p>
+      <p class="figure">${numberText(item.progress)}<span>%</span></p>
       <div>
         <${Progress} value=${item.progress} label=${words.objective.bar(item.title)} expected=${item.expectedProgress} tip=${expected} />
         ${expected && html`<p class="state">${expected}</p>`}

@@ -3,12 +3,12 @@
 import { useSignal } from "../vendor/signals.js";
 import { useEffect } from "../vendor/preact-hooks.js";
 import { draftOf, openForm } from "../core/drafts.js";
-import { percent } from "../core/format.js";
 import { html } from "../core/html.js";
 import { connection } from "../core/live.js";
 import { findPeople } from "../core/people.js";
 import { ended, identity, session, why } from "../core/session.js";
 import { text } from "../core/strings.js";
+import { percent } from "../core/values.js";
 import { Button } from "../ui/button.js";
 import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";

@@ -1,5 +1,6 @@
 // Parts of the objectives' view that are loaded once it is there.
 
+import { signal } from "../vendor/signals.js";
 import { Failure } from "../core/api.js";
 import { styled } from "../core/style.js";
 import { preload } from "../ui/lazy.js";
@@ -23,8 +24,17 @@ export const parts = {
 /** Loads what writes. Throws Failure. */
 export const writes = () => import("./writes.js").catch(() => { throw new Failure(0, {}); });
 
+/** What reads numbers that are typed; null until it is there. */
+export const typed = signal(/** @type {typeof import("../forms/typed.js")|null} */ (null));
+
+/** Loads what reads numbers. Throws Failure. */
+export async function reader() {
+  typed.value ??= await import("../forms/typed.js").catch(() => { throw new Failure(0, {}); });
+  return typed.value;
+}
+
 /** Loads all parts, so that they are there at once when they are needed, and when the server is away. */
 export function preloadParts() {
   Object.values(parts).forEach(preload);
-  writes().catch(() => {}); // whoever writes is told
+  Promise.all([writes(), reader()]).catch(() => {}); // whoever writes is told
 }

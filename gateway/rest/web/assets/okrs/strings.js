@@ -1,8 +1,7 @@
 // The texts of objectives and key results as they are seen first. Those of forms are in ../forms/strings.js.
 
-import { percent } from "../core/format.js";
 import { count, text } from "../core/strings.js";
-import { numberText } from "../core/values.js";
+import { numberText, percent } from "../core/values.js";
 
 const { quoted } = text;
 
@@ -77,7 +76,6 @@ export const words = {
     bar: (/** @type {string} */ title) => `Attainment of ${quoted(title)}`,
     saved: (/** @type {string} */ title, /** @type {string} */ value) => `${quoted(title)} is at ${value}.`,
     wrong: "A whole number from 0 to 100, please.",
-    noNumber: "A number, please, such as 12 or 4.5.",
   },
 
   delete: (/** @type {string} */ title) => `Delete ${quoted(title)}`,

@@ -1,5 +1,6 @@
 // Texts of signing in, in all its steps.
 
+import { either } from "../core/locale.js";
 import { reasons, text } from "../core/strings.js";
 
 Object.assign(reasons, {
@@ -7,8 +8,6 @@ Object.assign(reasons, {
   SIGN_IN_EXPIRED: "That took longer than a sign-in may take. Please start again.",
   SSO_NOT_CONFIGURED: "There is no organization of this name with single sign-on.",
 });
-
-const list = new Intl.ListFormat("en", { type: "disjunction" });
 
 /**
  * What became of a sign-in that led through another site, by the name that the server gives it.
@@ -85,7 +84,7 @@ export const texts = {
     sso: (/** @type {string} */ name) => `Sign in with ${name}’s single sign-on`,
     code: "Send me a code by e-mail",
     others: (/** @type {string[]} */ methods) =>
-      `It also takes ${list.format(methods.map((m) => text.methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
+      `It also takes ${either.format(methods.map((m) => text.methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
     back: "Choose another organization",
   },
 

@@ -8,6 +8,7 @@ import { say } from "../core/live.js";
 import { why } from "../core/session.js";
 import { Button } from "../ui/button.js";
 import { Problem } from "../ui/problem.js";
+import { Export } from "./export.js";
 import { kindOf, send } from "./import.js";
 import { t } from "./strings.js";
 
@@ -24,21 +25,6 @@ export default function Transfer() {
       <${Export} />
       <${Import} />
     </section>`;
-}
-
-function Export() {
-  const denied = why("READ", "objective");
-  return html`
-    <h3>${t.export}</h3>
-    <ul class="rows">
-      ${t.formats.map(({ format, name, label, hint }) => html`
-        <li class="row">
-          <div class="person"><h4>${name}</h4><p>${hint}</p></div>
-          <div class="tools">${denied
-            ? html`<${Button} label=${label} why=${denied}>${t.export}<//>`
-            : html`<a class="button" href=${`/api/v1/export?format=${format}`} download aria-label=${label}>${t.export}</a>`}</div>
-        </li>`)}
-    </ul>`;
 }
 
 function Import() {

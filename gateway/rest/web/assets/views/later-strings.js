@@ -1,5 +1,6 @@
 // The texts of what is loaded only when it is asked for, in members and settings.
 
+import { spoken } from "../core/locale.js";
 import { reasons } from "../core/strings.js";
 
 Object.assign(reasons, {
@@ -9,6 +10,8 @@ Object.assign(reasons, {
   MEMBER_SESSION_NOT_FOUND: "This session has ended already.",
 });
 
+const both = new Intl.ListFormat(spoken);
+
 export const texts = {
   sessions: {
     own: "Your sessions",
@@ -16,7 +19,7 @@ export const texts = {
     lead: "One for each sign-in in a browser. Connected agents are not among them and go on. The device and the place are not known.",
     none: "Not signed in anywhere.",
     current: "This one",
-    by: (/** @type {string[]} */ factors) => (factors.length > 0 ? `By ${factors.join(" and ")}` : "Signed in"),
+    by: (/** @type {string[]} */ factors) => (factors.length > 0 ? `By ${both.format(factors)}` : "Signed in"),
     factors: /** @type {Record<string, string>} */ ({
       email_otp: "a code by e-mail", magic_link: "a link by e-mail", oauth_google: "Google", oauth_microsoft: "Microsoft",
       oauth_github: "GitHub", oauth_slack: "Slack", oauth_hubspot: "HubSpot", sso_saml: "single sign-on (SAML)",

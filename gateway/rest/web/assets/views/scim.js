@@ -6,6 +6,7 @@ import { useAction } from "../core/action.js";
 import { segment } from "../core/api.js";
 import { may, whyNot } from "../core/administration.js";
 import { html } from "../core/html.js";
+import { dates } from "../core/locale.js";
 import { say } from "../core/live.js";
 import { ask } from "../core/session.js";
 import { text } from "../core/strings.js";
@@ -23,7 +24,7 @@ const t = texts.scim;
  *   bearerTokenExpireTime?: string, nextBearerTokenLastFour: string, nextBearerTokenExpireTime?: string, bearerToken: string, etag: string}} Connection
  */
 
-const days = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const days = dates({ dateStyle: "medium" });
 
 /** @param {string} [time] */
 const day = (time) => (time ? days.format(Date.parse(time)) : "");

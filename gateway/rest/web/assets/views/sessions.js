@@ -7,6 +7,7 @@ import { segment } from "../core/api.js";
 import { ago } from "../core/format.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
+import { dates } from "../core/locale.js";
 import { ask } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
@@ -16,7 +17,7 @@ import { texts } from "./later-strings.js";
 
 const t = texts.sessions;
 
-const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const times = dates({ dateStyle: "medium", timeStyle: "short" });
 
 /**
  * @typedef {{memberSessionId: string, startTime?: string, lastAccessTime?: string, expireTime?: string, current: boolean,
