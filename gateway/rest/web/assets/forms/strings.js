@@ -47,6 +47,10 @@ export const t = {
     order: "This is before the start.",
     parent: "Contributes to",
     noParent: "No other objective",
+    parentGone: "An objective that was deleted",
+    parentNone: "No other objective has these words.",
+    parentFailed: "The objectives could not be looked for. Type again, or try later.",
+    parentFound: (/** @type {number} */ n) => (n > 0 ? `${count(n, "objective")} to choose from.` : "No other objective has these words."),
   },
 
   keyResult: {
