@@ -8,6 +8,7 @@ const back = "It can be brought back under Activity.";
 export const t = {
   more: "More fields",
   optional: "(optional)",
+  gone: (/** @type {string} */ by) => `${by || "Somebody"} deleted this while you were at it. What you typed:`,
 
   report: {
     by: (/** @type {string} */ client) => `Reported by the agent ${quoted(client)}, and not confirmed yet.`,
