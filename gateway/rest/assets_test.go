@@ -42,7 +42,7 @@ func travels(t *testing.T, r reply) (int, string) {
 func TestTheFirstLoadIsSmallAndComplete(t *testing.T) {
 	w := start(t)
 	for _, cookie := range []string{"", "okr_session=a"} {
-		for _, path := range []string{"/", "/members", "/settings", "/agents", "/about", "/organizations", "/signin", "/oauth/authorize"} {
+		for _, path := range []string{"/", "/objective", "/members", "/settings", "/agents", "/about", "/organizations", "/signin", "/oauth/authorize"} {
 			t.Run(path+" "+cookie, func(t *testing.T) {
 				w := *w
 				w.t = t

@@ -62,6 +62,7 @@ func (v view) style() string {
 
 var views = []view{
 	{"/", "okrs/objectives.js"},
+	{"/objective", "okrs/one.js"},
 	{"/check-ins", "okrs/check-ins.js"},
 	{"/activity", "history/activity.js"},
 	{"/proposals", "history/proposals.js"},

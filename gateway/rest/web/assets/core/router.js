@@ -15,6 +15,7 @@ const later = (module) => styled(module, "views.css");
 /** @type {Route[]} */
 export const routes = [
   { path: "/", title: text.titles.objectives, nav: text.nav.objectives, load: () => import("../okrs/objectives.js") },
+  { path: "/objective", title: text.titles.objective, load: () => import("../okrs/one.js") },
   { path: "/check-ins", title: text.titles.checkIns, nav: text.nav.checkIns, load: () => import("../okrs/check-ins.js") },
   { path: "/activity", title: text.titles.activity, nav: text.nav.activity, load: () => styled(import("../history/activity.js"), "forms.css") },
   { path: "/proposals", title: text.titles.proposals, nav: text.nav.proposals, load: () => styled(import("../history/proposals.js"), "forms.css") },

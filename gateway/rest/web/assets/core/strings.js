@@ -58,12 +58,6 @@ const roles = { stytch_admin: "CEO", manager: "Manager", stytch_member: "Employe
 /** @param {string[]} ids */
 const roleNames = (ids) => either.format(ids.map((id) => roles[/** @type {keyof typeof roles} */ (id)] ?? id));
 
-/** @type {Record<string, string>} */
-const methodNames = {
-  sso: "single sign-on", google_oauth: "Google", email_otp: "a code by e-mail", magic_link: "a link by e-mail",
-  password: "a password", microsoft_oauth: "Microsoft", github_oauth: "GitHub", slack_oauth: "Slack", hubspot_oauth: "HubSpot",
-};
-
 export const text = {
   product: "OKR Manager",
   titled: (/** @type {string} */ title) => `${title} – OKR Manager`,
@@ -87,7 +81,6 @@ export const text = {
   failure,
   roles,
   roleNames,
-  methodNames,
 
   why: (/** @type {string} */ role, /** @type {keyof typeof verbs} */ action, /** @type {keyof typeof nouns} */ resource) =>
     `Your role (${role}) cannot ${verbs[action]} ${nouns[resource]}.`,
@@ -120,7 +113,7 @@ export const text = {
   consentFirst: "An application asks for access to your objectives. Sign in first; then you will see what it asks for.",
 
   titles: {
-    objectives: "Objectives", members: "Members", settings: "Settings", agents: "Connected agents", about: "About and help",
+    objectives: "Objectives", objective: "Objective", members: "Members", settings: "Settings", agents: "Connected agents", about: "About and help",
     checkIns: "My check-ins", activity: "Activity", proposals: "Proposals", consent: "Allow access", organizations: "Your organizations", signIn: "Sign in",
   },
 };

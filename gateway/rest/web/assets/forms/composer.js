@@ -20,7 +20,7 @@ import { t } from "./strings.js";
  *   onClose: () => void}} props name: key of the draft; under: the objective that a key result is added to
  */
 export default function Composer({ name, resource, under = "", denied, onClose }) {
-  const { Fields, defaults, errors, wire, words } = kinds[resource];
+  const { Fields, defaults, errors, wire, atField, words } = kinds[resource];
   const box = useRef(/** @type {HTMLFormElement|null} */ (null));
   const draft = draftOf(name).value;
   const value = draft?.value ?? "";
@@ -61,12 +61,12 @@ export default function Composer({ name, resource, under = "", denied, onClose }
     <form class="editor composer" id=${name} ref=${box} onSubmit=${add} onKeyDown=${escape} novalidate>
       <${Field} label=${words.new} hint=${words.hint} long maxlength="500" value=${value} readonly=${Boolean(denied)}
         onValue=${(/** @type {string} */ typed) => setDraft(name, { ...draft, value: typed, requestId: undefined })} />
-      ${more && html`<${Fields} form=${form} denied=${denied} />`}
+      ${more && html`<${Fields} form=${form} denied=${denied} failure=${failure.value} />`}
       <p class="actions">
         <${Button} kind="primary" submit busy=${busy.value} why=${denied || (value.trim() ? "" : text.empty)}>${words.add}<//>
         <${Button} onClick=${close}>${text.cancel}<//>
         ${!more && html`<${Button} kind="quiet" icon="down" onClick=${() => setDraft(name, { value, fields: {} })}>${t.more}<//>`}
       </p>
-      <${Problem} failure=${failure.value} />
+      <${Problem} failure=${more && atField(failure.value) ? null : failure.value} />
     </form>`;
 }

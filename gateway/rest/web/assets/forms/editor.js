@@ -21,7 +21,7 @@ import { t } from "./strings.js";
 
 /** @param {{item: any, resource: import("../core/session.js").Resource, denied: string}} props */
 export default function Editor({ item, resource, denied }) {
-  const { Fields, fieldsOf, errors, wire, said, words } = kinds[resource];
+  const { Fields, fieldsOf, errors, wire, said, atField, words } = kinds[resource];
   const key = editKey(item);
   const form = useForm(key, fieldsOf(item));
   const box = useRef(/** @type {HTMLFormElement|null} */ (null));
@@ -49,6 +49,7 @@ export default function Editor({ item, resource, denied }) {
     if (draftOf(key).peek()?.sent) box.current?.requestSubmit();
   }, []);
   const { conflicts } = form;
+  const failure = failureOf(key);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (denied || wrong || conflicts.length > 0) return;
@@ -65,7 +66,7 @@ export default function Editor({ item, resource, denied }) {
     <form class="editor" ref=${box} onSubmit=${submit} onKeyDown=${escape} novalidate>
       <${Field} label=${words.edit} hideLabel long value=${title} maxlength="500" readonly=${Boolean(denied)}
         error=${title.trim() ? "" : text.empty} onValue=${(/** @type {string} */ typed) => form.set({ title: typed })} />
-      <${Fields} form=${form} denied=${denied} item=${item} />
+      <${Fields} form=${form} denied=${denied} item=${item} failure=${failure} />
       ${conflicts.length > 0 && html`
         <${Conflict} by=${item.updater?.displayName ?? ""} why=${denied} theirs=${shown((name) => now[name])} mine=${shown(form.value)}
           onMine=${() => { form.keepMine(); run(now); }}
@@ -74,6 +75,6 @@ export default function Editor({ item, resource, denied }) {
         ${conflicts.length === 0 && html`<${Button} kind="primary" submit why=${denied}>${text.save}<//>`}
         <${Button} onClick=${() => done()}>${text.cancel}<//>
       </p>
-      <${Problem} failure=${failureOf(key)} />
+      <${Problem} failure=${atField(failure) ? null : failure} />
     </form>`;
 }

@@ -4,8 +4,8 @@ import { draftOf, setDraft } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { text } from "../core/strings.js";
 import { dismiss, draftKeys } from "../okrs/store.js";
-import { words } from "../okrs/strings.js";
 import { Button } from "../ui/button.js";
+import { t } from "./strings.js";
 
 /**
  * @param {{id: string, by: string, ids: string[]}} props ids: of everything that went with it
@@ -24,7 +24,7 @@ export default function Gone({ id, by, ids }) {
   return html`
     <div class="notice bad" role="alert">
       <div>
-        <p>${words.gone(by)}</p>
+        <p>${t.gone(by)}</p>
         ${typed.map((value) => html`<blockquote>${value}</blockquote>`)}
       </div>
       <${Button} onClick=${close}>${text.dismiss}<//>

@@ -27,6 +27,9 @@ export const fieldsOf = (kr) => ({
   targetValue: editable(kr.targetValue), unit: kr.unit, weight: editable(String(kr.weight ?? 1)),
 });
 
+/** Whether what the server refused is said at a field. */
+export const atField = () => false;
+
 /** What is wrong, by field. @param {Form} form @param {string} kind */
 export function errors({ value }, kind) {
   const [start, target] = [parseValue(value("startValue")), parseValue(value("targetValue"))];

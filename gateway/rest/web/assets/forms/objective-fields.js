@@ -1,18 +1,16 @@
 // The fields of an objective beside its text.
 
-import { useEffect } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { cycleName } from "../core/days.js";
 import { html } from "../core/html.js";
 import { me, personName } from "../core/people.js";
-import { ask } from "../core/session.js";
+import { text } from "../core/strings.js";
 import { periodOf } from "../okrs/rules.js";
-import { filtered } from "../okrs/filter.js";
-import { all as allKnown, objectiveOf, wanted } from "../okrs/store.js";
 import { Field } from "../ui/field.js";
 import { Select } from "../ui/select.js";
 import { cyclesNear, presentCycle } from "./cycles.js";
 import { Owner } from "./owner.js";
+import { Parent, parentText } from "./parent.js";
 import { t } from "./strings.js";
 
 /** @typedef {import("../core/api.js").Objective} Objective */
@@ -22,9 +20,6 @@ const names = /** @type {const} */ (["title", "description", "ownerId", "cycle",
 
 /** @param {string} cycle */
 const wrongCycle = (cycle) => cycle !== "" && !/^\d{4}(-(Q[1-4]|H[12]))?$/.test(cycle);
-
-/** @param {string} id */
-const titleOf = (id) => objectiveOf(id)?.value.title ?? id;
 
 /** What a new objective has where somebody fills in more than its text. */
 export const defaults = () => ({ ownerId: me(), cycle: presentCycle() });
@@ -46,22 +41,31 @@ export const wire = (fields) => ({ ...fields, ...("cycle" in fields && { cycle: 
 
 /** A field and its value for people. @param {string} name @param {string} value @returns {[string, string]} */
 export function said(name, value) {
-  const shown = { ownerId: personName, cycle: cycleName, parentId: titleOf }[name];
+  const shown = { ownerId: personName, cycle: cycleName, parentId: parentText }[name];
   const label = { title: t.objective.edit, description: t.objective.description, ownerId: t.objective.owner, cycle: t.objective.cycle,
     startDate: t.objective.start, dueDate: t.objective.due, parentId: t.objective.parent }[name] ?? name;
   return [label, value ? shown?.(value) ?? value : t.conflict.nothing];
 }
 
-/** @param {{form: Form, denied: string, item?: Objective}} props item: what is edited */
-export function ObjectiveFields({ form, denied, item }) {
+/** Whether what the server refused is said at a field. @param {import("../core/api.js").Failure|null} failure */
+export const atField = (failure) => failure?.reason === "PARENT_INVALID";
+
+/**
+ * @param {{form: Form, denied: string, item?: Objective, failure: import("../core/api.js").Failure|null}} props
+ * item: what is edited; failure: why it could not be sent as it was
+ */
+export function ObjectiveFields({ form, denied, item, failure }) {
   const wrong = errors(form);
+  const settled = useSignal(/** @type {typeof failure} */ (null));
   const set = (/** @type {string} */ name) => (/** @type {string} */ value) => form.set({ [name]: value });
   const readonly = Boolean(denied);
   return html`
     <${Field} label=${t.objective.description} lines maxlength="10000" value=${form.value("description")} readonly=${readonly} onValue=${set("description")} />
     <div class="pair">
       <${Owner} label=${t.objective.owner} none=${t.people.nobody} value=${form.value("ownerId")} readonly=${readonly} onValue=${set("ownerId")} />
-      <${Parent} value=${form.value("parentId")} item=${item} readonly=${readonly} onValue=${set("parentId")} />
+      <${Parent} value=${form.value("parentId")} item=${item} readonly=${readonly}
+        error=${failure && failure !== settled.value && atField(failure) ? text.failure(failure) : ""}
+        onValue=${(/** @type {string} */ chosen) => { settled.value = failure; form.set({ parentId: chosen }); }} />
     </div>
     <${Cycle} value=${form.value("cycle")} error=${wrong.cycle} readonly=${readonly} onValue=${set("cycle")} />
     <div class="pair">
@@ -86,33 +90,4 @@ function Cycle({ value, error, readonly, onValue }) {
       ${free.value && html`<${Field} label=${t.objective.cycleText} hint=${t.objective.cycleHint} error=${error} value=${value} maxlength="7"
         readonly=${readonly} onValue=${onValue} />`}
     </div>`;
-}
-
-/** @param {{value: string, item?: Objective, readonly: boolean, onValue: (value: string) => void}} props */
-function Parent({ value, item, readonly, onValue }) {
-  const all = useSignal(/** @type {Pick<Objective, "id"|"title"|"parentId">[]} */ ([]));
-  useEffect(() => {
-    candidates().then((found) => { all.value = found; }, () => {}); // the chosen one stays as it is
-  }, []);
-  const below = new Set(item ? [item.id] : []);
-  for (let size = -1; size !== below.size;) {
-    size = below.size;
-    for (const one of all.value) if (below.has(one.parentId)) below.add(one.id);
-  }
-  const options = all.value.filter((one) => !below.has(one.id)).map((one) => [one.id, one.title]);
-  if (value && !options.some(([id]) => id === value)) options.unshift([value, titleOf(value)]);
-  return html`<${Select} label=${t.objective.parent} value=${value} readonly=${readonly} onValue=${onValue}
-    options=${[["", t.objective.noParent], ...options]} />`;
-}
-
-/** The objectives that another can contribute to. Throws Failure. @returns {Promise<Objective[]>} */
-async function candidates() {
-  if (!filtered(wanted.peek())) return allKnown();
-  const found = [];
-  for (let token; token !== "";) {
-    const page = await ask("GET", `objectives?pageSize=200${token ? `&pageToken=${encodeURIComponent(token)}` : ""}`);
-    found.push(...page.objectives);
-    token = page.nextPageToken;
-  }
-  return found.reverse();
 }

@@ -9,6 +9,7 @@ const back = "It can be brought back under Activity.";
 export const t = {
   more: "More fields",
   optional: "(optional)",
+  gone: (/** @type {string} */ by) => `${by || "Somebody"} deleted this while you were at it. What you typed:`,
 
   report: {
     by: (/** @type {string} */ client) => `Reported by the agent ${quoted(client)}, and not confirmed yet.`,
@@ -48,6 +49,10 @@ export const t = {
     order: "This is before the start.",
     parent: "Contributes to",
     noParent: "No other objective",
+    parentGone: "An objective that was deleted",
+    parentNone: "No other objective has these words.",
+    parentFailed: "The objectives could not be looked for. Type again, or try later.",
+    parentFound: (/** @type {number} */ n) => (n > 0 ? `${count(n, "objective")} to choose from.` : "No other objective has these words."),
   },
 
   keyResult: {

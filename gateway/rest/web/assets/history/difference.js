@@ -4,9 +4,9 @@ import { cycleName, dayText } from "../core/days.js";
 import { html } from "../core/html.js";
 import { personName } from "../core/people.js";
 import { isMilestone, isPercentage, numberText, valueText } from "../core/values.js";
+import { titleOf } from "../okrs/others.js";
 import { words } from "../okrs/strings.js";
 import { t } from "./strings.js";
-import { titleOf } from "./titles.js";
 
 /** @typedef {import("../core/api.js").Objective} Objective */
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */

@@ -103,7 +103,7 @@ async function search() {
 }
 
 /** What the views list, the first that there is. */
-const lists = ["main .cards > li", "main .changes > li", "main .key-results > li", "main .rows > li"];
+const lists = ["main :is(.cards > li, .tree li)", "main .changes > li", "main .key-results > li", "main .rows > li"];
 
 /** To another one of a list, from where the focus is, or from what can be seen. @param {1|-1} toward */
 function step(toward) {
@@ -112,7 +112,7 @@ function step(toward) {
   const seen = items.findIndex((item) => item.getBoundingClientRect().top >= 0);
   const next = items.at(now >= 0 ? Math.max(0, now + toward) : toward > 0 ? seen : Math.max(0, seen - 1));
   if (!next || next === items[now]) return;
-  const target = next.querySelector(":scope > [tabindex], :is(h2, h3)[tabindex]") ?? next;
+  const target = next.querySelector(":scope > [tabindex], :is(h2, h3)[tabindex], .node a") ?? next;
   if (!(target instanceof HTMLElement)) return;
   if (target === next) target.tabIndex = -1;
   target.focus();

@@ -6,8 +6,9 @@ import { address, navigate } from "../core/router.js";
 import { archived } from "./rules.js";
 
 /**
- * @typedef {{cycle: string, owner: string, state: string, text: string}} Filter
- * owner: a member id, or "me"; state: a state without its prefix in small letters; "" is any, but not archived.
+ * @typedef {{cycle: string, owner: string, state: string, text: string, under?: string}} Filter
+ * owner: a member id, or "me"; state: a state without its prefix in small letters; "" is any, but not archived. under: an
+ * objective, for it and what contributes to it.
  */
 
 /** The conditions in the order in which the address has them. */
@@ -39,13 +40,14 @@ export function refine(part) {
   navigate(`${location.pathname}${query.size > 0 ? `?${query}` : ""}`, { replace: true, stay: true });
 }
 
-/** The query that asks the server for what the filter lets through. @param {Filter} wanted */
-export function queryOf({ cycle, owner, state, text }) {
+/** The query that asks the server for what the filter lets through, but for `under` itself. @param {Filter} wanted */
+export function queryOf({ cycle, owner, state, text, under }) {
   const query = new URLSearchParams({ pageSize: "200" });
   if (cycle) query.set("cycle", cycle);
   if (owner) query.set("ownerId", owner);
   if (state) query.set("states", `OBJECTIVE_STATE_${state.toUpperCase()}`);
   if (text.trim()) query.set("text", text.trim());
+  if (under) query.set("parentId", under);
   return query;
 }
 
@@ -56,7 +58,8 @@ const folded = (/** @type {string} */ value) => value.toUpperCase().toLowerCase(
  * @param {Filter} wanted
  * @param {import("../core/api.js").Objective} objective
  */
-export function matches({ cycle, owner, state, text }, objective) {
+export function matches({ cycle, owner, state, text, under }, objective) {
+  if (under && objective.parentId !== under) return objective.id === under;
   if (state ? objective.state !== `OBJECTIVE_STATE_${state.toUpperCase()}` : objective.state === archived) return false;
   if (cycle && objective.cycle !== cycle) return false;
   const whose = owner === "me" ? me() : owner;

@@ -18,14 +18,14 @@ import { KeyResult } from "./key-result.js";
 import { parts, writes } from "./parts.js";
 import { archived, closed } from "./rules.js";
 import { StandIn } from "./stand-in.js";
-import { gone, objectiveOf, touched } from "./store.js";
+import { addressOf, gone, objectiveOf, touched } from "./store.js";
 import { words } from "./strings.js";
 import { editing, editKey, Tools } from "./tools.js";
 
 /** @typedef {import("../core/api.js").Objective} Item */
 
-/** @param {{id: string}} props */
-export function Objective({ id }) {
+/** @param {{id: string, own?: boolean}} props own: whether the page is its own */
+export function Objective({ id, own }) {
   const item = objectiveOf(id).value;
   const by = touched.value.get(id);
   const lost = gone.value.get(id);
@@ -46,7 +46,7 @@ export function Objective({ id }) {
           ? html`<h2 class="visually-hidden" id=${heading}>${item.title}</h2>
             <${Lazy} load=${parts.editor} item=${item} resource="objective" denied=${denied}
               meanwhile=${html`<${StandIn} draft=${editKey(item)} title=${item.title} />`} />`
-          : html`<h2 id=${heading} tabindex="-1">${item.title}</h2>`}
+          : html`<h2 id=${heading} tabindex="-1">${own ? item.title : html`<a href=${addressOf(id)}>${item.title}</a>`}</h2>`}
         <${Tools} item=${item} resource="objective" denied=${denied} focusAfter=${() => document.querySelector("h1")} />
       </header>
       ${!editing(item) && html`<${About} item=${item} />`}
@@ -65,13 +65,13 @@ export function Objective({ id }) {
 
 /** Who answers for it, for when, and what became of it. @param {{item: Item}} props */
 function About({ item }) {
-  const { period, cycle, dueDate, startDate } = item;
-  const parent = objectiveOf(item.parentId)?.value;
+  const { period, cycle, dueDate, startDate, parentId } = item;
   const own = startDate || dueDate;
   const dates = period ? (own || !cycle) && periodText(period) : own && dayText(own);
   return html`
     <${Facts} facts=${[item.state === archived && html`<strong>${words.objective.isArchived}</strong>`, ownerName(item.ownerId),
-      cycle && cycleName(cycle), dates, parent && html`<a href=${`#${parent.id}`}>${words.objective.below(parent.title)}</a>`]} />
+      cycle && cycleName(cycle), dates, parentId && html`<${Lazy} load=${parts.above} id=${parentId}
+        meanwhile=${words.objective.below(objectiveOf(parentId)?.value.title ?? "…")} />`]} />
     ${item.score && html`
       <div class="closing"><p><strong>${words.objective.closedWith(item.score)}</strong>${item.closeTime && html` <span class="quiet">${ago(item.closeTime)}</span>`}</p>
         ${item.closingNote && html`<p class="prose">${item.closingNote}</p>`}</div>`}

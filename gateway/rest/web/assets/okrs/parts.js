@@ -8,6 +8,7 @@ import { preload } from "../ui/lazy.js";
 const form = (/** @type {Promise<{default: any}>} */ module) => styled(module, "forms.css");
 
 export const parts = {
+  above: () => import("./above.js"),
   composer: () => form(import("../forms/composer.js")),
   editor: () => form(import("../forms/editor.js")),
   checkIn: () => form(import("../forms/check-in.js")),

@@ -100,6 +100,7 @@ export function load() {
 
 /** @param {number} own @returns {Promise<string>} */
 async function loadPages(own) {
+  const { under } = wanted.peek();
   const query = queryOf(wanted.peek());
   /** @type {Objective[]} */
   const found = [];
@@ -115,6 +116,7 @@ async function loadPages(own) {
       loading.value = found.length;
       token = page.nextPageToken;
     }
+    if (under) await add(found, under);
     await addUsed(found);
     if (own !== loads) return latest;
   } catch (failure) {
@@ -149,12 +151,16 @@ async function addUsed(found) {
   const ids = new Set(found.map((objective) => objective.id));
   for (const known of [...objectives.values()].map((one) => one.peek())) {
     const { id } = known;
-    if (ids.has(id) || gone.peek().has(id) || !usedWithin(known)) continue;
-    try {
-      found.push(await ask("GET", pathOf(id)));
-    } catch (failure) {
-      if (/** @type {Failure} */ (failure).status !== 404) throw failure;
-    }
+    if (!ids.has(id) && !gone.peek().has(id) && usedWithin(known)) await add(found, id);
+  }
+}
+
+/** Adds an objective, if it is there. @param {Objective[]} found @param {string} id */
+async function add(found, id) {
+  try {
+    found.push(await ask("GET", pathOf(id)));
+  } catch (failure) {
+    if (/** @type {Failure} */ (failure).status !== 404) throw failure;
   }
 }
 
@@ -284,6 +290,9 @@ const isKeyResult = (id) => id.startsWith("kr_");
 
 /** @param {string} id */
 export const pathOf = (id) => `${isKeyResult(id) ? "keyResults" : "objectives"}/${segment(id)}`;
+
+/** The address of an objective's page. @param {string} id */
+export const addressOf = (id) => `/objective?id=${id}`;
 
 /** Takes in what is known to be there. @param {Objective|KeyResult} fresh */
 export function take(fresh) {

@@ -6,8 +6,6 @@ import { numberText, percent } from "../core/values.js";
 const { quoted } = text;
 
 export const words = {
-  gone: (/** @type {string} */ by) => `${by || "Somebody"} deleted this while you were at it. What you typed:`,
-
   editing: (/** @type {string} */ title) => `Edit ${quoted(title)}`,
   history: (/** @type {string} */ title) => `History of ${quoted(title)}`,
 
@@ -30,7 +28,6 @@ export const words = {
     made: (/** @type {string} */ by, /** @type {string} */ when) => (by ? `Added by ${by}, ${when}` : `Added ${when}`),
     expected: (/** @type {number} */ n) => `${percent(n)} expected by today`,
     below: (/** @type {string} */ title) => `Contributes to ${quoted(title)}`,
-    more: (/** @type {string} */ title) => `More about ${quoted(title)}`,
     close: "Close with a score",
     rescore: "Change the score",
     reopen: "Reopen",
@@ -38,7 +35,6 @@ export const words = {
     restore: "Restore",
     history: "History",
     done: { reopen: "Reopened.", archive: "Archived.", restore: "Restored." },
-    archivedNow: (/** @type {string} */ title) => `${quoted(title)} is archived.`,
     isArchived: "Archived",
     archivedWhy: "This objective is archived. Restore it to change it.",
     closedWith: (/** @type {string} */ score) => `Closed with a score of ${numberText(score)}`,

@@ -3,6 +3,7 @@
 import { ended } from "../core/session.js";
 import { connection, say } from "../core/live.js";
 import { text } from "../core/strings.js";
+import { hear, renew } from "./others.js";
 import { discover, find, load, ownRequests, problem, revive, takeDeletion, takeKeyResult, takeObjective, touched } from "./store.js";
 
 /** @typedef {import("../core/api.js").Change} Change */
@@ -65,6 +66,7 @@ function again() {
     const from = await load(); // also finds out what a refused stream does not say
     if (connection.peek() === "off") return;
     if (from) {
+      renew();
       cursor = from;
       open();
     } else if (problem.peek()?.status !== 401) again();
@@ -78,6 +80,7 @@ function take(change) {
   const { objective, keyResult } = change.after ?? {};
   const item = objective ?? keyResult ?? change.before?.objective ?? change.before?.keyResult;
   if (!item) return;
+  if (objective || change.before?.objective) hear(item.id, objective ?? null);
   const owner = keyResult?.objectiveId ?? (change.before && objective?.id);
   if (owner && !find(owner)) {
     look(owner);

@@ -1,7 +1,8 @@
 // Texts of signing in, in all its steps.
 
 import { either } from "../core/locale.js";
-import { reasons, text } from "../core/strings.js";
+import { reasons } from "../core/strings.js";
+import { methodNames } from "./methods.js";
 
 Object.assign(reasons, {
   CODE_INVALID: "This code is wrong, was used before, or has expired. Check it, or ask for a new one.",
@@ -84,7 +85,7 @@ export const texts = {
     sso: (/** @type {string} */ name) => `Sign in with ${name}’s single sign-on`,
     code: "Send me a code by e-mail",
     others: (/** @type {string[]} */ methods) =>
-      `It also takes ${either.format(methods.map((m) => text.methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
+      `It also takes ${either.format(methods.map((m) => methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
     back: "Choose another organization",
   },
 

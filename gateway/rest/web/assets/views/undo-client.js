@@ -8,7 +8,7 @@ import { ask } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { outcomeText } from "../history/outcomes.js";
 import { t as history } from "../history/strings.js";
-import { titleOf } from "../history/titles.js";
+import { titleOf } from "../okrs/others.js";
 import { Button } from "../ui/button.js";
 import { Dialog } from "../ui/dialog.js";
 import { Field } from "../ui/field.js";
