@@ -9,7 +9,7 @@ MODULES := proto services gateway deploy deploy/clients
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test robust mutants bench bench-cluster conformance clients browser screenshots vendor gen lint breaking compose k8s sbom modules etcd tools ci
+.PHONY: help run test robust mutants bench bench-cluster conformance clients browser screenshots vendor gen lint breaking alerts compose k8s sbom modules etcd tools ci
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-14s %s\n", $$1, $$2 }'
@@ -76,6 +76,9 @@ breaking: $(BIN)/buf ## compare the contract with the one that was last released
 	buf build $(OWN_PROTO) --exclude-source-info -o $(BIN)/contract.binpb
 	buf breaking $(BIN)/contract.binpb --against proto/baseline.binpb
 
+alerts: $(BIN)/promtool ## try the alerts on series that are made up, and check Prometheus's configuration
+	cd deploy/observability && promtool check config --lint=all --lint-fatal prometheus.yaml && promtool test rules alerts.test.yaml
+
 compose: $(BIN)/grpcurl ## build, run, use and restart the system in containers
 	deploy/compose.sh
 
@@ -134,6 +137,11 @@ $(BIN)/cyclonedx-gomod: .tools/sbom/go.mod .tools/sbom/go.sum
 
 $(BIN)/grpcurl: .tools/check/go.mod .tools/check/go.sum
 	GOWORK=off go -C .tools/check build -trimpath -o $(BIN)/ tool
+	@touch $@
+
+# Without what looks for targets in clouds, of which we use none: half of the build.
+$(BIN)/promtool: .tools/promtool/go.mod .tools/promtool/go.sum
+	GOWORK=off go -C .tools/promtool build -trimpath -tags remove_all_sd -o $(BIN)/ tool
 	@touch $@
 
 # The programs carry the names of their modules' folders, not of their commands.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves docker-compose.yml: builds, starts, uses the system (e2e/smoke.sh), looks at how the containers are held, and
-# restarts each under load, stops and starts all to see that the data is kept, and starts and uses the other variants. It
-# works in a project of its own and removes it afterwards.
+# restarts each under load, stops and starts all to see that the data is kept, and starts and uses the other variants: a
+# Stytch project of one's own, and the store over etcd. It works in a project of its own and removes it afterwards.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for tool in docker go curl grpcurl; do
@@ -11,11 +11,13 @@ docker info >/dev/null 2>&1 || { echo "no Docker engine answers: start one" >&2;
 docker compose version >/dev/null 2>&1 || { echo "missing: the compose plugin of docker" >&2; exit 1; }
 
 work=$(mktemp -d)
-compose() { docker compose --project-name okr-manager-check --progress quiet "$@"; }
+variant=() # options of compose that make it another one than the default
+compose() { docker compose --project-name okr-manager-check --progress quiet "${variant[@]}" "$@"; }
 end() {
   local status=$?
   [ $status = 0 ] || compose logs --tail 20 >&2 || true
   kill $(jobs -p) 2>/dev/null || true
+  docker rm --force --volumes okr-manager-check-stytch >/dev/null 2>&1 || true
   compose --profile cluster down --volumes --timeout 20
   rm -rf "$work"
   exit $status
@@ -23,7 +25,7 @@ end() {
 trap end EXIT
 
 echo "== build and start"
-compose build
+compose --profile cluster build
 compose up --detach --wait
 
 echo "== how the containers are held"
@@ -54,7 +56,8 @@ grep -q '^    scale: 0$' "$work/devidp" || { echo "devidp would be started" >&2;
 echo "== use it"
 deploy/e2e/smoke.sh
 
-token=$(curl -fsS -H 'content-type: application/json' http://localhost:4000/_dev/tokens -d '{"member_id":"member-test-a0000000-0000-4000-8000-000000000001","client_name":"compose","scopes":["read:okrs","manage:objectives"]}' | sed -E 's/.*"access_token": ?"([^"]+)".*/\1/')
+new_token() { token=$(curl -fsS -H 'content-type: application/json' http://localhost:4000/_dev/tokens -d '{"member_id":"member-test-a0000000-0000-4000-8000-000000000001","client_name":"compose","scopes":["read:okrs","manage:objectives"]}' | sed -E 's/.*"access_token": ?"([^"]+)".*/\1/'); }
+new_token
 
 echo "== each box restarted under load"
 go build -o "$work/okrctl" ./proto/cmd/okrctl
@@ -93,31 +96,38 @@ rest_call() { # rest_call PATH ARGUMENT...: whether it was done; what failed is 
   esac
   return 1
 }
-: >"$work/written"
-for box in devidp authz okr-store mcp rest; do
-  rm -f "$work/stop"
-  for kind in grpc rest; do : >"$work/failures.$kind"; : >"$work/calls.$kind"; done
-  grpc_load "$box" & rest_load "$box" &
-  sleep 2
-  compose restart "$box"
-  compose up --detach --wait
-  sleep 2
-  touch "$work/stop"
-  wait
-  echo "$box: $(wc -l <"$work/calls.grpc") rounds by okrctl, $(wc -l <"$work/failures.grpc") calls failed; $(wc -l <"$work/calls.rest") over HTTP, $(wc -l <"$work/failures.rest") failed"
-  cat "$work/failures.grpc" "$work/failures.rest" | cut -c 1-300 | sed -E 's/requestId=[a-z0-9-]+/requestId=…/' | sort | uniq -c
-  # What fails may be tried again, as okrclient does, and says so. Nobody answers where the REST edge itself is away.
-  ! grep -v -e 'cannot be reached' -e 'not available right now' "$work/failures.grpc" || { echo "okrctl failed in a way that does not pass by itself" >&2; exit 1; }
-  ! grep -vE '^503 [^ ]+ \{"error":\{"code":503,"status":"UNAVAILABLE","message":"[^"]+","details":\[[^]]*\]\}\} $' "$work/failures.rest" | grep -v "^${box/#rest/000} " ||
-    { echo "a call failed in a way that does not pass by itself" >&2; exit 1; }
-done
-ctl objectives list >"$work/kept"
-titles() { grep -oE '"title": *"(grpc|rest) [a-z-]+ [0-9]+"' "$work/kept"; }
-grep -oE '"id": *"okr_[0-9A-Z]+"' "$work/kept" | grep -o 'okr_[0-9A-Z]*' | sort -u >"$work/ids"
-lost=$(sort -u "$work/written" | comm -23 - "$work/ids")
-[ -z "$lost" ] || { echo "acknowledged and lost: $lost" >&2; exit 1; }
-[ "$(titles | sort | uniq -d)" = "" ] || { echo "written twice: $(titles | sort | uniq -d)" >&2; exit 1; }
-echo "$(wc -l <"$work/written") writes acknowledged, each of them there, once"
+# What the edges answer while something behind them is away: REST's error, or over MCP one of JSON-RPC.
+passing='^503 [^ ]+ \{("error":\{"code":503,"status":"UNAVAILABLE","message":"[^"]+","reason":"(AUTHZ|SERVICE)_UNAVAILABLE","details":\[[^]]*\]\}|"jsonrpc":"2.0",("id":[^,]*,)?"error":\{"code":-31000,"message":"[^"]+"\})\} ?$'
+restarts() { # restarts BOX...: each in its turn; of what was acknowledged meanwhile nothing is lost, and nothing there twice
+  local box kind lost
+  : >"$work/written"
+  for box in "$@"; do
+    rm -f "$work/stop"
+    for kind in grpc rest; do : >"$work/failures.$kind"; : >"$work/calls.$kind"; done
+    grpc_load "$box" & rest_load "$box" &
+    sleep 2
+    compose restart "$box"
+    compose up --detach --wait
+    sleep 2
+    touch "$work/stop"
+    wait
+    echo "$box: $(wc -l <"$work/calls.grpc") rounds by okrctl, $(wc -l <"$work/failures.grpc") calls failed; $(wc -l <"$work/calls.rest") over HTTP, $(wc -l <"$work/failures.rest") failed"
+    cat "$work/failures.grpc" "$work/failures.rest" | cut -c 1-300 | sed -E 's/requestId=[a-z0-9-]+/requestId=…/' | sort | uniq -c
+    # okrctl waits for what is away. Over HTTP what fails may be tried again, and says so; nobody answers where the REST edge
+    # itself is away.
+    [ ! -s "$work/failures.grpc" ] || { echo "okrctl failed" >&2; exit 1; }
+    ! grep -vE "$passing" "$work/failures.rest" | grep -v "^${box/#rest/000} " ||
+      { echo "a call failed in a way that does not pass by itself" >&2; exit 1; }
+  done
+  ctl objectives list >"$work/kept"
+  titles() { grep -oE '"title": *"(grpc|rest) [a-z0-9-]+ [0-9]+"' "$work/kept"; }
+  grep -oE '"id": *"okr_[0-9A-Z]+"' "$work/kept" | grep -o 'okr_[0-9A-Z]*' | sort -u >"$work/ids"
+  lost=$(sort -u "$work/written" | comm -23 - "$work/ids")
+  [ -z "$lost" ] || { echo "acknowledged and lost: $lost" >&2; exit 1; }
+  [ "$(titles | sort | uniq -d)" = "" ] || { echo "written twice: $(titles | sort | uniq -d)" >&2; exit 1; }
+  echo "$(wc -l <"$work/written") writes acknowledged, each of them there, once"
+}
+restarts devidp authz okr-store mcp rest
 
 echo "== what was written is there after a restart"
 list() { curl -fsS -H "authorization: Bearer $token" 'http://localhost:3000/api/v1/objectives?pageSize=200' | grep -o '"id":"[^"]*"' | sort; }
@@ -140,4 +150,29 @@ own up --detach --wait --wait-timeout 180
   grep -q AUTHZ_UNAVAILABLE "$work/refused" || { cat "$work/refused" >&2; exit 1; }
 [ "$(curl -sS -o /dev/null -w '%{redirect_url}' 'http://localhost:3000/signin/sso?organization=acme')" = 'http://localhost:3000/signin?problem=AUTHZ_UNAVAILABLE' ]
 
-echo "compose: $(wc -w <<<"$containers") containers, none as root, none with a writable root; $(wc -l <<<"$before") records kept over a restart"
+echo "== with a Stytch project that answers, which is a devidp outside of compose, everything works as with the one inside"
+own down --volumes --timeout 20
+sed -i -e 's#^\(OKR_STYTCH_BASE_URI\|OKR_OAUTH_ISSUER_INTERNAL_URL\)=$#&http://stytch:4000#' -e 's#^OKR_STYTCH_PUBLIC_URL=$#&http://localhost:4000#' \
+  -e 's#^OKR_OAUTH_ISSUER=.*#OKR_OAUTH_ISSUER=http://localhost:4000#' "$work/filled.env"
+variant=(--env-file "$work/filled.env")
+compose up --no-start
+docker run --detach --name okr-manager-check-stytch --network okr-manager-check_identity --network-alias stytch --publish 127.0.0.1:4000:4000 \
+  --env-file <(grep '^OKR_STYTCH_\(PROJECT_ID\|SECRET\|PUBLIC_TOKEN\)=' "$work/filled.env") \
+  --env OKR_DEVIDP_ADDR=:4000 --env OKR_DEVIDP_ALLOW_NON_LOOPBACK=true --env OKR_DEVIDP_PUBLIC_URL=http://localhost:4000 \
+  --env OKR_DEVIDP_AUTHORIZATION_URL=http://localhost:3000/oauth/authorize --env OKR_DEVIDP_REDIRECT_ORIGINS=http://localhost:3000 okr-manager/devidp >/dev/null
+compose up --detach --wait
+[ "$(compose ps --services | sort | xargs)" = "authz mcp okr-store rest" ] || { compose ps >&2; exit 1; }
+deploy/e2e/smoke.sh
+docker rm --force --volumes okr-manager-check-stytch >/dev/null
+compose down --volumes --timeout 20
+
+echo "== the store over etcd: each member and a replica restarted under load"
+export OKR_STORE_ENGINE=etcd
+variant=(--profile cluster)
+compose up --detach --wait
+[ "$(compose ps --services | grep -c -e etcd -e okr-store)" = 6 ] || { compose ps --all >&2; exit 1; }
+deploy/e2e/smoke.sh
+new_token
+restarts etcd-1 etcd-2 etcd-3 okr-store-2
+
+echo "compose: $(wc -w <<<"$containers") containers, none as root, none with a writable root; $(wc -l <<<"$before") records kept over a restart; the variants work"

@@ -18,6 +18,7 @@ import (
 	"github.com/df0f9dda/okr-manager/gateway/mcp"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/config"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 	"github.com/df0f9dda/okr-manager/services/okrstore"
 )
 
@@ -46,7 +47,7 @@ func beAChild(box string) {
 		panic(err)
 	}
 	fmt.Println(listener.Addr())
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	logger := telemetry.NewLogger(os.Stderr, slog.LevelDebug, box)
 	switch box {
 	case childStore:
 		err = runChild(func(cfg okrstore.Config) error {
@@ -74,12 +75,18 @@ func runChild[C any](run func(C) error) error {
 	return run(cfg)
 }
 
+// childProcess is this program as one of the boxes. What it logs is searched as that of the boxes in this process is.
+func childProcess(ctx context.Context, box string, settings ...string) *exec.Cmd {
+	process := exec.CommandContext(ctx, os.Args[0])
+	process.Env = append(append(os.Environ(), childVariable+"="+box), settings...)
+	process.Stderr = &childStderr{log: childLogs}
+	return process
+}
+
 // startBox starts a box in a process of its own, and answers where it listens.
 func startBox(t *testing.T, box string, settings ...string) (process *exec.Cmd, addr string) {
 	t.Helper()
-	process = exec.CommandContext(t.Context(), os.Args[0])
-	process.Env = append(append(os.Environ(), childVariable+"="+box, "OKR_AUTHZ_ADDR="+running.AuthzAddr), settings...)
-	process.Stderr = os.Stderr
+	process = childProcess(t.Context(), box, append([]string{"OKR_AUTHZ_ADDR=" + running.AuthzAddr}, settings...)...)
 	stdout, err := process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +97,10 @@ func startBox(t *testing.T, box string, settings ...string) (process *exec.Cmd, 
 	if addr, err = bufio.NewReader(stdout).ReadString('\n'); err != nil {
 		t.Fatalf("%s does not start: %v", box, err)
 	}
+	t.Cleanup(func() { // of what no test has killed
+		_ = process.Process.Kill()
+		_ = process.Wait() // until its log is read to the end
+	})
 	return process, addr[:len(addr)-1]
 }
 

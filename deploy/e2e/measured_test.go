@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"regexp"
 	"runtime"
 	"runtime/pprof"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/df0f9dda/okr-manager/deploy/internal/stack"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 // measuredSystem is a system in a process of its own: what it holds can be told from what its clients hold.
@@ -48,7 +48,7 @@ func (h holding) over(most holding) bool {
 // beMeasured runs a system until standard input ends, and lets it end with the process. It prints where the system is,
 // and, for every line that it reads, what it holds.
 func beMeasured() error {
-	started, err := stack.Start(context.Background(), stack.Config{EphemeralPorts: true, Logger: slog.New(slog.DiscardHandler)})
+	started, err := stack.Start(context.Background(), stack.Config{EphemeralPorts: true, Logger: telemetry.NewLogger(os.Stderr, slog.LevelDebug, childSystem)})
 	if err != nil {
 		return err
 	}
@@ -97,9 +97,7 @@ func isIdle(stack string) bool {
 // startMeasured starts a system that ends after the test. It must have lived until then, and without data races.
 func startMeasured(t *testing.T, settings ...string) *measuredSystem {
 	t.Helper()
-	process := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])
-	process.Env = append(append(os.Environ(), childVariable+"="+childSystem, "OKR_DATA_DIR="+t.TempDir()), settings...)
-	process.Stderr = os.Stderr
+	process := childProcess(context.WithoutCancel(t.Context()), childSystem, append([]string{"OKR_DATA_DIR=" + t.TempDir()}, settings...)...)
 	commands, err := process.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

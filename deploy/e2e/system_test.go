@@ -34,6 +34,9 @@ var running *system
 // logs are what the boxes of all systems in this process log, at every level.
 var logs = &kittest.Log{}
 
+// childLogs are what the boxes in processes of their own log, at every level.
+var childLogs = &searchedLog{secrets: heard, piece: 4 << 20, again: 1 << 20}
+
 // TestMain starts the system, or is the program that a test of crashes kills.
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -64,7 +67,7 @@ func TestMain(m *testing.M) {
 	if err := running.close(); err != nil {
 		panic(err) // a box that does not stop is a failure, too
 	}
-	if leaks := heard.in(logs.String()); len(leaks) > 0 {
+	if leaks := append(heard.in(logs.String()), childLogs.leaks()...); len(leaks) > 0 {
 		panic("the logs tell what they must not: " + strings.Join(leaks, "; "))
 	}
 	_ = os.RemoveAll(dir)
