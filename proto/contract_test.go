@@ -302,10 +302,13 @@ func TestTheOrganizationIsNeverAnArgument(t *testing.T) {
 		}
 	}
 	allowed(t, "names an organization, which comes only from the caller's identity", found, map[protoreflect.FullName]string{
-		"authz.v1.JoinOrganizationRequest.organization_id":   "chooses where to sign in; Stytch decides whether the person may",
-		"authz.v1.SwitchOrganizationRequest.organization_id": "chooses where to sign in; Stytch decides whether the person may",
-		"authz.v1.StartSsoRequest.organization_slug":         "chooses where to sign in; single sign-on decides whether the person may",
-		"authz.v1.UpdateOrganizationRequest.organization":    "holds new values for the caller's own; its id is output only",
+		"authz.v1.JoinOrganizationRequest.organization_id":         "chooses where to sign in; Stytch decides whether the person may",
+		"authz.v1.SwitchOrganizationRequest.organization_id":       "chooses where to sign in; Stytch decides whether the person may",
+		"authz.v1.CreateTotpRequest.organization_id":               "repeats where the person signs in; Stytch compares it with what was proven",
+		"authz.v1.AuthenticateTotpRequest.organization_id":         "repeats where the person signs in; Stytch compares it with what was proven",
+		"authz.v1.AuthenticateRecoveryCodeRequest.organization_id": "repeats where the person signs in; Stytch compares it with what was proven",
+		"authz.v1.StartSsoRequest.organization_slug":               "chooses where to sign in; single sign-on decides whether the person may",
+		"authz.v1.UpdateOrganizationRequest.organization":          "holds new values for the caller's own; its id is output only",
 	})
 }
 

@@ -187,17 +187,3 @@ visit("an address that tells of a problem tells nothing else", async (open, { sy
   await v.page.getByText("asks for a second factor").waitFor();
   assert.equal(v.page.url(), `${system.url}/signin`);
 });
-
-// The local provider has no second factors, so the answer of the API is made here.
-visit("an organization that asks for a second factor says what can be done", async (open) => {
-  const v = await open({ person: max });
-  await v.page.route("**/session:switchOrganization", (route) => route.fulfill({
-    json: { step: "SIGN_IN_STEP_SECOND_FACTOR", emailAddress: max.email, organizations: [], allowedAuthMethods: [] },
-  }));
-  await v.go("/organizations");
-  await v.button("Enter Globex").click();
-  await v.page.getByRole("heading", { name: "A second factor is needed" }).waitFor();
-  await v.accessible("a second factor");
-  await v.button("Choose another organization").click();
-  await v.page.getByText("You are here").waitFor();
-});

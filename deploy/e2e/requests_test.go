@@ -1,8 +1,12 @@
 package e2e
 
 import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // what authenticator apps compute with (RFC 6238)
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -401,6 +406,8 @@ func (r *requests) ofSession(t *testing.T, method string) (request, bool) {
 		return request{&authzv1.JoinOrganizationRequest{OrganizationId: r.ceo.organization}, r.underWay(t, email)}, true
 	case "CreateOrganization":
 		return request{&authzv1.CreateOrganizationRequest{DisplayName: "Another"}, r.underWay(t, r.address())}, true
+	case "CreateTotp", "AuthenticateTotp", "AuthenticateRecoveryCode":
+		return r.ofSecondFactor(t, method), true
 	case "SwitchOrganization":
 		return request{message: &authzv1.SwitchOrganizationRequest{OrganizationId: r.elsewhere}}, true
 	case "GetSession":
@@ -411,6 +418,46 @@ func (r *requests) ofSession(t *testing.T, method string) (request, bool) {
 		return request{message: &authzv1.RevokeSessionRequest{}}, true
 	}
 	return request{}, false
+}
+
+// ofSecondFactor are requests of a fresh member who signs in: with no authenticator app, with one that has had no code yet,
+// and with one that is lost.
+func (r *requests) ofSecondFactor(t *testing.T, method string) request {
+	t.Helper()
+	email, organization := r.address(), r.ceo.organization
+	member := r.ceo.system.provider.addMember(t, organization, email)
+	if method == "CreateTotp" {
+		return request{&authzv1.CreateTotpRequest{OrganizationId: organization, MemberId: member}, r.underWay(t, email)}
+	}
+	p := r.nobody(t)
+	p.prove(t, email)
+	whose := `"organizationId":"` + organization + `","memberId":"` + member + `"`
+	app := p.must(t, http.MethodPost, "/api/v1/session:createTotp", "{"+whose+"}")
+	code := totp(t, app.text("secret"))
+	if method == "AuthenticateTotp" {
+		return request{&authzv1.AuthenticateTotpRequest{OrganizationId: organization, MemberId: member, Code: code}, p.cookie(t, cookieIntermediate)}
+	}
+	p.must(t, http.MethodPost, "/api/v1/session:authenticateTotp", "{"+whose+`,"code":"`+code+`"}`)
+	recovery, _ := app["recoveryCodes"].([]any)
+	if len(recovery) == 0 {
+		t.Fatalf("there are no recovery codes: %v", app)
+	}
+	return request{&authzv1.AuthenticateRecoveryCodeRequest{
+		OrganizationId: organization, MemberId: member, RecoveryCode: fmt.Sprint(recovery[0]),
+	}, r.underWay(t, email)}
+}
+
+// totp is what an authenticator app shows now (RFC 6238).
+func totp(t *testing.T, secret string) string {
+	t.Helper()
+	key, err := base32.StdEncoding.DecodeString(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha1.New, key)
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(time.Now().Unix()/30)))
+	sum := mac.Sum(nil)
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[sum[19]&15:])&0x7fff_ffff%1_000_000)
 }
 
 func (r *requests) nobody(t *testing.T) *person {

@@ -282,7 +282,7 @@ func TestAnInvitationLeadsIntoTheOrganization(t *testing.T) {
 func TestWhatAnOrganizationAsksForBeyondTheAddressIsPassedOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	const common = `"status_code":200,"member_authenticated":false,"intermediate_session_token":"more","member":{"email_address":"max@acme.test"},"organization":{}`
+	const common = `"status_code":200,"member_authenticated":false,"intermediate_session_token":"more","member":{"member_id":"m","email_address":"max@acme.test"},"organization":{"organization_id":"o","mfa_methods":"RESTRICTED","allowed_mfa_methods":["sms_otp"]}`
 	for name, tc := range map[string]struct {
 		answer string
 		check  func(*authzv1.SignIn) bool
@@ -295,7 +295,10 @@ func TestWhatAnOrganizationAsksForBeyondTheAddressIsPassedOn(t *testing.T) {
 		},
 		"a second factor": {
 			`{` + common + `,"mfa_required":{"member_options":{}}}`,
-			func(s *authzv1.SignIn) bool { return s.GetStep() == authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR },
+			func(s *authzv1.SignIn) bool {
+				return s.GetStep() == authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR && s.GetSecondFactor().GetOrganizationId() == "o" &&
+					s.GetSecondFactor().GetMemberId() == "m" && s.GetSecondFactor().GetTotpStatus() == authzv1.TotpStatus_TOTP_STATUS_NOT_ALLOWED
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -87,6 +87,63 @@ func (SignInStep) EnumDescriptor() ([]byte, []int) {
 	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{0}
 }
 
+// Whether a member can give the code of an authenticator app (RFC 6238) as a second factor.
+type TotpStatus int32
+
+const (
+	// Unknown.
+	TotpStatus_TOTP_STATUS_UNSPECIFIED TotpStatus = 0
+	// The member has registered an app.
+	TotpStatus_TOTP_STATUS_REGISTERED TotpStatus = 1
+	// The member can register one now.
+	TotpStatus_TOTP_STATUS_UNREGISTERED TotpStatus = 2
+	// The organization takes other second factors alone.
+	TotpStatus_TOTP_STATUS_NOT_ALLOWED TotpStatus = 3
+)
+
+// Enum value maps for TotpStatus.
+var (
+	TotpStatus_name = map[int32]string{
+		0: "TOTP_STATUS_UNSPECIFIED",
+		1: "TOTP_STATUS_REGISTERED",
+		2: "TOTP_STATUS_UNREGISTERED",
+		3: "TOTP_STATUS_NOT_ALLOWED",
+	}
+	TotpStatus_value = map[string]int32{
+		"TOTP_STATUS_UNSPECIFIED":  0,
+		"TOTP_STATUS_REGISTERED":   1,
+		"TOTP_STATUS_UNREGISTERED": 2,
+		"TOTP_STATUS_NOT_ALLOWED":  3,
+	}
+)
+
+func (x TotpStatus) Enum() *TotpStatus {
+	p := new(TotpStatus)
+	*p = x
+	return p
+}
+
+func (x TotpStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TotpStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_authz_v1_session_service_proto_enumTypes[1].Descriptor()
+}
+
+func (TotpStatus) Type() protoreflect.EnumType {
+	return &file_authz_v1_session_service_proto_enumTypes[1]
+}
+
+func (x TotpStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TotpStatus.Descriptor instead.
+func (TotpStatus) EnumDescriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{1}
+}
+
 // How a person stands to an organization.
 type Membership int32
 
@@ -132,11 +189,11 @@ func (x Membership) String() string {
 }
 
 func (Membership) Descriptor() protoreflect.EnumDescriptor {
-	return file_authz_v1_session_service_proto_enumTypes[1].Descriptor()
+	return file_authz_v1_session_service_proto_enumTypes[2].Descriptor()
 }
 
 func (Membership) Type() protoreflect.EnumType {
-	return &file_authz_v1_session_service_proto_enumTypes[1]
+	return &file_authz_v1_session_service_proto_enumTypes[2]
 }
 
 func (x Membership) Number() protoreflect.EnumNumber {
@@ -145,7 +202,7 @@ func (x Membership) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Membership.Descriptor instead.
 func (Membership) EnumDescriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{1}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{2}
 }
 
 // An OAuth provider of Stytch.
@@ -181,11 +238,11 @@ func (x OAuthProvider) String() string {
 }
 
 func (OAuthProvider) Descriptor() protoreflect.EnumDescriptor {
-	return file_authz_v1_session_service_proto_enumTypes[2].Descriptor()
+	return file_authz_v1_session_service_proto_enumTypes[3].Descriptor()
 }
 
 func (OAuthProvider) Type() protoreflect.EnumType {
-	return &file_authz_v1_session_service_proto_enumTypes[2]
+	return &file_authz_v1_session_service_proto_enumTypes[3]
 }
 
 func (x OAuthProvider) Number() protoreflect.EnumNumber {
@@ -194,7 +251,7 @@ func (x OAuthProvider) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OAuthProvider.Descriptor instead.
 func (OAuthProvider) EnumDescriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{2}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{3}
 }
 
 // The kinds of token that Stytch puts into a redirect (`stytch_token_type`).
@@ -238,11 +295,11 @@ func (x RedirectTokenType) String() string {
 }
 
 func (RedirectTokenType) Descriptor() protoreflect.EnumDescriptor {
-	return file_authz_v1_session_service_proto_enumTypes[3].Descriptor()
+	return file_authz_v1_session_service_proto_enumTypes[4].Descriptor()
 }
 
 func (RedirectTokenType) Type() protoreflect.EnumType {
-	return &file_authz_v1_session_service_proto_enumTypes[3]
+	return &file_authz_v1_session_service_proto_enumTypes[4]
 }
 
 func (x RedirectTokenType) Number() protoreflect.EnumNumber {
@@ -251,7 +308,7 @@ func (x RedirectTokenType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RedirectTokenType.Descriptor instead.
 func (RedirectTokenType) EnumDescriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{3}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{4}
 }
 
 // Where a sign-in stands.
@@ -268,9 +325,13 @@ type SignIn struct {
 	// With AUTHENTICATE_AGAIN: Stytch's names of the methods that the organization accepts, such as "sso".
 	AllowedAuthMethods []string `protobuf:"bytes,5,rep,name=allowed_auth_methods,json=allowedAuthMethods,proto3" json:"allowed_auth_methods,omitempty"`
 	// With DONE: the session.
-	Session       *Session `protobuf:"bytes,6,opt,name=session,proto3" json:"session,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Session *Session `protobuf:"bytes,6,opt,name=session,proto3" json:"session,omitempty"`
+	// With SECOND_FACTOR: of whom it is asked for, and what they have.
+	SecondFactor *SecondFactor `protobuf:"bytes,7,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
+	// After a recovery code: how many the member has left.
+	RecoveryCodesRemaining *int32 `protobuf:"varint,8,opt,name=recovery_codes_remaining,json=recoveryCodesRemaining,proto3,oneof" json:"recovery_codes_remaining,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *SignIn) Reset() {
@@ -345,6 +406,84 @@ func (x *SignIn) GetSession() *Session {
 	return nil
 }
 
+func (x *SignIn) GetSecondFactor() *SecondFactor {
+	if x != nil {
+		return x.SecondFactor
+	}
+	return nil
+}
+
+func (x *SignIn) GetRecoveryCodesRemaining() int32 {
+	if x != nil && x.RecoveryCodesRemaining != nil {
+		return *x.RecoveryCodesRemaining
+	}
+	return 0
+}
+
+// A second factor that is asked for.
+type SecondFactor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Stytch id of the organization that asks for it.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The Stytch id of the member who is to give it.
+	MemberId string `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// Whether the code of an authenticator app will do.
+	TotpStatus    TotpStatus `protobuf:"varint,3,opt,name=totp_status,json=totpStatus,proto3,enum=authz.v1.TotpStatus" json:"totp_status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecondFactor) Reset() {
+	*x = SecondFactor{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecondFactor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecondFactor) ProtoMessage() {}
+
+func (x *SecondFactor) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecondFactor.ProtoReflect.Descriptor instead.
+func (*SecondFactor) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SecondFactor) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
+func (x *SecondFactor) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *SecondFactor) GetTotpStatus() TotpStatus {
+	if x != nil {
+		return x.TotpStatus
+	}
+	return TotpStatus_TOTP_STATUS_UNSPECIFIED
+}
+
 // An organization that a person can enter.
 type DiscoveredOrganization struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -362,7 +501,7 @@ type DiscoveredOrganization struct {
 
 func (x *DiscoveredOrganization) Reset() {
 	*x = DiscoveredOrganization{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[1]
+	mi := &file_authz_v1_session_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -374,7 +513,7 @@ func (x *DiscoveredOrganization) String() string {
 func (*DiscoveredOrganization) ProtoMessage() {}
 
 func (x *DiscoveredOrganization) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[1]
+	mi := &file_authz_v1_session_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -387,7 +526,7 @@ func (x *DiscoveredOrganization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoveredOrganization.ProtoReflect.Descriptor instead.
 func (*DiscoveredOrganization) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{1}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *DiscoveredOrganization) GetOrganizationId() string {
@@ -437,7 +576,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[2]
+	mi := &file_authz_v1_session_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +588,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[2]
+	mi := &file_authz_v1_session_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +601,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{2}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Session) GetPrincipal() *Principal {
@@ -511,7 +650,7 @@ type SendEmailCodeRequest struct {
 
 func (x *SendEmailCodeRequest) Reset() {
 	*x = SendEmailCodeRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[3]
+	mi := &file_authz_v1_session_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +662,7 @@ func (x *SendEmailCodeRequest) String() string {
 func (*SendEmailCodeRequest) ProtoMessage() {}
 
 func (x *SendEmailCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[3]
+	mi := &file_authz_v1_session_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +675,7 @@ func (x *SendEmailCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEmailCodeRequest.ProtoReflect.Descriptor instead.
 func (*SendEmailCodeRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{3}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SendEmailCodeRequest) GetEmailAddress() string {
@@ -559,7 +698,7 @@ type AuthenticateEmailCodeRequest struct {
 
 func (x *AuthenticateEmailCodeRequest) Reset() {
 	*x = AuthenticateEmailCodeRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[4]
+	mi := &file_authz_v1_session_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -571,7 +710,7 @@ func (x *AuthenticateEmailCodeRequest) String() string {
 func (*AuthenticateEmailCodeRequest) ProtoMessage() {}
 
 func (x *AuthenticateEmailCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[4]
+	mi := &file_authz_v1_session_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -584,7 +723,7 @@ func (x *AuthenticateEmailCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthenticateEmailCodeRequest.ProtoReflect.Descriptor instead.
 func (*AuthenticateEmailCodeRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{4}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AuthenticateEmailCodeRequest) GetEmailAddress() string {
@@ -616,7 +755,7 @@ type StartOAuthRequest struct {
 
 func (x *StartOAuthRequest) Reset() {
 	*x = StartOAuthRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[5]
+	mi := &file_authz_v1_session_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +767,7 @@ func (x *StartOAuthRequest) String() string {
 func (*StartOAuthRequest) ProtoMessage() {}
 
 func (x *StartOAuthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[5]
+	mi := &file_authz_v1_session_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +780,7 @@ func (x *StartOAuthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartOAuthRequest.ProtoReflect.Descriptor instead.
 func (*StartOAuthRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{5}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StartOAuthRequest) GetProvider() OAuthProvider {
@@ -676,7 +815,7 @@ type StartOAuthResponse struct {
 
 func (x *StartOAuthResponse) Reset() {
 	*x = StartOAuthResponse{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[6]
+	mi := &file_authz_v1_session_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +827,7 @@ func (x *StartOAuthResponse) String() string {
 func (*StartOAuthResponse) ProtoMessage() {}
 
 func (x *StartOAuthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[6]
+	mi := &file_authz_v1_session_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +840,7 @@ func (x *StartOAuthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartOAuthResponse.ProtoReflect.Descriptor instead.
 func (*StartOAuthResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{6}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StartOAuthResponse) GetAuthorizationUrl() string {
@@ -729,7 +868,7 @@ type StartSsoRequest struct {
 
 func (x *StartSsoRequest) Reset() {
 	*x = StartSsoRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[7]
+	mi := &file_authz_v1_session_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +880,7 @@ func (x *StartSsoRequest) String() string {
 func (*StartSsoRequest) ProtoMessage() {}
 
 func (x *StartSsoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[7]
+	mi := &file_authz_v1_session_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +893,7 @@ func (x *StartSsoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartSsoRequest.ProtoReflect.Descriptor instead.
 func (*StartSsoRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{7}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StartSsoRequest) GetOrganizationSlug() string {
@@ -796,7 +935,7 @@ type StartSsoResponse struct {
 
 func (x *StartSsoResponse) Reset() {
 	*x = StartSsoResponse{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[8]
+	mi := &file_authz_v1_session_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +947,7 @@ func (x *StartSsoResponse) String() string {
 func (*StartSsoResponse) ProtoMessage() {}
 
 func (x *StartSsoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[8]
+	mi := &file_authz_v1_session_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +960,7 @@ func (x *StartSsoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartSsoResponse.ProtoReflect.Descriptor instead.
 func (*StartSsoResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{8}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StartSsoResponse) GetAuthorizationUrl() string {
@@ -846,7 +985,7 @@ type AuthenticateRedirectRequest struct {
 
 func (x *AuthenticateRedirectRequest) Reset() {
 	*x = AuthenticateRedirectRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[9]
+	mi := &file_authz_v1_session_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +997,7 @@ func (x *AuthenticateRedirectRequest) String() string {
 func (*AuthenticateRedirectRequest) ProtoMessage() {}
 
 func (x *AuthenticateRedirectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[9]
+	mi := &file_authz_v1_session_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +1010,7 @@ func (x *AuthenticateRedirectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthenticateRedirectRequest.ProtoReflect.Descriptor instead.
 func (*AuthenticateRedirectRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{9}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AuthenticateRedirectRequest) GetTokenType() RedirectTokenType {
@@ -904,7 +1043,7 @@ type ListDiscoveredOrganizationsRequest struct {
 
 func (x *ListDiscoveredOrganizationsRequest) Reset() {
 	*x = ListDiscoveredOrganizationsRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[10]
+	mi := &file_authz_v1_session_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1055,7 @@ func (x *ListDiscoveredOrganizationsRequest) String() string {
 func (*ListDiscoveredOrganizationsRequest) ProtoMessage() {}
 
 func (x *ListDiscoveredOrganizationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[10]
+	mi := &file_authz_v1_session_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1068,7 @@ func (x *ListDiscoveredOrganizationsRequest) ProtoReflect() protoreflect.Message
 
 // Deprecated: Use ListDiscoveredOrganizationsRequest.ProtoReflect.Descriptor instead.
 func (*ListDiscoveredOrganizationsRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{10}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{11}
 }
 
 // Answer of ListDiscoveredOrganizations.
@@ -945,7 +1084,7 @@ type ListDiscoveredOrganizationsResponse struct {
 
 func (x *ListDiscoveredOrganizationsResponse) Reset() {
 	*x = ListDiscoveredOrganizationsResponse{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[11]
+	mi := &file_authz_v1_session_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -957,7 +1096,7 @@ func (x *ListDiscoveredOrganizationsResponse) String() string {
 func (*ListDiscoveredOrganizationsResponse) ProtoMessage() {}
 
 func (x *ListDiscoveredOrganizationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[11]
+	mi := &file_authz_v1_session_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -970,7 +1109,7 @@ func (x *ListDiscoveredOrganizationsResponse) ProtoReflect() protoreflect.Messag
 
 // Deprecated: Use ListDiscoveredOrganizationsResponse.ProtoReflect.Descriptor instead.
 func (*ListDiscoveredOrganizationsResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{11}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListDiscoveredOrganizationsResponse) GetEmailAddress() string {
@@ -998,7 +1137,7 @@ type JoinOrganizationRequest struct {
 
 func (x *JoinOrganizationRequest) Reset() {
 	*x = JoinOrganizationRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[12]
+	mi := &file_authz_v1_session_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1010,7 +1149,7 @@ func (x *JoinOrganizationRequest) String() string {
 func (*JoinOrganizationRequest) ProtoMessage() {}
 
 func (x *JoinOrganizationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[12]
+	mi := &file_authz_v1_session_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1023,7 +1162,7 @@ func (x *JoinOrganizationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinOrganizationRequest.ProtoReflect.Descriptor instead.
 func (*JoinOrganizationRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{12}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *JoinOrganizationRequest) GetOrganizationId() string {
@@ -1046,7 +1185,7 @@ type CreateOrganizationRequest struct {
 
 func (x *CreateOrganizationRequest) Reset() {
 	*x = CreateOrganizationRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[13]
+	mi := &file_authz_v1_session_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +1197,7 @@ func (x *CreateOrganizationRequest) String() string {
 func (*CreateOrganizationRequest) ProtoMessage() {}
 
 func (x *CreateOrganizationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[13]
+	mi := &file_authz_v1_session_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +1210,7 @@ func (x *CreateOrganizationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateOrganizationRequest.ProtoReflect.Descriptor instead.
 func (*CreateOrganizationRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{13}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CreateOrganizationRequest) GetDisplayName() string {
@@ -1088,6 +1227,253 @@ func (x *CreateOrganizationRequest) GetSlug() string {
 	return ""
 }
 
+// Request of CreateTotp.
+type CreateTotpRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As SecondFactor says.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// As SecondFactor says.
+	MemberId      string `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateTotpRequest) Reset() {
+	*x = CreateTotpRequest{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateTotpRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateTotpRequest) ProtoMessage() {}
+
+func (x *CreateTotpRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateTotpRequest.ProtoReflect.Descriptor instead.
+func (*CreateTotpRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CreateTotpRequest) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
+func (x *CreateTotpRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+// Answer of CreateTotp. It is shown to the member and kept nowhere.
+type CreateTotpResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secret that the app is to have, in base32. Its codes have six digits, of SHA-1 and 30 seconds.
+	Secret string `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The same as a QR code to scan, a PNG; empty where there is none.
+	QrPng []byte `protobuf:"bytes,2,opt,name=qr_png,json=qrPng,proto3" json:"qr_png,omitempty"`
+	// Codes that take the place of the app's, each of them once.
+	RecoveryCodes []string `protobuf:"bytes,3,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateTotpResponse) Reset() {
+	*x = CreateTotpResponse{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateTotpResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateTotpResponse) ProtoMessage() {}
+
+func (x *CreateTotpResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateTotpResponse.ProtoReflect.Descriptor instead.
+func (*CreateTotpResponse) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CreateTotpResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *CreateTotpResponse) GetQrPng() []byte {
+	if x != nil {
+		return x.QrPng
+	}
+	return nil
+}
+
+func (x *CreateTotpResponse) GetRecoveryCodes() []string {
+	if x != nil {
+		return x.RecoveryCodes
+	}
+	return nil
+}
+
+// Request of AuthenticateTotp.
+type AuthenticateTotpRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As SecondFactor says.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// As SecondFactor says.
+	MemberId string `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// The six digits.
+	Code          string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthenticateTotpRequest) Reset() {
+	*x = AuthenticateTotpRequest{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthenticateTotpRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthenticateTotpRequest) ProtoMessage() {}
+
+func (x *AuthenticateTotpRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthenticateTotpRequest.ProtoReflect.Descriptor instead.
+func (*AuthenticateTotpRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *AuthenticateTotpRequest) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
+func (x *AuthenticateTotpRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *AuthenticateTotpRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+// Request of AuthenticateRecoveryCode.
+type AuthenticateRecoveryCodeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As SecondFactor says.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// As SecondFactor says.
+	MemberId string `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// The recovery code.
+	RecoveryCode  string `protobuf:"bytes,3,opt,name=recovery_code,json=recoveryCode,proto3" json:"recovery_code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthenticateRecoveryCodeRequest) Reset() {
+	*x = AuthenticateRecoveryCodeRequest{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthenticateRecoveryCodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthenticateRecoveryCodeRequest) ProtoMessage() {}
+
+func (x *AuthenticateRecoveryCodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthenticateRecoveryCodeRequest.ProtoReflect.Descriptor instead.
+func (*AuthenticateRecoveryCodeRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *AuthenticateRecoveryCodeRequest) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
+func (x *AuthenticateRecoveryCodeRequest) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *AuthenticateRecoveryCodeRequest) GetRecoveryCode() string {
+	if x != nil {
+		return x.RecoveryCode
+	}
+	return ""
+}
+
 // Request of SwitchOrganization.
 type SwitchOrganizationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1099,7 +1485,7 @@ type SwitchOrganizationRequest struct {
 
 func (x *SwitchOrganizationRequest) Reset() {
 	*x = SwitchOrganizationRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[14]
+	mi := &file_authz_v1_session_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1497,7 @@ func (x *SwitchOrganizationRequest) String() string {
 func (*SwitchOrganizationRequest) ProtoMessage() {}
 
 func (x *SwitchOrganizationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[14]
+	mi := &file_authz_v1_session_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1510,7 @@ func (x *SwitchOrganizationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchOrganizationRequest.ProtoReflect.Descriptor instead.
 func (*SwitchOrganizationRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{14}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SwitchOrganizationRequest) GetOrganizationId() string {
@@ -1143,7 +1529,7 @@ type GetSessionRequest struct {
 
 func (x *GetSessionRequest) Reset() {
 	*x = GetSessionRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[15]
+	mi := &file_authz_v1_session_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1541,7 @@ func (x *GetSessionRequest) String() string {
 func (*GetSessionRequest) ProtoMessage() {}
 
 func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[15]
+	mi := &file_authz_v1_session_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1554,7 @@ func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSessionRequest.ProtoReflect.Descriptor instead.
 func (*GetSessionRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{15}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{20}
 }
 
 // Request of RefreshSession.
@@ -1180,7 +1566,7 @@ type RefreshSessionRequest struct {
 
 func (x *RefreshSessionRequest) Reset() {
 	*x = RefreshSessionRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[16]
+	mi := &file_authz_v1_session_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +1578,7 @@ func (x *RefreshSessionRequest) String() string {
 func (*RefreshSessionRequest) ProtoMessage() {}
 
 func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[16]
+	mi := &file_authz_v1_session_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +1591,7 @@ func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshSessionRequest.ProtoReflect.Descriptor instead.
 func (*RefreshSessionRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{16}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{21}
 }
 
 // Request of RevokeSession.
@@ -1217,7 +1603,7 @@ type RevokeSessionRequest struct {
 
 func (x *RevokeSessionRequest) Reset() {
 	*x = RevokeSessionRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[17]
+	mi := &file_authz_v1_session_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1615,7 @@ func (x *RevokeSessionRequest) String() string {
 func (*RevokeSessionRequest) ProtoMessage() {}
 
 func (x *RevokeSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[17]
+	mi := &file_authz_v1_session_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,21 +1628,29 @@ func (x *RevokeSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSessionRequest.ProtoReflect.Descriptor instead.
 func (*RevokeSessionRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{17}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{22}
 }
 
 var File_authz_v1_session_service_proto protoreflect.FileDescriptor
 
 const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1eauthz/v1/session_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x18authz/v1/principal.proto\x1a\x16authz/v1/session.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x02\n" +
+	"\x1eauthz/v1/session_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x18authz/v1/principal.proto\x1a\x16authz/v1/session.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x03\n" +
 	"\x06SignIn\x12(\n" +
 	"\x04step\x18\x01 \x01(\x0e2\x14.authz.v1.SignInStepR\x04step\x12>\n" +
 	"\vcredentials\x18\x02 \x01(\v2\x1c.authz.v1.SessionCredentialsR\vcredentials\x12#\n" +
 	"\remail_address\x18\x03 \x01(\tR\femailAddress\x12F\n" +
 	"\rorganizations\x18\x04 \x03(\v2 .authz.v1.DiscoveredOrganizationR\rorganizations\x120\n" +
 	"\x14allowed_auth_methods\x18\x05 \x03(\tR\x12allowedAuthMethods\x12+\n" +
-	"\asession\x18\x06 \x01(\v2\x11.authz.v1.SessionR\asession\"\xae\x01\n" +
+	"\asession\x18\x06 \x01(\v2\x11.authz.v1.SessionR\asession\x12;\n" +
+	"\rsecond_factor\x18\a \x01(\v2\x16.authz.v1.SecondFactorR\fsecondFactor\x12=\n" +
+	"\x18recovery_codes_remaining\x18\b \x01(\x05H\x00R\x16recoveryCodesRemaining\x88\x01\x01B\x1b\n" +
+	"\x19_recovery_codes_remaining\"\x8b\x01\n" +
+	"\fSecondFactor\x12'\n" +
+	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n" +
+	"\tmember_id\x18\x02 \x01(\tR\bmemberId\x125\n" +
+	"\vtotp_status\x18\x03 \x01(\x0e2\x14.authz.v1.TotpStatusR\n" +
+	"totpStatus\"\xae\x01\n" +
 	"\x16DiscoveredOrganization\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x12\n" +
@@ -1305,7 +1699,23 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\fdisplay_name\x18\x01 \x01(\tB\xa8\x02\xe0A\x02\xbaH\xa1\x02\xba\x01V\n" +
 	"\x12display_name.blank\x12\"must contain more than white space\x1a\x1cthis.matches('[^\\\\s\\\\p{Z}]')\xba\x01\xbd\x01\n" +
 	"\x1fdisplay_name.control_characters\x12>must not contain control characters or bidirectional overrides\x1aZthis.matches('^[^\\\\x{00}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x05\x10\x01\x18\x80\x01R\vdisplayName\x128\n" +
-	"\x04slug\x18\x02 \x01(\tB$\xbaH!r\x1f\x18\x80\x012\x1a^([a-z0-9][a-z0-9._~-]+)?$R\x04slug\"S\n" +
+	"\x04slug\x18\x02 \x01(\tB$\xbaH!r\x1f\x18\x80\x012\x1a^([a-z0-9][a-z0-9._~-]+)?$R\x04slug\"w\n" +
+	"\x11CreateTotpRequest\x126\n" +
+	"\x0forganization_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eorganizationId\x12*\n" +
+	"\tmember_id\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\"y\n" +
+	"\x12CreateTotpResponse\x12\x1b\n" +
+	"\x06secret\x18\x01 \x01(\tB\x03\x80\x01\x01R\x06secret\x12\x1a\n" +
+	"\x06qr_png\x18\x02 \x01(\fB\x03\x80\x01\x01R\x05qrPng\x12*\n" +
+	"\x0erecovery_codes\x18\x03 \x03(\tB\x03\x80\x01\x01R\rrecoveryCodes\"\xaa\x01\n" +
+	"\x17AuthenticateTotpRequest\x126\n" +
+	"\x0forganization_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eorganizationId\x12*\n" +
+	"\tmember_id\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\x12+\n" +
+	"\x04code\x18\x03 \x01(\tB\x17\xe0A\x02\xbaH\x0er\f2\n" +
+	"^[0-9]{6}$\x80\x01\x01R\x04code\"\xbb\x01\n" +
+	"\x1fAuthenticateRecoveryCodeRequest\x126\n" +
+	"\x0forganization_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eorganizationId\x12*\n" +
+	"\tmember_id\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\x124\n" +
+	"\rrecovery_code\x18\x03 \x01(\tB\x0f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@\x80\x01\x01R\frecoveryCode\"S\n" +
 	"\x19SwitchOrganizationRequest\x126\n" +
 	"\x0forganization_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eorganizationId\"\x13\n" +
 	"\x11GetSessionRequest\"\x17\n" +
@@ -1317,7 +1727,13 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\x11SIGN_IN_STEP_DONE\x10\x01\x12$\n" +
 	" SIGN_IN_STEP_CHOOSE_ORGANIZATION\x10\x02\x12#\n" +
 	"\x1fSIGN_IN_STEP_AUTHENTICATE_AGAIN\x10\x03\x12\x1e\n" +
-	"\x1aSIGN_IN_STEP_SECOND_FACTOR\x10\x04*\x88\x01\n" +
+	"\x1aSIGN_IN_STEP_SECOND_FACTOR\x10\x04*\x80\x01\n" +
+	"\n" +
+	"TotpStatus\x12\x1b\n" +
+	"\x17TOTP_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16TOTP_STATUS_REGISTERED\x10\x01\x12\x1c\n" +
+	"\x18TOTP_STATUS_UNREGISTERED\x10\x02\x12\x1b\n" +
+	"\x17TOTP_STATUS_NOT_ALLOWED\x10\x03*\x88\x01\n" +
 	"\n" +
 	"Membership\x12\x1a\n" +
 	"\x16MEMBERSHIP_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -1332,8 +1748,7 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\x1fREDIRECT_TOKEN_TYPE_UNSPECIFIED\x10\x00\x12'\n" +
 	"#REDIRECT_TOKEN_TYPE_DISCOVERY_OAUTH\x10\x01\x12\x1b\n" +
 	"\x17REDIRECT_TOKEN_TYPE_SSO\x10\x02\x120\n" +
-	",REDIRECT_TOKEN_TYPE_MULTI_TENANT_MAGIC_LINKS\x10\x032\xea\n" +
-	"\n" +
+	",REDIRECT_TOKEN_TYPE_MULTI_TENANT_MAGIC_LINKS\x10\x032\xf1\r\n" +
 	"\x0eSessionService\x12w\n" +
 	"\rSendEmailCode\x12\x1e.authz.v1.SendEmailCodeRequest\x1a\x16.google.protobuf.Empty\".\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/session:sendEmailCode\x12\x89\x01\n" +
 	"\x15AuthenticateEmailCode\x12&.authz.v1.AuthenticateEmailCodeRequest\x1a\x10.authz.v1.SignIn\"6\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/session:authenticateEmailCode\x12O\n" +
@@ -1343,7 +1758,11 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\x14AuthenticateRedirect\x12%.authz.v1.AuthenticateRedirectRequest\x1a\x10.authz.v1.SignIn\"\x06\x8a\xb5\x18\x02\x18\x01\x12\xa7\x01\n" +
 	"\x1bListDiscoveredOrganizations\x12,.authz.v1.ListDiscoveredOrganizationsRequest\x1a-.authz.v1.ListDiscoveredOrganizationsResponse\"+\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/session/organizations\x12z\n" +
 	"\x10JoinOrganization\x12!.authz.v1.JoinOrganizationRequest\x1a\x10.authz.v1.SignIn\"1\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/session:joinOrganization\x12\x80\x01\n" +
-	"\x12CreateOrganization\x12#.authz.v1.CreateOrganizationRequest\x1a\x10.authz.v1.SignIn\"3\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/session:createOrganization\x12\x80\x01\n" +
+	"\x12CreateOrganization\x12#.authz.v1.CreateOrganizationRequest\x1a\x10.authz.v1.SignIn\"3\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/session:createOrganization\x12t\n" +
+	"\n" +
+	"CreateTotp\x12\x1b.authz.v1.CreateTotpRequest\x1a\x1c.authz.v1.CreateTotpResponse\"+\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/session:createTotp\x12z\n" +
+	"\x10AuthenticateTotp\x12!.authz.v1.AuthenticateTotpRequest\x1a\x10.authz.v1.SignIn\"1\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/session:authenticateTotp\x12\x92\x01\n" +
+	"\x18AuthenticateRecoveryCode\x12).authz.v1.AuthenticateRecoveryCodeRequest\x1a\x10.authz.v1.SignIn\"9\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/session:authenticateRecoveryCode\x12\x80\x01\n" +
 	"\x12SwitchOrganization\x12#.authz.v1.SwitchOrganizationRequest\x1a\x10.authz.v1.SignIn\"3\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/session:switchOrganization\x12[\n" +
 	"\n" +
 	"GetSession\x12\x1b.authz.v1.GetSessionRequest\x1a\x11.authz.v1.Session\"\x1d\x8a\xb5\x18\x02 \x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/session\x12m\n" +
@@ -1362,76 +1781,90 @@ func file_authz_v1_session_service_proto_rawDescGZIP() []byte {
 	return file_authz_v1_session_service_proto_rawDescData
 }
 
-var file_authz_v1_session_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_authz_v1_session_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_authz_v1_session_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_authz_v1_session_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_authz_v1_session_service_proto_goTypes = []any{
 	(SignInStep)(0),                             // 0: authz.v1.SignInStep
-	(Membership)(0),                             // 1: authz.v1.Membership
-	(OAuthProvider)(0),                          // 2: authz.v1.OAuthProvider
-	(RedirectTokenType)(0),                      // 3: authz.v1.RedirectTokenType
-	(*SignIn)(nil),                              // 4: authz.v1.SignIn
-	(*DiscoveredOrganization)(nil),              // 5: authz.v1.DiscoveredOrganization
-	(*Session)(nil),                             // 6: authz.v1.Session
-	(*SendEmailCodeRequest)(nil),                // 7: authz.v1.SendEmailCodeRequest
-	(*AuthenticateEmailCodeRequest)(nil),        // 8: authz.v1.AuthenticateEmailCodeRequest
-	(*StartOAuthRequest)(nil),                   // 9: authz.v1.StartOAuthRequest
-	(*StartOAuthResponse)(nil),                  // 10: authz.v1.StartOAuthResponse
-	(*StartSsoRequest)(nil),                     // 11: authz.v1.StartSsoRequest
-	(*StartSsoResponse)(nil),                    // 12: authz.v1.StartSsoResponse
-	(*AuthenticateRedirectRequest)(nil),         // 13: authz.v1.AuthenticateRedirectRequest
-	(*ListDiscoveredOrganizationsRequest)(nil),  // 14: authz.v1.ListDiscoveredOrganizationsRequest
-	(*ListDiscoveredOrganizationsResponse)(nil), // 15: authz.v1.ListDiscoveredOrganizationsResponse
-	(*JoinOrganizationRequest)(nil),             // 16: authz.v1.JoinOrganizationRequest
-	(*CreateOrganizationRequest)(nil),           // 17: authz.v1.CreateOrganizationRequest
-	(*SwitchOrganizationRequest)(nil),           // 18: authz.v1.SwitchOrganizationRequest
-	(*GetSessionRequest)(nil),                   // 19: authz.v1.GetSessionRequest
-	(*RefreshSessionRequest)(nil),               // 20: authz.v1.RefreshSessionRequest
-	(*RevokeSessionRequest)(nil),                // 21: authz.v1.RevokeSessionRequest
-	(*SessionCredentials)(nil),                  // 22: authz.v1.SessionCredentials
-	(*Principal)(nil),                           // 23: authz.v1.Principal
-	(*timestamppb.Timestamp)(nil),               // 24: google.protobuf.Timestamp
-	(*emptypb.Empty)(nil),                       // 25: google.protobuf.Empty
+	(TotpStatus)(0),                             // 1: authz.v1.TotpStatus
+	(Membership)(0),                             // 2: authz.v1.Membership
+	(OAuthProvider)(0),                          // 3: authz.v1.OAuthProvider
+	(RedirectTokenType)(0),                      // 4: authz.v1.RedirectTokenType
+	(*SignIn)(nil),                              // 5: authz.v1.SignIn
+	(*SecondFactor)(nil),                        // 6: authz.v1.SecondFactor
+	(*DiscoveredOrganization)(nil),              // 7: authz.v1.DiscoveredOrganization
+	(*Session)(nil),                             // 8: authz.v1.Session
+	(*SendEmailCodeRequest)(nil),                // 9: authz.v1.SendEmailCodeRequest
+	(*AuthenticateEmailCodeRequest)(nil),        // 10: authz.v1.AuthenticateEmailCodeRequest
+	(*StartOAuthRequest)(nil),                   // 11: authz.v1.StartOAuthRequest
+	(*StartOAuthResponse)(nil),                  // 12: authz.v1.StartOAuthResponse
+	(*StartSsoRequest)(nil),                     // 13: authz.v1.StartSsoRequest
+	(*StartSsoResponse)(nil),                    // 14: authz.v1.StartSsoResponse
+	(*AuthenticateRedirectRequest)(nil),         // 15: authz.v1.AuthenticateRedirectRequest
+	(*ListDiscoveredOrganizationsRequest)(nil),  // 16: authz.v1.ListDiscoveredOrganizationsRequest
+	(*ListDiscoveredOrganizationsResponse)(nil), // 17: authz.v1.ListDiscoveredOrganizationsResponse
+	(*JoinOrganizationRequest)(nil),             // 18: authz.v1.JoinOrganizationRequest
+	(*CreateOrganizationRequest)(nil),           // 19: authz.v1.CreateOrganizationRequest
+	(*CreateTotpRequest)(nil),                   // 20: authz.v1.CreateTotpRequest
+	(*CreateTotpResponse)(nil),                  // 21: authz.v1.CreateTotpResponse
+	(*AuthenticateTotpRequest)(nil),             // 22: authz.v1.AuthenticateTotpRequest
+	(*AuthenticateRecoveryCodeRequest)(nil),     // 23: authz.v1.AuthenticateRecoveryCodeRequest
+	(*SwitchOrganizationRequest)(nil),           // 24: authz.v1.SwitchOrganizationRequest
+	(*GetSessionRequest)(nil),                   // 25: authz.v1.GetSessionRequest
+	(*RefreshSessionRequest)(nil),               // 26: authz.v1.RefreshSessionRequest
+	(*RevokeSessionRequest)(nil),                // 27: authz.v1.RevokeSessionRequest
+	(*SessionCredentials)(nil),                  // 28: authz.v1.SessionCredentials
+	(*Principal)(nil),                           // 29: authz.v1.Principal
+	(*timestamppb.Timestamp)(nil),               // 30: google.protobuf.Timestamp
+	(*emptypb.Empty)(nil),                       // 31: google.protobuf.Empty
 }
 var file_authz_v1_session_service_proto_depIdxs = []int32{
 	0,  // 0: authz.v1.SignIn.step:type_name -> authz.v1.SignInStep
-	22, // 1: authz.v1.SignIn.credentials:type_name -> authz.v1.SessionCredentials
-	5,  // 2: authz.v1.SignIn.organizations:type_name -> authz.v1.DiscoveredOrganization
-	6,  // 3: authz.v1.SignIn.session:type_name -> authz.v1.Session
-	1,  // 4: authz.v1.DiscoveredOrganization.membership:type_name -> authz.v1.Membership
-	23, // 5: authz.v1.Session.principal:type_name -> authz.v1.Principal
-	24, // 6: authz.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
-	2,  // 7: authz.v1.StartOAuthRequest.provider:type_name -> authz.v1.OAuthProvider
-	3,  // 8: authz.v1.AuthenticateRedirectRequest.token_type:type_name -> authz.v1.RedirectTokenType
-	5,  // 9: authz.v1.ListDiscoveredOrganizationsResponse.organizations:type_name -> authz.v1.DiscoveredOrganization
-	7,  // 10: authz.v1.SessionService.SendEmailCode:input_type -> authz.v1.SendEmailCodeRequest
-	8,  // 11: authz.v1.SessionService.AuthenticateEmailCode:input_type -> authz.v1.AuthenticateEmailCodeRequest
-	9,  // 12: authz.v1.SessionService.StartOAuth:input_type -> authz.v1.StartOAuthRequest
-	11, // 13: authz.v1.SessionService.StartSso:input_type -> authz.v1.StartSsoRequest
-	13, // 14: authz.v1.SessionService.AuthenticateRedirect:input_type -> authz.v1.AuthenticateRedirectRequest
-	14, // 15: authz.v1.SessionService.ListDiscoveredOrganizations:input_type -> authz.v1.ListDiscoveredOrganizationsRequest
-	16, // 16: authz.v1.SessionService.JoinOrganization:input_type -> authz.v1.JoinOrganizationRequest
-	17, // 17: authz.v1.SessionService.CreateOrganization:input_type -> authz.v1.CreateOrganizationRequest
-	18, // 18: authz.v1.SessionService.SwitchOrganization:input_type -> authz.v1.SwitchOrganizationRequest
-	19, // 19: authz.v1.SessionService.GetSession:input_type -> authz.v1.GetSessionRequest
-	20, // 20: authz.v1.SessionService.RefreshSession:input_type -> authz.v1.RefreshSessionRequest
-	21, // 21: authz.v1.SessionService.RevokeSession:input_type -> authz.v1.RevokeSessionRequest
-	25, // 22: authz.v1.SessionService.SendEmailCode:output_type -> google.protobuf.Empty
-	4,  // 23: authz.v1.SessionService.AuthenticateEmailCode:output_type -> authz.v1.SignIn
-	10, // 24: authz.v1.SessionService.StartOAuth:output_type -> authz.v1.StartOAuthResponse
-	12, // 25: authz.v1.SessionService.StartSso:output_type -> authz.v1.StartSsoResponse
-	4,  // 26: authz.v1.SessionService.AuthenticateRedirect:output_type -> authz.v1.SignIn
-	15, // 27: authz.v1.SessionService.ListDiscoveredOrganizations:output_type -> authz.v1.ListDiscoveredOrganizationsResponse
-	4,  // 28: authz.v1.SessionService.JoinOrganization:output_type -> authz.v1.SignIn
-	4,  // 29: authz.v1.SessionService.CreateOrganization:output_type -> authz.v1.SignIn
-	4,  // 30: authz.v1.SessionService.SwitchOrganization:output_type -> authz.v1.SignIn
-	6,  // 31: authz.v1.SessionService.GetSession:output_type -> authz.v1.Session
-	4,  // 32: authz.v1.SessionService.RefreshSession:output_type -> authz.v1.SignIn
-	25, // 33: authz.v1.SessionService.RevokeSession:output_type -> google.protobuf.Empty
-	22, // [22:34] is the sub-list for method output_type
-	10, // [10:22] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	28, // 1: authz.v1.SignIn.credentials:type_name -> authz.v1.SessionCredentials
+	7,  // 2: authz.v1.SignIn.organizations:type_name -> authz.v1.DiscoveredOrganization
+	8,  // 3: authz.v1.SignIn.session:type_name -> authz.v1.Session
+	6,  // 4: authz.v1.SignIn.second_factor:type_name -> authz.v1.SecondFactor
+	1,  // 5: authz.v1.SecondFactor.totp_status:type_name -> authz.v1.TotpStatus
+	2,  // 6: authz.v1.DiscoveredOrganization.membership:type_name -> authz.v1.Membership
+	29, // 7: authz.v1.Session.principal:type_name -> authz.v1.Principal
+	30, // 8: authz.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
+	3,  // 9: authz.v1.StartOAuthRequest.provider:type_name -> authz.v1.OAuthProvider
+	4,  // 10: authz.v1.AuthenticateRedirectRequest.token_type:type_name -> authz.v1.RedirectTokenType
+	7,  // 11: authz.v1.ListDiscoveredOrganizationsResponse.organizations:type_name -> authz.v1.DiscoveredOrganization
+	9,  // 12: authz.v1.SessionService.SendEmailCode:input_type -> authz.v1.SendEmailCodeRequest
+	10, // 13: authz.v1.SessionService.AuthenticateEmailCode:input_type -> authz.v1.AuthenticateEmailCodeRequest
+	11, // 14: authz.v1.SessionService.StartOAuth:input_type -> authz.v1.StartOAuthRequest
+	13, // 15: authz.v1.SessionService.StartSso:input_type -> authz.v1.StartSsoRequest
+	15, // 16: authz.v1.SessionService.AuthenticateRedirect:input_type -> authz.v1.AuthenticateRedirectRequest
+	16, // 17: authz.v1.SessionService.ListDiscoveredOrganizations:input_type -> authz.v1.ListDiscoveredOrganizationsRequest
+	18, // 18: authz.v1.SessionService.JoinOrganization:input_type -> authz.v1.JoinOrganizationRequest
+	19, // 19: authz.v1.SessionService.CreateOrganization:input_type -> authz.v1.CreateOrganizationRequest
+	20, // 20: authz.v1.SessionService.CreateTotp:input_type -> authz.v1.CreateTotpRequest
+	22, // 21: authz.v1.SessionService.AuthenticateTotp:input_type -> authz.v1.AuthenticateTotpRequest
+	23, // 22: authz.v1.SessionService.AuthenticateRecoveryCode:input_type -> authz.v1.AuthenticateRecoveryCodeRequest
+	24, // 23: authz.v1.SessionService.SwitchOrganization:input_type -> authz.v1.SwitchOrganizationRequest
+	25, // 24: authz.v1.SessionService.GetSession:input_type -> authz.v1.GetSessionRequest
+	26, // 25: authz.v1.SessionService.RefreshSession:input_type -> authz.v1.RefreshSessionRequest
+	27, // 26: authz.v1.SessionService.RevokeSession:input_type -> authz.v1.RevokeSessionRequest
+	31, // 27: authz.v1.SessionService.SendEmailCode:output_type -> google.protobuf.Empty
+	5,  // 28: authz.v1.SessionService.AuthenticateEmailCode:output_type -> authz.v1.SignIn
+	12, // 29: authz.v1.SessionService.StartOAuth:output_type -> authz.v1.StartOAuthResponse
+	14, // 30: authz.v1.SessionService.StartSso:output_type -> authz.v1.StartSsoResponse
+	5,  // 31: authz.v1.SessionService.AuthenticateRedirect:output_type -> authz.v1.SignIn
+	17, // 32: authz.v1.SessionService.ListDiscoveredOrganizations:output_type -> authz.v1.ListDiscoveredOrganizationsResponse
+	5,  // 33: authz.v1.SessionService.JoinOrganization:output_type -> authz.v1.SignIn
+	5,  // 34: authz.v1.SessionService.CreateOrganization:output_type -> authz.v1.SignIn
+	21, // 35: authz.v1.SessionService.CreateTotp:output_type -> authz.v1.CreateTotpResponse
+	5,  // 36: authz.v1.SessionService.AuthenticateTotp:output_type -> authz.v1.SignIn
+	5,  // 37: authz.v1.SessionService.AuthenticateRecoveryCode:output_type -> authz.v1.SignIn
+	5,  // 38: authz.v1.SessionService.SwitchOrganization:output_type -> authz.v1.SignIn
+	8,  // 39: authz.v1.SessionService.GetSession:output_type -> authz.v1.Session
+	5,  // 40: authz.v1.SessionService.RefreshSession:output_type -> authz.v1.SignIn
+	31, // 41: authz.v1.SessionService.RevokeSession:output_type -> google.protobuf.Empty
+	27, // [27:42] is the sub-list for method output_type
+	12, // [12:27] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_authz_v1_session_service_proto_init() }
@@ -1441,13 +1874,14 @@ func file_authz_v1_session_service_proto_init() {
 	}
 	file_authz_v1_principal_proto_init()
 	file_authz_v1_session_proto_init()
+	file_authz_v1_session_service_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authz_v1_session_service_proto_rawDesc), len(file_authz_v1_session_service_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   18,
+			NumEnums:      5,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,9 @@ const (
 	SessionService_ListDiscoveredOrganizations_FullMethodName = "/authz.v1.SessionService/ListDiscoveredOrganizations"
 	SessionService_JoinOrganization_FullMethodName            = "/authz.v1.SessionService/JoinOrganization"
 	SessionService_CreateOrganization_FullMethodName          = "/authz.v1.SessionService/CreateOrganization"
+	SessionService_CreateTotp_FullMethodName                  = "/authz.v1.SessionService/CreateTotp"
+	SessionService_AuthenticateTotp_FullMethodName            = "/authz.v1.SessionService/AuthenticateTotp"
+	SessionService_AuthenticateRecoveryCode_FullMethodName    = "/authz.v1.SessionService/AuthenticateRecoveryCode"
 	SessionService_SwitchOrganization_FullMethodName          = "/authz.v1.SessionService/SwitchOrganization"
 	SessionService_GetSession_FullMethodName                  = "/authz.v1.SessionService/GetSession"
 	SessionService_RefreshSession_FullMethodName              = "/authz.v1.SessionService/RefreshSession"
@@ -59,6 +62,14 @@ type SessionServiceClient interface {
 	// Creates an organization with a proven e-mail address; who creates it administers it. ORGANIZATION_SLUG_TAKEN,
 	// SIGN_IN_EXPIRED.
 	CreateOrganization(ctx context.Context, in *CreateOrganizationRequest, opts ...grpc.CallOption) (*SignIn, error)
+	// Begins to register an authenticator app, where an organization asks for a second factor and the member has none. The
+	// app's first code completes it, with AuthenticateTotp. SIGN_IN_EXPIRED, STYTCH_DENIED.
+	CreateTotp(ctx context.Context, in *CreateTotpRequest, opts ...grpc.CallOption) (*CreateTotpResponse, error)
+	// Enters an organization with the code that an authenticator app shows, after an e-mail address was proven. A few wrong
+	// codes end the sign-in. CODE_INVALID, SIGN_IN_EXPIRED.
+	AuthenticateTotp(ctx context.Context, in *AuthenticateTotpRequest, opts ...grpc.CallOption) (*SignIn, error)
+	// Enters an organization with a recovery code in place of an authenticator app's. CODE_INVALID, SIGN_IN_EXPIRED.
+	AuthenticateRecoveryCode(ctx context.Context, in *AuthenticateRecoveryCodeRequest, opts ...grpc.CallOption) (*SignIn, error)
 	// Exchanges the session for one in another organization of the same person. ORGANIZATION_NOT_FOUND.
 	SwitchOrganization(ctx context.Context, in *SwitchOrganizationRequest, opts ...grpc.CallOption) (*SignIn, error)
 	// Says who is signed in, where, and with which permissions. Works for agents, too.
@@ -157,6 +168,36 @@ func (c *sessionServiceClient) CreateOrganization(ctx context.Context, in *Creat
 	return out, nil
 }
 
+func (c *sessionServiceClient) CreateTotp(ctx context.Context, in *CreateTotpRequest, opts ...grpc.CallOption) (*CreateTotpResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateTotpResponse)
+	err := c.cc.Invoke(ctx, SessionService_CreateTotp_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) AuthenticateTotp(ctx context.Context, in *AuthenticateTotpRequest, opts ...grpc.CallOption) (*SignIn, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignIn)
+	err := c.cc.Invoke(ctx, SessionService_AuthenticateTotp_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) AuthenticateRecoveryCode(ctx context.Context, in *AuthenticateRecoveryCodeRequest, opts ...grpc.CallOption) (*SignIn, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignIn)
+	err := c.cc.Invoke(ctx, SessionService_AuthenticateRecoveryCode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *sessionServiceClient) SwitchOrganization(ctx context.Context, in *SwitchOrganizationRequest, opts ...grpc.CallOption) (*SignIn, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SignIn)
@@ -222,6 +263,14 @@ type SessionServiceServer interface {
 	// Creates an organization with a proven e-mail address; who creates it administers it. ORGANIZATION_SLUG_TAKEN,
 	// SIGN_IN_EXPIRED.
 	CreateOrganization(context.Context, *CreateOrganizationRequest) (*SignIn, error)
+	// Begins to register an authenticator app, where an organization asks for a second factor and the member has none. The
+	// app's first code completes it, with AuthenticateTotp. SIGN_IN_EXPIRED, STYTCH_DENIED.
+	CreateTotp(context.Context, *CreateTotpRequest) (*CreateTotpResponse, error)
+	// Enters an organization with the code that an authenticator app shows, after an e-mail address was proven. A few wrong
+	// codes end the sign-in. CODE_INVALID, SIGN_IN_EXPIRED.
+	AuthenticateTotp(context.Context, *AuthenticateTotpRequest) (*SignIn, error)
+	// Enters an organization with a recovery code in place of an authenticator app's. CODE_INVALID, SIGN_IN_EXPIRED.
+	AuthenticateRecoveryCode(context.Context, *AuthenticateRecoveryCodeRequest) (*SignIn, error)
 	// Exchanges the session for one in another organization of the same person. ORGANIZATION_NOT_FOUND.
 	SwitchOrganization(context.Context, *SwitchOrganizationRequest) (*SignIn, error)
 	// Says who is signed in, where, and with which permissions. Works for agents, too.
@@ -263,6 +312,15 @@ func (UnimplementedSessionServiceServer) JoinOrganization(context.Context, *Join
 }
 func (UnimplementedSessionServiceServer) CreateOrganization(context.Context, *CreateOrganizationRequest) (*SignIn, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateOrganization not implemented")
+}
+func (UnimplementedSessionServiceServer) CreateTotp(context.Context, *CreateTotpRequest) (*CreateTotpResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateTotp not implemented")
+}
+func (UnimplementedSessionServiceServer) AuthenticateTotp(context.Context, *AuthenticateTotpRequest) (*SignIn, error) {
+	return nil, status.Error(codes.Unimplemented, "method AuthenticateTotp not implemented")
+}
+func (UnimplementedSessionServiceServer) AuthenticateRecoveryCode(context.Context, *AuthenticateRecoveryCodeRequest) (*SignIn, error) {
+	return nil, status.Error(codes.Unimplemented, "method AuthenticateRecoveryCode not implemented")
 }
 func (UnimplementedSessionServiceServer) SwitchOrganization(context.Context, *SwitchOrganizationRequest) (*SignIn, error) {
 	return nil, status.Error(codes.Unimplemented, "method SwitchOrganization not implemented")
@@ -441,6 +499,60 @@ func _SessionService_CreateOrganization_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SessionService_CreateTotp_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateTotpRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).CreateTotp(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_CreateTotp_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).CreateTotp(ctx, req.(*CreateTotpRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_AuthenticateTotp_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AuthenticateTotpRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).AuthenticateTotp(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_AuthenticateTotp_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).AuthenticateTotp(ctx, req.(*AuthenticateTotpRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_AuthenticateRecoveryCode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AuthenticateRecoveryCodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).AuthenticateRecoveryCode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_AuthenticateRecoveryCode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).AuthenticateRecoveryCode(ctx, req.(*AuthenticateRecoveryCodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SessionService_SwitchOrganization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SwitchOrganizationRequest)
 	if err := dec(in); err != nil {
@@ -551,6 +663,18 @@ var SessionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CreateOrganization",
 			Handler:    _SessionService_CreateOrganization_Handler,
+		},
+		{
+			MethodName: "CreateTotp",
+			Handler:    _SessionService_CreateTotp_Handler,
+		},
+		{
+			MethodName: "AuthenticateTotp",
+			Handler:    _SessionService_AuthenticateTotp_Handler,
+		},
+		{
+			MethodName: "AuthenticateRecoveryCode",
+			Handler:    _SessionService_AuthenticateRecoveryCode_Handler,
 		},
 		{
 			MethodName: "SwitchOrganization",

@@ -59,11 +59,14 @@ func signInError(err error) error {
 		return credentialError(err)
 	}
 	switch refusal.Type {
-	case "otp_code_not_found", "unable_to_auth_otp_code", "invalid_code":
+	case "otp_code_not_found", "unable_to_auth_otp_code", "invalid_code",
+		"unable_to_authenticate_totp", "totp_code_already_authenticated", "invalid_totp_code", "recovery_code_used_as_totp_code",
+		"unable_to_authenticate_recovery_code", "invalid_recovery_code", "totp_code_used_as_recovery_code", "recovery_codes_not_found":
 		return rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_CODE_INVALID,
 			"the code is wrong, was used, or has expired").Wrap(err)
 
-	case "intermediate_session_not_found", "invalid_intermediate_session_token_for_organization":
+	case "intermediate_session_not_found", "invalid_intermediate_session_token_for_organization",
+		"totp_not_found": // its registration was not completed in time
 		return signInExpired(err)
 
 	case "magic_link_not_found", "unable_to_auth_magic_link", "oauth_token_not_found", "sso_token_not_found",
@@ -94,11 +97,11 @@ func signInError(err error) error {
 	case "session_authorization_error", "session_authorization_tenancy_error", "unauthorized_action",
 		"insufficient_factors", "insufficient_factors_for_session_exchange", "sso_jit_provisioning_not_allowed",
 		"invalid_connection_for_jit_provisioning", "operation_restricted_by_organization_auth_methods",
-		"organization_suspended":
+		"organization_suspended", "operation_restricted_by_organization_mfa_methods", "active_totp_exists":
 		return rpcerr.New(codes.PermissionDenied, accessv1.ErrorReason_ERROR_REASON_STYTCH_DENIED,
 			"the access rules do not allow this").Wrap(err)
 
-	case stytch.TypeTooManyRequests, "too_many_unverified_factors":
+	case stytch.TypeTooManyRequests, "too_many_unverified_factors", "pending_totp_exists":
 		return rpcerr.New(codes.ResourceExhausted, accessv1.ErrorReason_ERROR_REASON_RATE_LIMITED,
 			"too many attempts; wait a little").Wrap(err).RetryAfter(retryAfter)
 	}

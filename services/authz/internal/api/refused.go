@@ -134,5 +134,5 @@ func noWayToSignIn() *rpcerr.Error {
 
 func noSecondFactor() *rpcerr.Error {
 	return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_NO_WAY_TO_SIGN_IN,
-		"nobody could sign in any more: the sign-in page cannot take a second factor").With("field", "mfa_policy")
+		"nobody could sign in any more: the organization does not take authenticator apps, and the sign-in page nothing else").With("field", "mfa_policy")
 }

@@ -153,9 +153,9 @@ func (s *organizationService) UpdateSignInSettings(ctx context.Context, req *aut
 			return nil, noWayToSignIn()
 		}
 	}
-	// What was required elsewhere may stay so; the sign-in page cannot take a second factor.
+	// What was required elsewhere may stay so; the sign-in page takes authenticator apps alone.
 	required := authzv1.MfaPolicy_MFA_POLICY_REQUIRED_FOR_ALL
-	if fields.has("mfa_policy") && update.GetMfaPolicy() == required && current.GetMfaPolicy() != required {
+	if fields.has("mfa_policy") && update.GetMfaPolicy() == required && current.GetMfaPolicy() != required && !now.TOTPAllowed {
 		return nil, noSecondFactor()
 	}
 	_, updated, err := a.acting.UpdateOrganization(ctx, body)

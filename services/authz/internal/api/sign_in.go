@@ -186,15 +186,18 @@ func (s *sessionService) begin(ctx context.Context) (*step, error) {
 // entered says where an attempt to enter an organization stands.
 func (s *step) entered(ctx context.Context, entry *stytch.Entry) *authzv1.SignIn {
 	if entry.Session != nil {
-		return s.done(ctx, entry.Session)
+		signIn := s.done(ctx, entry.Session)
+		signIn.RecoveryCodesRemaining = entry.RecoveryCodesLeft
+		return signIn
 	}
 	signIn := &authzv1.SignIn{
 		Step:         authzv1.SignInStep_SIGN_IN_STEP_AUTHENTICATE_AGAIN,
 		Credentials:  s.intermediateCredentials(entry.IntermediateToken),
 		EmailAddress: entry.EmailAddress,
 	}
-	if entry.SecondFactor {
+	if entry.SecondFactor != nil {
 		signIn.Step = authzv1.SignInStep_SIGN_IN_STEP_SECOND_FACTOR
+		signIn.SecondFactor = secondFactor(entry.SecondFactor)
 	} else {
 		signIn.AllowedAuthMethods = entry.AllowedMethods
 	}

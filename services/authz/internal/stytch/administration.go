@@ -64,10 +64,12 @@ type Settings struct {
 	SSOJITConnections    []string
 	DefaultConnection    string
 	MFAPolicy            string
-	ThirdPartyApps       string
-	AllowedThirdParty    []string
-	FirstPartyApps       string
-	AllowedFirstParty    []string
+	// TOTPAllowed says that members may have an authenticator app as their second factor. It is no setting of ours.
+	TOTPAllowed       bool
+	ThirdPartyApps    string
+	AllowedThirdParty []string
+	FirstPartyApps    string
+	AllowedFirstParty []string
 	// ActiveConnections are those that people can sign in through. They are no setting.
 	ActiveConnections []string
 }
@@ -120,6 +122,7 @@ func newSettings(doing, organizationID string, o organizations.Organization) (*O
 		SSOJITConnections:    o.SSOJITProvisioningAllowedConnections,
 		DefaultConnection:    o.SSODefaultConnectionID,
 		MFAPolicy:            o.MFAPolicy,
+		TOTPAllowed:          totpAllowed(o),
 		ThirdPartyApps:       o.ThirdPartyConnectedAppsAllowedType,
 		AllowedThirdParty:    o.AllowedThirdPartyConnectedApps,
 		FirstPartyApps:       o.FirstPartyConnectedAppsAllowedType,

@@ -37,8 +37,10 @@ type Entry struct {
 	Session *Session
 	// IntermediateToken carries on an attempt that needs more.
 	IntermediateToken string
-	// SecondFactor says that a second factor is missing; otherwise it is one of AllowedMethods that is.
-	SecondFactor bool
+	// SecondFactor is set where a second factor is missing; otherwise it is one of AllowedMethods that is.
+	SecondFactor *SecondFactor
+	// RecoveryCodesLeft is set where a recovery code was used.
+	RecoveryCodesLeft *int32
 	// AllowedMethods are Stytch's names of the ways of signing in that the organization accepts.
 	AllowedMethods []string
 	EmailAddress   string
@@ -251,7 +253,9 @@ func (e entered) entry(doing string) (*Entry, error) {
 	case e.primaryRequired != nil:
 		entry.AllowedMethods = e.primaryRequired.AllowedAuthMethods
 	case e.mfaRequired != nil:
-		entry.SecondFactor = true
+		var err error
+		entry.SecondFactor, err = newSecondFactor(doing, e.member, e.organization)
+		return entry, err
 	default:
 		return nil, nonsense(doing, "it does not say what is missing")
 	}

@@ -28,7 +28,8 @@
  *   decideTime?: string, decider?: Member, reason: string}} Proposal
  * @typedef {{organizationId: string, displayName: string, slug: string, membership: string}} Organization
  * @typedef {{step: string, emailAddress: string, organizations: Organization[], allowedAuthMethods: string[],
- *   session?: Session}} SignIn
+ *   session?: Session, secondFactor?: {organizationId: string, memberId: string, totpStatus: string},
+ *   recoveryCodesRemaining?: number}} SignIn
  */
 
 /** An error of the API, or a request that got no answer: its status is 0. */

@@ -10,7 +10,8 @@ import { adopt, ask } from "./session.js";
 export const discovered = signal(/** @type {Organization[]|null} */ (null));
 
 /** What a switch asks for before it is done; null for nothing. */
-export const obstacle = signal(/** @type {{step: string, methods: string[], organization: Organization}|null} */ (null));
+export const obstacle = signal(/** @type {{step: string, methods: string[], organization: Organization,
+ *   factor: import("./api.js").SignIn["secondFactor"]}|null} */ (null));
 
 /** Finds them, and keeps what is known where that fails. */
 export async function discover() {
@@ -33,6 +34,6 @@ export async function switchTo(organization) {
     adopt(answer.session);
     return "done";
   }
-  obstacle.value = { step: answer.step, methods: answer.allowedAuthMethods, organization };
+  obstacle.value = { step: answer.step, methods: answer.allowedAuthMethods, organization, factor: answer.secondFactor };
   return "more";
 }

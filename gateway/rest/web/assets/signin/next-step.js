@@ -37,10 +37,3 @@ export function Again({ level, back, methods, organization, email, onSent, onBac
     <${Problem} failure=${failure.value} />
     <p><${Button} kind="quiet" onClick=${onBack}>${texts.again.back}<//></p>`;
 }
-
-/** @param {{level: string, organization?: Organization, onBack: () => void}} props */
-export const SecondFactor = ({ level, organization, onBack }) => html`
-  <${level} tabindex="-1">${texts.secondFactor.title}<//>
-  <p>${texts.secondFactor.why(organization?.displayName ?? "")}</p>
-  <p>${texts.secondFactor.next}</p>
-  <p><${Button} onClick=${onBack}>${texts.again.back}<//></p>`;

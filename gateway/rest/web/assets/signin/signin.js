@@ -9,10 +9,11 @@ import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { signingIn } from "../core/session.js";
 import { text } from "../core/strings.js";
-import { Again, SecondFactor } from "./next-step.js";
+import { Again } from "./next-step.js";
 import { Choose } from "./choose.js";
 import { Code } from "./code.js";
 import { takeOrganization } from "./remembered.js";
+import { SecondFactor } from "./second-factor.js";
 import { Start } from "./start.js";
 
 /** @typedef {import("../core/api.js").SignIn} SignIn */
@@ -30,6 +31,7 @@ export default function SignInSteps({ back, email: known = "", organizationId = 
   const organizations = useSignal(/** @type {Organization[]} */ ([]));
   const chosen = useSignal(/** @type {Organization|undefined} */ (undefined));
   const methods = useSignal(/** @type {string[]} */ ([]));
+  const factor = useSignal(/** @type {SignIn["secondFactor"]} */ (undefined));
   const failure = useSignal(/** @type {Failure|null} */ (null));
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const moved = useRef(false);
@@ -58,6 +60,7 @@ export default function SignInSteps({ back, email: known = "", organizationId = 
         show("again");
         return;
       default:
+        factor.value = answer.secondFactor;
         show("second factor");
     }
   };
@@ -116,7 +119,8 @@ export default function SignInSteps({ back, email: known = "", organizationId = 
       onAnswer=${next} onBack=${restart} />`,
     again: () => html`<${Again} level=${level} back=${back} methods=${methods.value} organization=${chosen.value}
       email=${email} onSent=${() => show("code")} onBack=${() => show("choose")} />`,
-    "second factor": () => html`<${SecondFactor} level=${level} organization=${chosen.value} onBack=${() => show("choose")} />`,
+    "second factor": () => html`<${SecondFactor} level=${level} organization=${chosen.value} email=${email.value}
+      factor=${factor.value} onAnswer=${next} onBack=${() => show("choose")} />`,
   };
   return html`<div class="steps" ref=${box}>${views[/** @type {keyof typeof views} */ (step.value)]()}</div>`;
 }

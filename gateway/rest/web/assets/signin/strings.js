@@ -1,11 +1,11 @@
 // Texts of signing in, in all its steps.
 
 import { either } from "../core/locale.js";
-import { reasons } from "../core/strings.js";
+import { count, reasons } from "../core/strings.js";
 import { methodNames } from "./methods.js";
 
 Object.assign(reasons, {
-  CODE_INVALID: "This code is wrong, was used before, or has expired. Check it, or ask for a new one.",
+  CODE_INVALID: "This code is wrong, was used before, or has expired. Check it, or take a new one.",
   SIGN_IN_EXPIRED: "That took longer than a sign-in may take. Please start again.",
   SSO_NOT_CONFIGURED: "There is no organization of this name with single sign-on.",
 });
@@ -16,7 +16,7 @@ Object.assign(reasons, {
  */
 export const arrivals = {
   AUTHENTICATE_AGAIN: "The organization asks for another way to sign in than the one that you took.",
-  SECOND_FACTOR: "The organization asks for a second factor, which this app cannot take yet.",
+  SECOND_FACTOR: "The organization asks for a second factor.",
   SIGN_IN_LINK_INVALID: "This sign-in link does not work: it was used before, has expired, is not complete, or was started in another browser. Please sign in anew.",
   SIGN_IN_EXPIRED: reasons.SIGN_IN_EXPIRED,
   SSO_NOT_CONFIGURED: "There is no organization of this name with single sign-on. Check the short name, or sign in another way.",
@@ -91,7 +91,28 @@ export const texts = {
 
   secondFactor: {
     title: "A second factor is needed",
-    why: (/** @type {string} */ name) => `${name || "This organization"} asks for a second factor, such as a code by text message, after your e-mail address.`,
-    next: "This app cannot take one yet. An administrator of the organization can lift the rule in its sign-in settings, or you go on in another organization.",
+    why: (/** @type {string} */ name) => `${name || "This organization"} asks for a second factor after your e-mail address.`,
+    others: "It does not take authenticator apps, and this app takes nothing else. An administrator of the organization can allow them, or you go on in another organization.",
+    register: "An authenticator app on your phone or computer shows a new code every half a minute. Set one up now; from then on you sign in with its codes.",
+    begin: "Set up an authenticator app",
+    scan: "Scan this with your authenticator app, or type the secret into it.",
+    picture: "QR code for an authenticator app",
+    secret: "Secret",
+    copySecret: "Copy the secret",
+    address: "The same as an address",
+    copyAddress: "Copy the address",
+    open: "Open it in an app on this device",
+    keep: "Keep these recovery codes where you find them without the app. Each one signs you in once. They are not shown again.",
+    copyCodes: "Copy the recovery codes",
+    enterFirst: "Then enter the code that the app shows.",
+    enter: "Enter the code that your authenticator app shows.",
+    code: "Code of the app",
+    lost: "Use a recovery code",
+    useApp: "Use the app",
+    recoveryCode: "Recovery code",
+    recoveryHint: "One of those that you were given when you set up the app.",
+    left: (/** @type {number} */ n) => (n > 0
+      ? `You are signed in. You have ${count(n, "recovery code")} left.`
+      : "You are signed in. That was your last recovery code: ask an administrator to reset your second factor before you lose the app."),
   },
 };

@@ -20,6 +20,6 @@ export function Copy({ value, label }) {
   return html`
     <div class="copy">
       <code tabindex="0" role="group" aria-label=${value}>${value}</code>
-      <${Button} icon=${done.value ? "check" : "copy"} label=${label} onClick=${copy}>${done.value ? text.copied : text.copy}<//>
+      <${Button} icon=${done.value ? "check" : "copy"} label=${done.value ? undefined : label} onClick=${copy}>${done.value ? text.copied : text.copy}<//>
     </div>`;
 }

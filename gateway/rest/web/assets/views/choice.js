@@ -11,20 +11,18 @@ export const admissions = (words) => Object.entries(words).map(([name, says]) =>
 /**
  * One of a few.
  * @param {{name: string, label: string, value: string, options: string[][], denied: string, onChoose: (value: string) => void,
- *   off?: string, children?: any}} props options: values, and what each says. off: the one that cannot be chosen; the children
- * say why. children: what RESTRICTED is restricted to.
+ *   children?: any}} props options: values, and what each says. children: what RESTRICTED is restricted to.
  */
-export function Choice({ name, label, value, options, denied, off, onChoose, children }) {
-  const closed = (/** @type {string} */ option) => Boolean(denied) || (option === off && option !== value);
+export function Choice({ name, label, value, options, denied, onChoose, children }) {
   return html`
     <fieldset class="choice" aria-describedby=${denied ? `${name}-why` : null}>
       <legend class="label">${label}</legend>
       ${denied && html`<p class="hint" id=${`${name}-why`}>${denied}</p>`}
       ${options.map(([option, says]) => html`
-        <label><input type="radio" name=${name} checked=${value === option} aria-disabled=${closed(option) ? "true" : null}
-          onClick=${(/** @type {Event} */ event) => closed(option) && event.preventDefault()}
+        <label><input type="radio" name=${name} checked=${value === option} aria-disabled=${denied ? "true" : null}
+          onClick=${(/** @type {Event} */ event) => denied && event.preventDefault()}
           onChange=${() => onChoose(option)} /><span>${says}</span></label>
-        ${(option === "ADMISSION_RESTRICTED" || option === off) && children}`)}
+        ${option === "ADMISSION_RESTRICTED" && children}`)}
     </fieldset>`;
 }
 

@@ -9,7 +9,8 @@ import { navigate } from "../core/router.js";
 import { adopt, ask, session } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Organizations } from "../signin/choose.js";
-import { Again, SecondFactor } from "../signin/next-step.js";
+import { Again } from "../signin/next-step.js";
+import { SecondFactor } from "../signin/second-factor.js";
 import { texts } from "../signin/strings.js";
 import SignInSteps from "../signin/signin.js";
 import { Button } from "../ui/button.js";
@@ -39,8 +40,10 @@ export default function OrganizationsView() {
         onSent=${() => { creating.value = true; }} onBack=${() => { obstacle.value = null; }} /></div>`;
   }
   if (blocked) {
-    return html`<div class="narrow"><${SecondFactor} level="h1" organization=${blocked.organization}
-      onBack=${() => { obstacle.value = null; }} /></div>`;
+    return html`<div class="narrow"><${SecondFactor} level="h1" organization=${blocked.organization} email=${email.value}
+      factor=${blocked.factor} onAnswer=${(/** @type {import("../core/api.js").SignIn} */ answer) => {
+        if (answer.session) done(answer.session);
+      }} onBack=${() => { obstacle.value = null; }} /></div>`;
   }
   return html`
     <div class="narrow">

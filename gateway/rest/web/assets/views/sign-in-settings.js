@@ -131,18 +131,16 @@ function Methods({ rules, change }) {
 }
 
 /**
- * Whether a second factor is asked for. The sign-in page cannot take one, so that requiring it would lock everybody out.
+ * Whether a second factor is asked for.
  * @param {{rules: Rules, change: (part: Partial<Rules>) => void}} props
  */
-function SecondFactor({ rules, change }) {
-  const required = "MFA_POLICY_REQUIRED_FOR_ALL";
-  return html`
-    <${Choice} name="mfa" label=${t.mfa} value=${rules.mfaPolicy} denied=${whyNot(permission("mfa-policy"))} off=${required}
-      options=${[["MFA_POLICY_OPTIONAL", t.mfaOptional], [required, t.mfaRequired]]}
-      onChoose=${(/** @type {string} */ v) => change({ mfaPolicy: v })}>
-      <p class="hint">${rules.mfaPolicy === required ? t.mfaLocked : t.mfaCannot}</p>
-    <//>`;
-}
+const SecondFactor = ({ rules, change }) => html`
+  <div>
+    <${Choice} name="mfa" label=${t.mfa} value=${rules.mfaPolicy} denied=${whyNot(permission("mfa-policy"))}
+      options=${[["MFA_POLICY_OPTIONAL", t.mfaOptional], ["MFA_POLICY_REQUIRED_FOR_ALL", t.mfaRequired]]}
+      onChoose=${(/** @type {string} */ v) => change({ mfaPolicy: v })} />
+    <p class="hint">${t.mfaHint}</p>
+  </div>`;
 
 /**
  * Whom single sign-on makes a member, and where it starts.

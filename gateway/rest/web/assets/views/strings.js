@@ -217,8 +217,7 @@ export const texts = {
     mfa: "Second factor",
     mfaOptional: "Asked of members who have set one up",
     mfaRequired: "Asked of everybody",
-    mfaCannot: "This app’s sign-in cannot take a second factor yet. Asked of everybody, nobody could sign in any more.",
-    mfaLocked: "This was set outside of this app, whose sign-in cannot take a second factor: nobody can sign in now. Choose the other before your own session ends.",
+    mfaHint: "It is the code of an authenticator app, or a recovery code. Whoever has no app sets one up at their next sign-in.",
   },
 
   sso: {

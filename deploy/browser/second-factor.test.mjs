@@ -1,0 +1,149 @@
+// A second factor where an organization asks for one: an authenticator app is set up, used, and lost.
+
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { acme, emma, globex, max } from "./people.mjs";
+import { desk, phone } from "./visitor.mjs";
+import { visit } from "./main.mjs";
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** What an authenticator app shows, now or so many half minutes later (RFC 6238). */
+function shows(secret, later = 0) {
+  const bits = [...secret].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later));
+  const sum = createHmac("sha1", key).update(step).digest();
+  return String((sum.readUInt32BE(sum[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+const require = (system, more = {}) => system.provider("PUT", `/v1/b2b/organizations/${acme}`, { mfa_policy: "REQUIRED_FOR_ALL", ...more });
+
+/** Proves an address, and enters Acme. */
+async function enter(v, person) {
+  await v.go("/signin");
+  await v.page.getByLabel("E-mail address").fill(person.email);
+  await v.page.keyboard.press("Enter");
+  await v.page.getByRole("heading", { name: "Enter the code" }).waitFor();
+  await v.page.getByLabel("Code").fill(await v.system.code(person.email));
+  await v.page.keyboard.press("Enter");
+  await v.button("Enter Acme").click();
+}
+
+/** Sets an app up, and answers its secret and the recovery codes. */
+async function setUp(v) {
+  const { page } = v;
+  await page.getByRole("heading", { name: "A second factor is needed" }).waitFor();
+  await v.button("Set up an authenticator app").click();
+  await page.getByText("Scan this with your authenticator app").waitFor();
+  const copied = async (name) => {
+    await v.button(name).click();
+    await v.hears(/Copied/);
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  const secret = await copied("Copy the secret");
+  assert.match(secret, /^[A-Z2-7]{32}$/);
+  const address = await copied("Copy the address");
+  assert.equal(address, await page.getByRole("link", { name: "Open it in an app on this device" }).getAttribute("href"));
+  const uri = new URL(address);
+  assert.deepEqual([uri.protocol, uri.searchParams.get("secret"), uri.searchParams.get("issuer")], ["otpauth:", secret, "Acme"]);
+  return { secret, recovery: (await copied("Copy the recovery codes")).split(" ") };
+}
+
+async function signIn(v, code) {
+  await v.page.getByLabel("Code of the app").fill(code);
+  await v.button("Sign in").click();
+}
+
+const isIn = (v) => v.page.getByRole("heading", { name: "Objectives", exact: true }).waitFor();
+
+for (const [width, size, dark] of [["phone", phone, true], ["desk", desk, false]]) {
+  visit(`an authenticator app is set up at the first sign-in, asked for at the next, and a recovery code takes its place (${width})`, async (open, { system }) => {
+    await require(system);
+    const v = await open({ size, dark });
+    v.tolerate(/400 \(Bad Request\)/);
+    const { page } = v;
+    await enter(v, emma);
+    await page.getByText("Acme asks for a second factor").waitFor();
+    await v.focuses(/^A second factor is needed$/);
+    await v.accessible(`a second factor is needed (${width})`);
+    const { secret, recovery } = await setUp(v);
+    assert.equal(recovery.length, 10);
+    const picture = page.getByRole("img", { name: "QR code for an authenticator app" });
+    await page.waitForFunction((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return canvas.width > 150 && new Set(data.filter((_, i) => i % 4 === 0)).size > 1;
+    }, await picture.elementHandle());
+    await v.accessible(`an authenticator app is set up (${width})`);
+    await v.fits(`an authenticator app is set up (${width})`);
+    await v.picture(`totp-${width}`, { fullPage: true });
+    await signIn(v, "12345");
+    await page.getByText("The code has six digits.").waitFor();
+    await signIn(v, "000000");
+    await page.getByText("This code is wrong, was used before, or has expired").waitFor();
+    await signIn(v, shows(secret));
+    await isIn(v);
+
+    await v.context.clearCookies();
+    await enter(v, emma);
+    await page.getByText("Enter the code that your authenticator app shows.").waitFor();
+    assert.equal(await v.button("Set up an authenticator app").count(), 0);
+    await v.accessible(`the code of an authenticator app (${width})`);
+    await signIn(v, shows(secret, 1));
+    await isIn(v);
+
+    await v.context.clearCookies();
+    await enter(v, emma);
+    await v.button("Use a recovery code").click();
+    await v.focuses(/^Recovery code$/);
+    await page.keyboard.type("abcd-efgh-ijkl");
+    await page.keyboard.press("Enter");
+    await page.getByText("This code is wrong, was used before, or has expired").waitFor();
+    await page.getByLabel("Recovery code").fill(recovery[0]);
+    await v.accessible(`a recovery code (${width})`);
+    await page.keyboard.press("Enter");
+    await page.getByText("You are signed in. You have 9 recovery codes left.").waitFor();
+    await v.focuses(/^Go on$/);
+    await page.keyboard.press("Enter");
+    await isIn(v);
+    await page.reload();
+    await isIn(v);
+  });
+}
+
+visit("a second factor is asked for after single sign-on, too", async (open, { system }) => {
+  await require(system);
+  const v = await open();
+  await v.go("/");
+  await v.page.getByText("Single sign-on of your organization").click();
+  await v.page.getByLabel("Short name of your organization").fill("acme");
+  await v.page.keyboard.press("Enter");
+  await v.page.getByRole("button", { name: /Emma Eriksen/ }).click();
+  const { secret } = await setUp(v);
+  await signIn(v, shows(secret));
+  await isIn(v);
+});
+
+visit("whoever switches to an organization that asks for a second factor gives it and is in", async (open, { system }) => {
+  await require(system);
+  const v = await open({ person: { ...max, organization: globex } });
+  await v.go("/organizations");
+  await v.button("Enter Acme").click();
+  const { secret } = await setUp(v);
+  await v.accessible("a second factor on the way to another organization");
+  await signIn(v, shows(secret));
+  await isIn(v);
+  await v.page.getByText("Acme").first().waitFor();
+});
+
+visit("where authenticator apps are not taken, the page says so and leads elsewhere", async (open, { system }) => {
+  await require(system, { mfa_methods: "RESTRICTED", allowed_mfa_methods: ["sms_otp"] });
+  const v = await open();
+  await enter(v, max);
+  await v.page.getByText("It does not take authenticator apps").waitFor();
+  await v.accessible("a second factor that cannot be given here");
+  await v.button("Choose another organization").click();
+  await v.button("Enter Globex").click();
+  await isIn(v);
+});
