@@ -140,3 +140,200 @@ visit("a card names what its objective contributes to, also where the filter lea
   await v.card("This quarter").getByRole("link", { name: "Contributes to “All year”" }).click();
   await v.card("All year").waitFor();
 });
+
+/** The tree as it is shown: a title in a line, set off by two spaces for each level. */
+const outline = (v) => v.page.evaluate(() => [...document.querySelectorAll(".tree li:has(> .node)")].map((item) => {
+  let level = 0;
+  for (let at = item.parentElement; !at.matches(".tree"); at = at.parentElement) level += at.matches("ul") ? 1 : 0;
+  return "  ".repeat(level) + item.querySelector(".about > a").textContent;
+}).join("\n"));
+
+/** Waits until the tree is so. */
+async function grown(v, ...wanted) {
+  const until = Date.now() + 15_000;
+  while (await outline(v) !== wanted.join("\n")) {
+    if (Date.now() > until) assert.equal(await outline(v), wanted.join("\n"));
+    await v.page.waitForTimeout(50);
+  }
+}
+
+const toggle = (v, title) => v.button(`What contributes to “${title}”`);
+
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  for (const [role, person] of [["who may change objectives", ada], ["who may read them", emma]]) {
+    visit(`the list is shown as a tree to those ${role}, by keyboard alone (${width})`, async (open, { ada: client }) => {
+      await client.objective("Alone");
+      const v = await open({ person, size });
+      const { page } = v;
+      const { keyboard } = page;
+      await v.go("/");
+      await v.card("Alone").waitFor();
+      assert.equal(await page.getByRole("navigation", { name: "How they are shown" }).count(), 0, "nothing stands below anything");
+      const made = await grow(client, company);
+      await measure(client, made["Ship every week"], 70);
+      const views = page.getByRole("navigation", { name: "How they are shown" });
+      await views.getByRole("link", { name: "Tree" }).press("Enter");
+      assert.equal(new URL(page.url()).search, "?view=tree");
+      await grown(v, "Be the first choice in the north", "  Ship every week", "  Answer within a day", "Alone");
+      assert.equal(await views.getByRole("link", { name: "Tree" }).getAttribute("aria-current"), "true");
+      await v.focuses(/^Tree$/);
+      await keyboard.press("Tab");
+      await v.focuses(/^What contributes to “Be the first choice in the north”$/);
+      await keyboard.press("Tab");
+      await v.focuses(/^Be the first choice in the north$/);
+      await keyboard.press("Tab");
+      await v.focuses(/^Ship every week$/);
+      await keyboard.press("Tab");
+      await v.focuses(/^What contributes to “Answer within a day”$/);
+      assert.equal(await toggle(v, "Answer within a day").getAttribute("aria-expanded"), "false");
+      await keyboard.press("Enter");
+      await page.getByRole("list", { name: "What contributes to “Answer within a day”" }).waitFor();
+      await grown(v, "Be the first choice in the north", "  Ship every week", "  Answer within a day", "    Write down what is asked often",
+        "    Hire two more people", "Alone");
+      await v.focuses(/^What contributes to “Answer within a day”$/);
+      await page.locator(".tree").getByText("70\u202f%").waitFor();
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
+        await v.accessible(`the tree (${role}, ${width}, ${colorScheme})`);
+        await v.picture(`tree-${width}-${colorScheme}`, { fullPage: true });
+      }
+      await v.fits(`the tree (${width})`);
+      await keyboard.press("j");
+      await v.focuses(/^Write down what is asked often$/);
+      await keyboard.press("k");
+      await v.focuses(/^Answer within a day$/);
+
+      await toggle(v, "Be the first choice in the north").press("Space");
+      await grown(v, "Be the first choice in the north", "Alone");
+      await page.reload();
+      await grown(v, "Be the first choice in the north", "Alone");
+      await toggle(v, "Be the first choice in the north").press("Enter");
+      await grown(v, "Be the first choice in the north", "  Ship every week", "  Answer within a day", "    Write down what is asked often",
+        "    Hire two more people", "Alone");
+      await page.getByRole("link", { name: "Ship every week" }).press("Enter");
+      await v.card("Ship every week").waitFor();
+      await page.goBack();
+      await views.getByRole("link", { name: "List" }).press("Enter");
+      await v.card("Ship every week").waitFor();
+      assert.equal(new URL(page.url()).search, "");
+    });
+  }
+}
+
+visit("the tree keeps the filter, and names the parents that the filter leaves out", async (open, { ada: client }) => {
+  const made = await grow(client, company);
+  for (const title of ["Answer within a day", "Hire two more people"]) await client.call("PATCH", `objectives/${made[title].id}`, { cycle: "2027-Q1" });
+  const v = await open({ person: emma, size: phone });
+  await v.go("/?cycle=2027-Q1&view=tree");
+  await grown(v, "Answer within a day", "  Hire two more people");
+  await v.page.getByRole("link", { name: "Contributes to “Be the first choice in the north”" }).waitFor();
+  await v.accessible("a part of the tree");
+  await v.page.getByRole("search").getByLabel("Words").fill("hire");
+  await grown(v, "Hire two more people");
+  await v.page.getByRole("link", { name: "Contributes to “Answer within a day”" }).waitFor();
+  assert.equal(new URL(v.page.url()).search, "?cycle=2027-Q1&text=hire&view=tree");
+  await v.page.getByRole("search").getByRole("button", { name: "Show all" }).click();
+  await grown(v, "Be the first choice in the north", "  Ship every week", "  Answer within a day");
+  assert.equal(new URL(v.page.url()).search, "?view=tree");
+  await v.page.getByRole("search").getByLabel("Words").fill("nowhere");
+  await v.page.getByText("Nothing fits this filter").waitFor();
+  await v.page.getByRole("link", { name: "List", exact: true }).waitFor();
+});
+
+visit("the tree follows what others make of it", async (open, { ada: client }) => {
+  const made = await grow(client, { North: { Harbour: {} }, South: {} });
+  const change = (title, fields) => client.call("PATCH", `objectives/${made[title].id}`, fields);
+  const v = await open({ person: emma });
+  v.tolerate(/404 \(Not Found\)/);
+  await v.go("/?view=tree");
+  await grown(v, "South", "North", "  Harbour");
+  await change("Harbour", { parentId: made.South.id });
+  await grown(v, "South", "  Harbour", "North");
+  await change("South", { parentId: made.North.id });
+  await toggle(v, "South").click();
+  await grown(v, "North", "  South", "    Harbour");
+  await client.call("POST", `objectives/${made.South.id}:archive`, {});
+  await grown(v, "Harbour", "North");
+  await v.page.getByRole("link", { name: "Contributes to “South” (archived)" }).waitFor();
+  await client.call("POST", `objectives/${made.South.id}:restore`, {});
+  await grown(v, "North", "  South", "    Harbour");
+  await client.call("DELETE", `objectives/${made.South.id}`);
+  await grown(v, "Harbour", "North");
+  await v.page.getByText("Contributes to an objective that was deleted").waitFor();
+  await v.accessible("an orphan in the tree");
+  await change("Harbour", { parentId: "" });
+  await v.page.getByText("Contributes to an objective that was deleted").waitFor({ state: "detached" });
+  await grown(v, "Harbour", "North");
+});
+
+visit("an objective that is added appears in its place in the tree, and has the focus", async (open, { ada: client }) => {
+  await grow(client, { North: { Harbour: {} } });
+  const v = await open({ person: ada });
+  await v.go("/?view=tree");
+  await v.button("New objective").click();
+  await v.page.keyboard.type("Quay");
+  await v.button("More fields").click();
+  await v.page.getByRole("combobox", { name: "Contributes to" }).fill("North");
+  await v.page.getByRole("option", { name: "North" }).click();
+  await v.button("Add objective").click();
+  await grown(v, "North", "  Quay", "  Harbour");
+  await v.focuses(/^Quay$/);
+});
+
+visit("many objectives are shown in steps, on each level, and printed whole", async (open, { ada: client }) => {
+  const top = await client.call("POST", "objectives", { title: "Top" });
+  const many = 60; // more than are shown at first
+  for (let i = 0; i < many; i += 1) await client.call("POST", "objectives", { title: `Part ${i}`, parentId: top.id });
+  for (let i = 0; i < many; i += 1) await client.call("POST", "objectives", { title: `Other ${i}` });
+  const v = await open({ person: emma });
+  const { page } = v;
+  await v.go("/?view=tree");
+  const parts = page.getByRole("list", { name: "What contributes to “Top”" }).getByRole("listitem");
+  const roots = page.locator(".tree > li");
+  await page.waitForFunction(() => document.querySelectorAll(".tree > li").length === 50);
+  await v.button("Show the last 11").click();
+  await page.waitForFunction(() => document.querySelectorAll(".tree > li").length === 61);
+  assert.equal(await parts.count(), 50);
+  await v.button("Show the last 10").click();
+  await page.waitForFunction((wanted) => document.querySelectorAll(".tree ul li").length === wanted, many);
+  await page.reload();
+  await page.waitForFunction(() => document.querySelectorAll(".tree > li").length === 50);
+  await page.evaluate(() => {
+    window.print = () => { globalThis.printed = document.querySelectorAll(".tree li:has(> .node)").length; };
+  });
+  await v.button("Filter").click();
+  await v.button("Print").click();
+  await page.waitForFunction((wanted) => globalThis.printed === wanted, 2 * many + 1);
+  assert.equal(await roots.count(), many + 1);
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  assert.equal(await page.getByRole("link", { name: "Tree", exact: true }).isVisible(), false);
+  await v.picture("print-tree");
+});
+
+visit("ten levels leave room for words on a phone, and nothing moves that nobody has moved", async (open, { ada: client }) => {
+  let below = {};
+  for (let level = 10; level > 0; level -= 1) below = { [`Level ${level} of a long way up`]: below };
+  const made = await grow(client, below);
+  const v = await open({ person: emma, size: phone });
+  const { page } = v;
+  await page.addInitScript(() => {
+    globalThis.shift = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.shift += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await v.go("/?view=tree");
+  await page.getByRole("link", { name: /^Level 2 / }).waitFor();
+  for (let level = 2; level < 10; level += 1) await toggle(v, `Level ${level} of a long way up`).click();
+  const lowest = page.getByRole("link", { name: /^Level 10 / });
+  await lowest.waitFor();
+  const box = await page.locator(".tree li:not(:has(li)) .about").boundingBox();
+  assert.ok(box.width >= 120, `the words of the tenth level have ${box.width} pixels`);
+  await v.accessible("ten levels of the tree");
+  await v.fits("ten levels of the tree");
+  await v.picture("tree-ten-levels", { fullPage: true });
+  await page.evaluate(() => { globalThis.shift = 0; });
+  for (const level of [1, 10]) await client.call("PATCH", `objectives/${made[`Level ${level} of a long way up`].id}`, { description: "Because." });
+  await page.waitForFunction(() => document.querySelectorAll(".tree .by").length === 2);
+  assert.equal(await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(() => resolve(globalThis.shift))); })), 0);
+});

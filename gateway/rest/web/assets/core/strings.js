@@ -88,10 +88,6 @@ export const text = {
   whyNot: (/** @type {string} */ role, /** @type {string[]} */ roles) =>
     `Your role (${role}) does not allow this.${roles.length > 0 ? ` It takes the role ${either.format(roles)}.` : ""}`,
 
-  memberStatus: (/** @type {string} */ status) => ({
-    MEMBER_STATUS_INVITED: "Invited", MEMBER_STATUS_PENDING: "Added", MEMBER_STATUS_DELETED: "Deactivated",
-  })[status] ?? "",
-
   nav: {
     label: "Main", objectives: "Objectives", checkIns: "Check-ins", activity: "Activity", proposals: "Proposals", members: "Members", settings: "Settings",
     agents: "Agents", about: "Help",

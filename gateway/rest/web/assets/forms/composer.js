@@ -34,7 +34,7 @@ export default function Composer({ name, resource, under = "", denied, onClose }
     if (resource === "objective") {
       const made = await createObjective(fields, name);
       setDraft(name, undefined);
-      requestAnimationFrame(() => document.getElementById(made.id)?.querySelector("h2")?.focus());
+      requestAnimationFrame(() => (document.getElementById(made.id)?.querySelector(/** @type {"a"} */ ("h2, a")) ?? document.querySelector("h1"))?.focus());
     } else {
       await createKeyResult(under, fields, name);
       setDraft(name, { value: "" });

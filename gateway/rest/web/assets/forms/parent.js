@@ -73,7 +73,7 @@ export function Parent({ value, item, error, readonly, onValue }) {
       if (!current) return;
       found.value = answer ?? [];
       failed.value = !answer;
-      active.value = -1;
+      active.value = Math.min(active.peek(), words ? -1 : 0); // only the first of all is the same as before
       say(answer ? t.objective.parentFound(answer.length) : t.objective.parentFailed);
     }, words ? patience : 0);
     return () => {

@@ -2,19 +2,15 @@
 
 import { useSignal } from "../vendor/signals.js";
 import { html } from "../core/html.js";
-import { Button } from "../ui/button.js";
+import { More, pageSize } from "./objectives.js";
 import { Row } from "./row.js";
 import { shown } from "./store.js";
-import { words } from "./strings.js";
 import { t } from "./tree-strings.js";
-
-const step = 50; // rows shown at first, and more at each step
 
 /** @param {{id: string}} props */
 export default function Contributing({ id }) {
-  const count = useSignal(step);
+  const count = useSignal(pageSize);
   const ids = (shown.value ?? []).filter((one) => one !== id);
-  const rest = ids.length - count.value;
   return html`
     <h2 id="below">${t.below}</h2>
     ${ids.length === 0
@@ -23,5 +19,5 @@ export default function Contributing({ id }) {
         <div class="card"><ul class="tree" aria-labelledby="below">
           ${ids.slice(0, count.value).map((one) => html`<li key=${one} id=${one}><${Row} id=${one} below /></li>`)}
         </ul></div>`}
-    ${rest > 0 && html`<p class="more"><${Button} onClick=${() => { count.value += step; }}>${words.objectives.more(Math.min(step, rest), rest)}<//></p>`}`;
+    <${More} rest=${ids.length - count.value} onMore=${() => { count.value += pageSize; }} />`;
 }

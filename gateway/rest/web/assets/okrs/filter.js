@@ -33,10 +33,14 @@ export const strictness = (wanted) => conditions.filter((name) => wanted[name].t
 /** Whether there is any condition. @param {Filter} wanted */
 export const filtered = (wanted) => strictness(wanted) > 0;
 
+/** Whether they are shown as a tree. The address says that, too. */
+export const asTree = computed(() => new URL(address.value, location.origin).searchParams.get("view") === "tree");
+
 /** Changes the address, and so the filter. @param {Partial<Filter>} part */
 export function refine(part) {
   const wanted = { ...filter.peek(), ...part };
   const query = new URLSearchParams(conditions.flatMap((name) => (wanted[name] ? [[name, wanted[name]]] : [])));
+  if (asTree.peek()) query.set("view", "tree");
   navigate(`${location.pathname}${query.size > 0 ? `?${query}` : ""}`, { replace: true, stay: true });
 }
 

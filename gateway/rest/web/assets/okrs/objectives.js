@@ -12,16 +12,16 @@ import { percent } from "../core/values.js";
 import { Button } from "../ui/button.js";
 import { Lazy } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
-import { filter, filtered, strictness } from "./filter.js";
+import { asTree, filter, filtered, strictness } from "./filter.js";
 import { unwatch, want, watch } from "./follow.js";
 import { Objective } from "./objective.js";
 import { parts, preloadParts } from "./parts.js";
 import { StandIn } from "./stand-in.js";
-import { loading, pending, problem, reset, shown, summary } from "./store.js";
+import { loading, parented, pending, problem, reset, shown, summary } from "./store.js";
 import { words } from "./strings.js";
 
 const composer = "new-objective";
-const pageSize = 50; // cards shown at first, and more at each step
+export const pageSize = 50; // cards shown at first, and more at each step
 
 export default function Objectives() {
   const count = useSignal(pageSize);
@@ -45,6 +45,8 @@ export default function Objectives() {
   const failed = problem.value && (ids === null || problem.value.status === 403 || connection.value === "live");
   const waiting = !failed && (ids === null || (ids.length === 0 && pending.value));
   const empty = !waiting && ids?.length === 0 && !draftOf(composer).value;
+  const tree = asTree.value;
+  const more = () => { count.value += pageSize; };
   return html`
     <div class="view-head">
       <div>
@@ -62,12 +64,16 @@ export default function Objectives() {
     ${draftOf(composer).value && html`<${New} />`}
     ${waiting && html`<${Skeleton} />`}
     ${empty && html`<${Lazy} key="empty" load=${parts.empty} filtered=${filtered(wanted)} />`}
-    ${ids && ids.length > 0 && html`
-      <ul class="cards">${ids.slice(0, count.value).map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>`}
-    ${ids && ids.length > count.value && html`
-      <p class="more"><${Button} onClick=${() => { count.value += pageSize; }}>
-        ${words.objectives.more(Math.min(pageSize, ids.length - count.value), ids.length - count.value)}<//></p>`}`;
+    ${ids && (tree || parented.value) && html`<div class="views"><${Lazy} load=${parts.views} meanwhile="" /></div>`}
+    ${ids && ids.length > 0 && (tree
+      ? html`<${Lazy} key="tree" load=${parts.tree} count=${count.value} onMore=${more} meanwhile=${html`<${Skeleton} />`} />`
+      : html`<ul class="cards">${ids.slice(0, count.value).map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>
+        <${More} rest=${ids.length - count.value} onMore=${more} />`)}`;
 }
+
+/** @param {{rest: number, onMore: () => void}} props */
+export const More = ({ rest, onMore }) => rest > 0 && html`
+  <p class="more"><${Button} onClick=${onMore}>${words.objectives.more(Math.min(pageSize, rest), rest)}<//></p>`;
 
 function open() {
   openForm(composer, { value: "" });

@@ -9,6 +9,8 @@ const form = (/** @type {Promise<{default: any}>} */ module) => styled(module, "
 
 export const parts = {
   above: () => import("./above.js"),
+  views: () => styled(import("./views.js"), "tree.css"),
+  tree: () => styled(import("./tree.js"), "tree.css"),
   composer: () => form(import("../forms/composer.js")),
   editor: () => form(import("../forms/editor.js")),
   checkIn: () => form(import("../forms/check-in.js")),

@@ -9,9 +9,13 @@ import { By, Facts, ownerName } from "./facts.js";
 import { archived } from "./rules.js";
 import { addressOf, objectiveOf, touched } from "./store.js";
 import { words } from "./strings.js";
+import { t } from "./tree-strings.js";
 
-/** @param {{id: string, below?: boolean, children?: any}} props below: whether its parent stands above it; children: what opens it */
-export function Row({ id, below, children }) {
+/**
+ * @param {{id: string, below?: boolean, has?: number, children?: any}} props below: whether its parent stands above it;
+ * has: how many stand below it; children: what shows them
+ */
+export function Row({ id, below, has = 0, children }) {
   const item = objectiveOf(id).value;
   const by = touched.value.get(id);
   const { progress, expectedProgress: expected } = item;
@@ -20,8 +24,10 @@ export function Row({ id, below, children }) {
       ${children}
       <div class="about">
         <a href=${addressOf(id)}>${item.title}</a>
-        <${Facts} facts=${[by !== undefined && html`<${By} who=${by} />`, item.state === archived && html`<strong>${words.objective.isArchived}</strong>`,
+        ${by !== undefined && html`<${By} who=${by} />`}
+        <${Facts} facts=${[item.state === archived && html`<strong>${words.objective.isArchived}</strong>`,
           item.score && words.objective.closedWith(item.score), ownerName(item.ownerId), item.cycle && cycleName(item.cycle),
+          has > 0 && t.has(has),
           !below && item.parentId && html`<${Above} id=${item.parentId} />`]} />
       </div>
       ${progress !== undefined && html`

@@ -58,6 +58,9 @@ export const summary = computed(() => {
   };
 });
 
+/** Whether one of them contributes to another objective. */
+export const parented = computed(() => shown.value?.some((id) => objectiveOf(id).value.parentId) ?? false);
+
 /** @param {string} id */
 export const objectiveOf = (id) => /** @type {import("../vendor/signals.js").Signal<Objective>} */ (objectives.get(id));
 

@@ -154,6 +154,9 @@ export const texts = {
   },
 
   members: {
+    status: (/** @type {string} */ status) => ({
+      MEMBER_STATUS_INVITED: "Invited", MEMBER_STATUS_PENDING: "Added", MEMBER_STATUS_DELETED: "Deactivated",
+    })[status] ?? "",
     invite: "Invite somebody",
     inviteTitle: "Invite somebody",
     send: "Send invitation",
