@@ -1,11 +1,18 @@
 // The texts of the forms for objectives, key results and check-ins.
 
-import { count, text } from "../core/strings.js";
+import { isolating } from "../core/html.js";
+import { count, reasons, text } from "../core/strings.js";
 
 const { quoted } = text;
 const back = "It can be brought back under Activity.";
 
-export const t = {
+Object.assign(reasons, {
+  KEY_RESULT_LIMIT_REACHED: "This objective has as many key results as it can hold.",
+  OBJECTIVE_LIMIT_REACHED: "This organization has as many objectives as it can hold.",
+  PARENT_INVALID: "The objective that it contributes to was deleted, stands below it, or stands too deep.",
+});
+
+export const t = isolating({
   more: "More fields",
   optional: "(optional)",
 
@@ -162,4 +169,4 @@ export const t = {
     printed: (/** @type {string} */ organization, /** @type {string} */ filter, /** @type {string} */ day) =>
       [organization, filter, `printed on ${day}`].filter(Boolean).join(" · "),
   },
-};
+});

@@ -1,12 +1,13 @@
 // The texts of objectives and key results as they are seen first. Those of forms are in ../forms/strings.js.
 
 import { percent } from "../core/format.js";
+import { isolating } from "../core/html.js";
 import { count, text } from "../core/strings.js";
 import { numberText } from "../core/values.js";
 
 const { quoted } = text;
 
-export const words = {
+export const words = isolating({
   gone: (/** @type {string} */ by) => `${by || "Somebody"} deleted this while you were at it. What you typed:`,
 
   editing: (/** @type {string} */ title) => `Edit ${quoted(title)}`,
@@ -31,7 +32,6 @@ export const words = {
     made: (/** @type {string} */ by, /** @type {string} */ when) => (by ? `Added by ${by}, ${when}` : `Added ${when}`),
     expected: (/** @type {number} */ n) => `${percent(n)} expected by today`,
     below: (/** @type {string} */ title) => `Contributes to ${quoted(title)}`,
-    more: (/** @type {string} */ title) => `More about ${quoted(title)}`,
     close: "Close with a score",
     rescore: "Change the score",
     reopen: "Reopen",
@@ -39,7 +39,6 @@ export const words = {
     restore: "Restore",
     history: "History",
     done: { reopen: "Reopened.", archive: "Archived.", restore: "Restored." },
-    archivedNow: (/** @type {string} */ title) => `${quoted(title)} is archived.`,
     isArchived: "Archived",
     archivedWhy: "This objective is archived. Restore it to change it.",
     closedWith: (/** @type {string} */ score) => `Closed with a score of ${numberText(score)}`,
@@ -81,4 +80,4 @@ export const words = {
   },
 
   delete: (/** @type {string} */ title) => `Delete ${quoted(title)}`,
-};
+});

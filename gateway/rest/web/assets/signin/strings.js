@@ -1,6 +1,8 @@
 // Texts of signing in, in all its steps.
 
-import { reasons, text } from "../core/strings.js";
+import { isolating } from "../core/html.js";
+import { reasons } from "../core/strings.js";
+import { methodNames } from "./methods.js";
 
 Object.assign(reasons, {
   CODE_INVALID: "This code is wrong, was used before, or has expired. Check it, or ask for a new one.",
@@ -28,7 +30,7 @@ export const arrivals = {
   INTERNAL: "Something went wrong on our side, and you were not signed in. Try again; if it stays, tell us the number.",
 };
 
-export const texts = {
+export const texts = isolating({
   signIn: {
     again: "Sign in again",
     lead: "No password: you get a code by e-mail, or go on with an account that you have.",
@@ -85,7 +87,7 @@ export const texts = {
     sso: (/** @type {string} */ name) => `Sign in with ${name}’s single sign-on`,
     code: "Send me a code by e-mail",
     others: (/** @type {string[]} */ methods) =>
-      `It also takes ${list.format(methods.map((m) => text.methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
+      `It also takes ${list.format(methods.map((m) => methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
     back: "Choose another organization",
   },
 
@@ -94,4 +96,4 @@ export const texts = {
     why: (/** @type {string} */ name) => `${name || "This organization"} asks for a second factor, such as a code by text message, after your e-mail address.`,
     next: "This app cannot take one yet. An administrator of the organization can lift the rule in its sign-in settings, or you go on in another organization.",
   },
-};
+});

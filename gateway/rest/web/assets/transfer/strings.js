@@ -1,5 +1,6 @@
 // The texts of export and import.
 
+import { isolating } from "../core/html.js";
 import { count, reasons } from "../core/strings.js";
 
 Object.assign(reasons, {
@@ -13,7 +14,7 @@ Object.assign(reasons, {
 const things = ({ objectivesCreated, keyResultsCreated, checkInsCreated }) =>
   `${count(objectivesCreated, "objective")}, ${count(keyResultsCreated, "key result")} and ${count(checkInsCreated, "check-in")}`;
 
-export const t = {
+export const t = isolating({
   title: "Export and import",
   lead: "All objectives with their key results and check-ins, archived ones included, as one file.",
   export: "Export",
@@ -43,4 +44,4 @@ export const t = {
   stopped: "Stopped. What was added is kept.",
   problems: "What is wrong",
   moreProblems: (/** @type {number} */ n) => `And ${n} more.`,
-};
+});

@@ -1,5 +1,6 @@
 // The texts of what is loaded only when it is asked for, in members and settings.
 
+import { isolating } from "../core/html.js";
 import { reasons } from "../core/strings.js";
 
 Object.assign(reasons, {
@@ -9,7 +10,7 @@ Object.assign(reasons, {
   MEMBER_SESSION_NOT_FOUND: "This session has ended already.",
 });
 
-export const texts = {
+export const texts = isolating({
   sessions: {
     own: "Your sessions",
     of: (/** @type {string} */ name) => `Sessions of ${name}`,
@@ -74,4 +75,4 @@ export const texts = {
     addNamed: (/** @type {string} */ kind) => `Add to: ${kind}`,
     added: (/** @type {string} */ name) => `${name} was added. Save to let it in.`,
   },
-};
+});

@@ -54,7 +54,7 @@ export function MemberRow({ member, onChanged }) {
         ${member.emailAddress && member.displayName && html`<p>${member.emailAddress}</p>`}
       </div>
       <div class="roles">
-        <span>${rolesOf(member)}</span>${text.memberStatus(member.status) && html`<span class="tag">${text.memberStatus(member.status)}</span>`}
+        <span>${rolesOf(member)}</span>${t.status(member.status) && html`<span class="tag">${t.status(member.status)}</span>`}
         ${invited && html`<${Button} kind="quiet" busy=${resend.busy.value} why=${whyNot("stytch.member:create")}
           label=${t.resendTo(name)} onClick=${resend.run}>${t.resend}<//>`}
       </div>

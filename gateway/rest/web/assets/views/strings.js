@@ -1,5 +1,6 @@
 // The texts of the views that are not seen first.
 
+import { isolating } from "../core/html.js";
 import { count, reasons, text } from "../core/strings.js";
 
 Object.assign(reasons, {
@@ -24,7 +25,7 @@ Object.assign(reasons, {
   LAST_ADMINISTRATOR: "An organization keeps at least one administrator.",
 });
 
-export const texts = {
+export const texts = isolating({
   about: {
     lead: "OKR Manager keeps the objectives of your organization and the key results by which you will know. People write to it here, programs over the REST API, and AI agents over MCP: under one permission check, and with one history.",
     connect: "Connect an AI agent",
@@ -164,6 +165,9 @@ export const texts = {
     search: "Members by address",
     address: "Part of the e-mail address",
     find: "Search",
+    status: (/** @type {string} */ status) => ({
+      MEMBER_STATUS_INVITED: "Invited", MEMBER_STATUS_PENDING: "Added", MEMBER_STATUS_DELETED: "Deactivated",
+    })[status] ?? "",
     tooShort: "Write at least three characters of the address.",
     noneFound: (/** @type {string} */ part) => `Nobody has an address with ${text.quoted(part)}.`,
     noneDeactivated: "Nobody was deactivated.",
@@ -264,4 +268,4 @@ export const texts = {
     secretKept: "There is one. Write a new one to replace it.",
     copy: (/** @type {string} */ field) => `Copy ${field}`,
   },
-};
+});
