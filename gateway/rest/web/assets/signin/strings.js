@@ -33,7 +33,8 @@ export const arrivals = {
 export const texts = isolating({
   signIn: {
     again: "Sign in again",
-    lead: "No password: you get a code by e-mail, or go on with an account that you have.",
+    product: "Objectives, and the key results by which you will know: for people and their AI agents.",
+    lead: "No password: you get a code by e-mail, or go on with an account that you have. New here? Sign in the same way.",
     email: "E-mail address",
     emailWrong: "Write a whole e-mail address, such as ada@acme.test.",
     send: "Send me a code",
@@ -47,6 +48,8 @@ export const texts = isolating({
     codeTitle: "Enter the code",
     sent: (/** @type {string} */ email) => `We sent six digits to ${email}.`,
     codeLife: "They are good for ten minutes.",
+    local: "This server sends no e-mail, it only shows it:",
+    mailbox: "Open the mailbox",
     code: "Code",
     codeWrong: "The code has six digits.",
     enterCode: "Sign in",
