@@ -138,6 +138,7 @@ export const t = isolating({
   none: {
     title: "No objectives yet",
     yet: "An objective is what you want to achieve. Its key results say how you will know. Add the first one above.",
+    agent: "Or connect an AI agent",
     forYou: "Somebody whose role allows it can add the first one. You will see it here at once.",
   },
 
@@ -151,7 +152,8 @@ export const t = isolating({
     count: (/** @type {number} */ n) => `${count(n, "key result")} to report on, those first that have waited longest`,
     keys: "Type a value and press Enter; Tab goes on to the next one, Shift+Tab back through everything.",
     none: "Nothing to report on",
-    noneHint: "What you own is up to date or reached. Key results that you own, or that nobody owns in an objective of yours, appear here.",
+    noneHint: "Key results that you own, or that nobody owns in an objective of yours, appear here when it is time to report on them. All of them are under Objectives.",
+    all: "All objectives",
   },
 
   filter: {
