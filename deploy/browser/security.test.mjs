@@ -397,3 +397,43 @@ visit("an application’s name does not change places with where the answer goes
     assert.equal(await v.page.locator(".host").innerText(), new URL(app.redirect).host);
   } finally { app.close(); }
 });
+
+visitBeside("markup that got into a page anyway runs nothing, loads nothing and sends nothing away", async (open, world, elsewhere) => {
+  const v = await open({ person: ada });
+  v.tolerate(/Content Security Policy|Trusted/);
+  v.tries(elsewhere.url);
+  await v.go("/about");
+  await v.page.getByRole("heading", { name: "Connect an AI agent" }).waitFor();
+  const stopped = await v.page.evaluate(async (url) => {
+    const found = new Set();
+    addEventListener("securitypolicyviolation", (event) => found.add(event.effectiveDirective));
+    const add = (name, attributes) => {
+      const element = document.createElement(name);
+      for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
+      document.body.append(element);
+      return element;
+    };
+    const attempts = [
+      () => { document.body.innerHTML = "<b>taken</b>"; },
+      () => add("img", { src: `${url}/image` }),
+      () => add("iframe", { src: `${url}/frame` }),
+      () => add("link", { rel: "stylesheet", href: `${url}/style` }),
+      () => { add("style", {}).textContent = "h1 { display: none }"; },
+      () => { add("script", {}).textContent = "document.title = 'taken'"; },
+      () => add("button", { onclick: "document.title = 'taken'" }).click(),
+      () => add("base", { href: url }),
+      () => add("form", { method: "post", action: `${url}/form` }).submit(),
+      () => fetch(`${url}/fetch`),
+    ];
+    for (const attempt of attempts) {
+      try { await attempt(); } catch { /* refused at once */ }
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 500); }); // the reports come later
+    return { found: [...found].sort(), title: document.title, shown: document.querySelector("h1").checkVisibility() };
+  }, elsewhere.url);
+  for (const directive of ["connect-src", "form-action", "frame-src", "img-src", "require-trusted-types-for", "style-src-elem", "base-uri"]) {
+    assert.ok(stopped.found.includes(directive), `${directive} is not among ${stopped.found}`);
+  }
+  assert.deepEqual([stopped.title, stopped.shown], ["About and help – OKR Manager", true]);
+  assert.deepEqual(elsewhere.visits, []);
+});
