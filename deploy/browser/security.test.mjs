@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { Application } from "./application.mjs";
 import { Elsewhere } from "./elsewhere.mjs";
-import { ada, emma, max } from "./people.mjs";
+import { acme, ada, Client, emma, max } from "./people.mjs";
+import { phone } from "./visitor.mjs";
 import { visit } from "./main.mjs";
 
 /** A test in which there is a site of somebody else. */
@@ -270,4 +271,169 @@ visitBeside("no page is shown in a frame of another origin", async (open, { ada:
       assert.match(frame.url(), /^chrome-error:/, paths[i]);
     }
   } finally { app.close(); }
+});
+
+const markup = `"><img src=x onerror="document.title='taken'"><svg onload="document.title='taken'"></svg><script>document.title='taken'</script>[x](javascript:alert(1))`;
+const rightToLeft = "\u05e9\u05dc\u05d5\u05dd 12"; // Hebrew, and a number that would change places with what stands behind it
+const turned = "\u200b\u200f\u2069\u202e"; // ends an isolation that it is in, and turns all that follows around
+
+/** What people and agents are called who want to be somebody else, and what they write. */
+async function mischief({ ada: client, system }) {
+  const title = `${markup} ${rightToLeft}`;
+  await system.provider("PUT", `/v1/b2b/organizations/${acme}`, { organization_name: `<b>Acme</b>${turned}` });
+  await system.provider("PUT", `/v1/b2b/organizations/${acme}/members/${max.id}`, { name: `<b>Max</b> ${rightToLeft}${turned}` });
+  const made = await client.call("POST", "objectives", { title, description: `${title} ${"x".repeat(200)}`, ownerId: max.id, cycle: "2026" });
+  const below = await client.call("POST", "objectives", { title: "Below", parentId: made.id });
+  const kr = await client.call("POST", `objectives/${made.id}/keyResults`, { title, unit: rightToLeft, targetValue: "7", ownerId: ada.id });
+  await client.call("POST", `objectives/${below.id}/keyResults`, { title, ownerId: ada.id }); // nobody has reported on it
+  await client.call("POST", `keyResults/${kr.id}/checkIns`, { value: "2", note: title, evidence: [{ url: "https://example.com/%22onload=x", observedValue: title.slice(0, 60) }] });
+  const agent = await Client.agent(system, ada, `<b>Bot</b> ${rightToLeft}${turned}`, ["read:okrs", "manage:objectives", "manage:krs"]);
+  await agent.call("POST", `keyResults/${kr.id}/checkIns`, { value: "3", note: title });
+  await agent.call("PATCH", `objectives/${below.id}?mode=WRITE_MODE_PROPOSE`, { title: `${title} more`, description: `${markup} less` });
+  await client.call("POST", `objectives/${made.id}:close`, { score: "0.6", closingNote: title });
+  const { message } = await client.call("POST", `keyResults/${kr.id}/checkIns`, { value: "4", evidence: [{ url: "javascript:alert(1)" }] }).then(() => ({ message: "it was taken" }), (error) => error);
+  assert.match(message, /FIELD_INVALID/, "a link that runs is refused");
+  return made;
+}
+
+/** Fails for markup that texts became, and for texts that have an effect on what stands beside them. */
+async function harmless(v, where) {
+  const found = await v.page.evaluate(() => {
+    const problems = [];
+    for (const element of document.querySelectorAll("body *")) {
+      const bad = element.matches("img[src=x], script:not([src]), base, iframe, object, embed, main b") || element.getAttributeNames().some((name) => name.startsWith("on"))
+        || /^(?!https?:)/.test(element.href?.baseVal ?? (element.hasAttribute("href") ? element.href : "https:"));
+      if (bad) problems.push(element.outerHTML.slice(0, 200));
+    }
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const text = walker.currentNode.data;
+      if (walker.currentNode.parentElement.closest("textarea")) continue; // what is edited is as it is, in a box of its own
+      let depth = 0;
+      for (const sign of text) {
+        if (sign >= "\u2066" && sign <= "\u2068") depth += 1;
+        else if (sign === "\u2069") depth -= 1;
+        else if (/[\u202a-\u202e]/.test(sign) || (/[\u0590-\u08ff\u200e\u200f]/.test(sign) && depth < 1)) depth = NaN;
+      }
+      if (depth !== 0) problems.push(JSON.stringify(text));
+    }
+    return { problems, title: document.title };
+  });
+  assert.deepEqual(found.problems, [], where);
+  assert.doesNotMatch(found.title, /taken|[\u202a-\u202e]/, where);
+}
+
+visit("what people and agents write is text that leaves the rest alone, in every view and dialog, and on a phone", async (open, world) => {
+  const made = await mischief(world);
+  const v = await open({ person: ada, size: phone });
+  const { page } = v;
+  page.on("dialog", (dialog) => assert.fail(dialog.message()));
+  const shows = async (where, locator) => {
+    await locator.first().waitFor();
+    await harmless(v, where);
+    await v.fits(where);
+  };
+  const inDialog = async (where, button, what) => {
+    await page.getByRole("button", { name: button }).first().click();
+    await shows(where, page.getByRole("dialog").locator(what));
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  };
+  await v.go("/");
+  await shows("cards", page.getByRole("heading", { name: markup }));
+  await page.emulateMedia({ media: "print" });
+  await harmless(v, "print");
+  await page.emulateMedia({ media: "screen" });
+  await inDialog("deleting asks", /^Delete “.*img/, ".subject");
+  await inDialog("a history", /^History of “.*img/, ".changes > li");
+  await page.locator(`#${made.id} > article > header`).getByRole("button", { name: /^Edit/ }).click();
+  await shows("an editor", page.getByLabel("Text of the objective"));
+  await page.getByLabel("Text of the objective").fill(`${markup} mine`);
+  await world.ada.call("PATCH", `objectives/${made.id}`, { title: `${markup} ${rightToLeft} other` });
+  await shows("two values", page.locator(".conflict"));
+  await page.getByRole("button", { name: "Leave it as it is now" }).click();
+  const agent = await Client.agent(world.system, max, `Bot${turned}`, ["read:okrs", "manage:krs"]);
+  await agent.call("POST", `objectives/${made.id}/keyResults`, { title: `${markup} ${rightToLeft} live` });
+  await v.hears(/added the key result/);
+  await shows("what an agent just did", page.locator(".by"));
+  for (const [path, locator] of [
+    ["/check-ins", page.getByRole("heading", { name: markup })], ["/activity", page.locator(".changes > li")], ["/proposals", page.locator(".difference ins")],
+    ["/members", page.getByText("max@acme.test")], ["/settings", page.getByText("Ways to sign in")], ["/agents", page.getByRole("article")],
+    ["/organizations", page.getByText("You are here")],
+  ]) {
+    await v.go(path);
+    await shows(path, locator);
+    if (path === "/agents") await inDialog("disconnecting asks", /^Disconnect “/, "text=It cannot act");
+    if (path === "/proposals") await inDialog("rejecting asks", /^Reject/, "form");
+    if (path === "/members") await inDialog("deactivating asks", /^Deactivate .*Max/, "text=Sessions end");
+  }
+  await v.button(/account menu/).click();
+  await shows("the account menu", page.getByText("Log out"));
+});
+
+visit("an application’s name does not change places with where the answer goes", async (open, { system }) => {
+  const app = await Application.register(system, "Planner");
+  const v = await open({ person: ada });
+  try {
+    // The server takes such signs out of the name; this is a server that does not.
+    await v.page.route("**/authorization:start", async (route) => {
+      const answer = await (await route.fetch()).json();
+      answer.client.name = `P ${rightToLeft}${turned}`;
+      await route.fulfill({ json: answer });
+    });
+    await v.go(app.ask("read:okrs"));
+    const heading = v.page.getByRole("heading", { level: 1 });
+    await heading.waitFor();
+    // As it is drawn, what follows the name stands where it stands in the question.
+    const [end, rest] = await heading.evaluate((element) => ["”", "in?"].map((words) => {
+      const node = [...element.childNodes].find(({ data }) => data?.includes(words));
+      const range = document.createRange();
+      range.setStart(node, node.data.lastIndexOf(words));
+      range.setEnd(node, node.data.lastIndexOf(words) + words.length);
+      return range.getBoundingClientRect().toJSON();
+    }));
+    assert.ok(rest.top === end.top && rest.left > end.left, `${JSON.stringify(rest)} follows ${JSON.stringify(end)}`);
+    await harmless(v, "consent");
+    assert.equal(await v.page.locator(".host").innerText(), new URL(app.redirect).host);
+  } finally { app.close(); }
+});
+
+visitBeside("markup that got into a page anyway runs nothing, loads nothing and sends nothing away", async (open, world, elsewhere) => {
+  const v = await open({ person: ada });
+  v.tolerate(/Content Security Policy|Trusted/);
+  v.tries(elsewhere.url);
+  await v.go("/about");
+  await v.page.getByRole("heading", { name: "Connect an AI agent" }).waitFor();
+  const stopped = await v.page.evaluate(async (url) => {
+    const found = new Set();
+    addEventListener("securitypolicyviolation", (event) => found.add(event.effectiveDirective));
+    const add = (name, attributes) => {
+      const element = document.createElement(name);
+      for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
+      document.body.append(element);
+      return element;
+    };
+    const attempts = [
+      () => { document.body.innerHTML = "<b>taken</b>"; },
+      () => add("img", { src: `${url}/image` }),
+      () => add("iframe", { src: `${url}/frame` }),
+      () => add("link", { rel: "stylesheet", href: `${url}/style` }),
+      () => { add("style", {}).textContent = "h1 { display: none }"; },
+      () => { add("script", {}).textContent = "document.title = 'taken'"; },
+      () => add("button", { onclick: "document.title = 'taken'" }).click(),
+      () => add("base", { href: url }),
+      () => add("form", { method: "post", action: `${url}/form` }).submit(),
+      () => fetch(`${url}/fetch`),
+    ];
+    for (const attempt of attempts) {
+      try { await attempt(); } catch { /* refused at once */ }
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 500); }); // the reports come later
+    return { found: [...found].sort(), title: document.title, shown: document.querySelector("h1").checkVisibility() };
+  }, elsewhere.url);
+  for (const directive of ["connect-src", "form-action", "frame-src", "img-src", "require-trusted-types-for", "style-src-elem", "base-uri"]) {
+    assert.ok(stopped.found.includes(directive), `${directive} is not among ${stopped.found}`);
+  }
+  assert.deepEqual([stopped.title, stopped.shown], ["About and help – OKR Manager", true]);
+  assert.deepEqual(elsewhere.visits, []);
 });

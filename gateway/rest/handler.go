@@ -89,7 +89,7 @@ func (e *edge) handler() (http.Handler, error) {
 		return nil, err
 	}
 	landing := &session.Landing{
-		Sessions: authzv1.NewSessionServiceClient(authzConn), Cookies: cookies, Pages: site, Public: public, Limiter: limiter,
+		Sessions: authzv1.NewSessionServiceClient(authzConn), Cookies: cookies, Pages: site, Public: public, Mailbox: e.cfg.MailboxURL, Limiter: limiter,
 		Logger: e.cfg.Logger, Now: time.Now,
 	}
 	problems := problem.Writer{Logger: e.cfg.Logger}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -41,6 +42,9 @@ type Config struct {
 	// EdgeKey is the edge's identity towards authz, which makes the surface of its requests REST. Empty: they are counted
 	// as gRPC.
 	EdgeKey config.Secret `env:"OKR_EDGE_KEY_REST"`
+	// MailboxURL is where a local identity provider shows the e-mails that it would send; the page that asks for a code
+	// leads there. Empty where e-mails are sent.
+	MailboxURL string `env:"OKR_MAILBOX_URL"`
 	// BodyLimit is the largest body of a request in bytes.
 	BodyLimit int64 `env:"OKR_REST_BODY_LIMIT" envDefault:"1048576"`
 	// ImportLimit is the largest file that can be imported in bytes.
@@ -98,6 +102,11 @@ func (c *Config) Validate() error {
 	}
 	if _, err := front.ParseOrigin(c.PublicURL); err != nil {
 		mistake("OKR_PUBLIC_URL: %w", err)
+	}
+	if c.MailboxURL != "" {
+		if u, err := url.Parse(c.MailboxURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			mistake("OKR_MAILBOX_URL: %q is no address of a web page", c.MailboxURL)
+		}
 	}
 	if c.BodyLimit < 1<<10 || c.BodyLimit > 64<<20 {
 		mistake("OKR_REST_BODY_LIMIT: %d is not between 1 KiB and 64 MiB", c.BodyLimit)

@@ -117,6 +117,28 @@ func TestASignInComesBackToAnAuthorizationRequest(t *testing.T) {
 	}
 }
 
+func TestTheMailboxOfALocalIdentityProviderIsTold(t *testing.T) {
+	for name, test := range map[string]struct {
+		mailbox string
+		status  int
+	}{
+		"where e-mails are only shown":    {"http://localhost:4000/_dev/outbox", http.StatusOK},
+		"and nothing where they are sent": {"", http.StatusNoContent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t, func(c *Config) { c.MailboxURL = test.mailbox })
+			if r := w.do(ask{path: "/signin/mailbox"}); r.StatusCode != test.status || r.body != test.mailbox {
+				t.Errorf("status %d: %q", r.StatusCode, r.body)
+			}
+		})
+	}
+	for _, mailbox := range []string{"javascript:alert(1)", "localhost:4000", "/outbox"} {
+		if err := (&Config{MailboxURL: mailbox}).Validate(); err == nil || !strings.Contains(err.Error(), "OKR_MAILBOX_URL") {
+			t.Errorf("%s: %v", mailbox, err)
+		}
+	}
+}
+
 func TestReturnPathsStayHere(t *testing.T) {
 	w := start(t)
 	w.authz.change(func(f *fakeAuthz) { f.signIn = signedIn() })

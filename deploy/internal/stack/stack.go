@@ -157,6 +157,7 @@ func (s *Stack) startDevidp(cfg Config, ports *ports, settings map[string]string
 	settings["OKR_STYTCH_BASE_URI"] = "http://" + settings["OKR_DEVIDP_ADDR"]
 	settings["OKR_STYTCH_PUBLIC_URL"] = devidpConfig.PublicURL
 	settings["OKR_OAUTH_ISSUER"] = devidpConfig.PublicURL
+	settings["OKR_MAILBOX_URL"] = devidpConfig.PublicURL + "/_dev/outbox"
 	settings["OKR_OAUTH_ISSUER_INTERNAL_URL"] = "http://" + settings["OKR_DEVIDP_ADDR"]
 	s.launch("devidp", func(ctx context.Context) error { return devidp.Run(ctx, devidpConfig) })
 	return nil

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ const (
 	pathAuthenticate = "/authenticate"
 	pathGoogle       = "/signin/google"
 	pathSso          = "/signin/sso"
+	pathMailbox      = "/signin/mailbox"
 )
 
 // pathSignIn is the app's page that says what became of a sign-in which did not succeed, and lets people go on.
@@ -46,6 +48,8 @@ type Landing struct {
 	Pages    Pages
 	// Public is the address at which browsers reach the edge.
 	Public *url.URL
+	// Mailbox is where a local identity provider shows the e-mails that it would send; "" where they are sent.
+	Mailbox string
 	// Limiter counts those who come: nobody is known here, and each makes work for Stytch.
 	Limiter *front.Limiter
 	Logger  *slog.Logger
@@ -69,6 +73,7 @@ func (l *Landing) Register(mux *http.ServeMux) {
 	}
 	handle(http.MethodGet, pathGoogle, l.startGoogle)
 	handle(http.MethodGet, pathSso, l.startSso)
+	handle(http.MethodGet, pathMailbox, l.mailbox)
 	handle(http.MethodGet, pathAuthenticate, l.land)
 	handle(http.MethodPost, pathAuthenticate, l.confirm)
 }
@@ -95,6 +100,16 @@ func (l *Landing) startSso(w http.ResponseWriter, r *http.Request) {
 		SsoConnectionId:  strings.ToValidUTF8(query.Get("connection"), ""),
 	})
 	l.leave(w, r, begun, answer.GetAuthorizationUrl(), err)
+}
+
+// mailbox tells the app where the e-mails of a local identity provider are, as text; nothing where they are sent.
+func (l *Landing) mailbox(w http.ResponseWriter, _ *http.Request) {
+	if l.Mailbox == "" {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, l.Mailbox) // a browser that is gone cannot be told
 }
 
 func (l *Landing) redirectURI() string { return l.Public.JoinPath(pathAuthenticate).String() }

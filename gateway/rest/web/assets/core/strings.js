@@ -1,6 +1,7 @@
 // The texts of the app. Those of signing in are in ../signin/strings.js, and those of views that are
 // not seen first in ../views/strings.js.
 
+import { isolating } from "./html.js";
 import { either } from "./locale.js";
 
 /** @typedef {import("./api.js").Failure} Failure */
@@ -26,12 +27,9 @@ export const reasons = {
   RATE_LIMITED: "That was a lot at once. Wait a little, then try again; what you typed is kept.",
   OBJECTIVE_NOT_FOUND: "This objective is not there any more. Somebody may have deleted it.",
   KEY_RESULT_NOT_FOUND: "This key result is not there any more. Somebody may have deleted it.",
-  KEY_RESULT_LIMIT_REACHED: "This objective has as many key results as it can hold.",
-  OBJECTIVE_LIMIT_REACHED: "This organization has as many objectives as it can hold.",
   STORAGE_FULL: "The server has no room to save anything. Nothing was changed, and what you typed is kept. Tell whoever runs it.",
   ORGANIZATION_DELETED: "The data of this organization was deleted.",
   OBJECTIVE_STATE_CONFLICT: "This objective is archived. Restore it first.",
-  PARENT_INVALID: "The objective that it contributes to was deleted, stands below it, or stands too deep.",
   ETAG_MISMATCH: "Somebody else changed this at the same moment. Look at it again, then try once more.",
   ORGANIZATION_NOT_FOUND: "You cannot enter this organization. Its administrators can invite you.",
   ORGANIZATION_SLUG_TAKEN: "This short name is taken. Choose another one.",
@@ -58,7 +56,7 @@ const roles = { stytch_admin: "CEO", manager: "Manager", stytch_member: "Employe
 /** @param {string[]} ids */
 const roleNames = (ids) => either.format(ids.map((id) => roles[/** @type {keyof typeof roles} */ (id)] ?? id));
 
-export const text = {
+export const text = isolating({
   product: "OKR Manager",
   titled: (/** @type {string} */ title) => `${title} – OKR Manager`,
   skip: "Skip to the content",
@@ -112,4 +110,4 @@ export const text = {
     objectives: "Objectives", objective: "Objective", members: "Members", settings: "Settings", agents: "Connected agents", about: "About and help",
     checkIns: "My check-ins", activity: "Activity", proposals: "Proposals", consent: "Allow access", organizations: "Your organizations", signIn: "Sign in",
   },
-};
+});

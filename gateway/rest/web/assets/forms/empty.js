@@ -22,6 +22,7 @@ function NoneYet() {
       </svg>
       <h2>${t.none.title}</h2>
       <p>${denied ? t.none.forYou : t.none.yet}</p>
+      ${!denied && html`<a class="button" href="/about">${t.none.agent}</a>`}
     </div>`;
 }
 

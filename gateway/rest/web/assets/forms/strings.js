@@ -1,12 +1,19 @@
 // The texts of the forms for objectives, key results and check-ins.
 
-import { count, text } from "../core/strings.js";
+import { isolating } from "../core/html.js";
+import { count, reasons, text } from "../core/strings.js";
 import { percent } from "../core/values.js";
 
 const { quoted } = text;
 const back = "It can be brought back under Activity.";
 
-export const t = {
+Object.assign(reasons, {
+  KEY_RESULT_LIMIT_REACHED: "This objective has as many key results as it can hold.",
+  OBJECTIVE_LIMIT_REACHED: "This organization has as many objectives as it can hold.",
+  PARENT_INVALID: "The objective that it contributes to was deleted, stands below it, or stands too deep.",
+});
+
+export const t = isolating({
   more: "More fields",
   optional: "(optional)",
   gone: (/** @type {string} */ by) => `${by || "Somebody"} deleted this while you were at it. What you typed:`,
@@ -142,6 +149,7 @@ export const t = {
   none: {
     title: "No objectives yet",
     yet: "An objective is what you want to achieve. Its key results say how you will know. Add the first one above.",
+    agent: "Or connect an AI agent",
     forYou: "Somebody whose role allows it can add the first one. You will see it here at once.",
   },
 
@@ -155,7 +163,8 @@ export const t = {
     count: (/** @type {number} */ n) => `${count(n, "key result")} to report on, those first that have waited longest`,
     keys: "Type a value and press Enter; Tab goes on to the next one, Shift+Tab back through everything.",
     none: "Nothing to report on",
-    noneHint: "What you own is up to date or reached. Key results that you own, or that nobody owns in an objective of yours, appear here.",
+    noneHint: "Key results that you own, or that nobody owns in an objective of yours, appear here when it is time to report on them. All of them are under Objectives.",
+    all: "All objectives",
   },
 
   filter: {
@@ -173,4 +182,4 @@ export const t = {
     printed: (/** @type {string} */ organization, /** @type {string} */ filter, /** @type {string} */ day) =>
       [organization, filter, `printed on ${day}`].filter(Boolean).join(" · "),
   },
-};
+});

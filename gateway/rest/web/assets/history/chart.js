@@ -15,6 +15,7 @@ import { plot } from "./plot.js";
 import { readReports } from "./reports.js";
 import { t } from "./strings.js";
 import { Table } from "./table.js";
+import { called } from "./who.js";
 
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
 /** @typedef {import("./reports.js").Report} Report */
@@ -88,7 +89,7 @@ function Plot({ item, reports, period, now }) {
 function Dot({ item, report, at, small }) {
   const { checkIn, waiting, unconfirmed } = report;
   const { author, via } = checkIn;
-  const tip = `${measured(checkIn.value, item)} · ${date(checkIn.createTime)} · ${author?.displayName || t.somebody} ${via?.clientId ? through(via) : ""}`;
+  const tip = `${measured(checkIn.value, item)} · ${date(checkIn.createTime)} · ${called(author)} ${via?.clientId ? through(via) : ""}`;
   return html`<${Mark} at=${at} small=${small} tip=${tip} agent=${via?.clientId} open=${waiting || unconfirmed} />`;
 }
 

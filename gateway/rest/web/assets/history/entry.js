@@ -7,6 +7,7 @@ import { Button } from "../ui/button.js";
 import { Difference } from "./difference.js";
 import { t } from "./strings.js";
 import { Undo } from "./undo.js";
+import { called } from "./who.js";
 
 /** @typedef {import("../core/api.js").Change} Change */
 
@@ -17,15 +18,16 @@ export function Entry({ change, about, onUndone }) {
   const undoing = useSignal(false);
   const { actor, via, before, after, proposal } = change;
   const item = after?.objective ?? after?.keyResult ?? before?.objective ?? before?.keyResult;
+  const who = called(actor);
   const done = t.did(change.kind, item?.id === about ? "" : item?.title ?? "");
   return html`
     <li>
       <div class="entry">
-        <p class="did"><strong>${actor?.displayName || t.somebody}</strong> ${done}</p>
-        <${Button} kind="quiet" label=${t.undo.named(done, actor?.displayName || t.somebody)} onClick=${() => { undoing.value = true; }}>${t.undo.undo}<//>
+        <p class="did"><strong>${who}</strong> ${done}</p>
+        <${Button} kind="quiet" label=${t.undo.named(done, who)} onClick=${() => { undoing.value = true; }}>${t.undo.undo}<//>
       </div>
       <p class="quiet"><time datetime=${change.createTime}>${times.format(Date.parse(change.createTime))}</time>${" "}
-        ${through(via)}${proposal && `, ${t.proposed(proposal.proposer?.displayName || t.somebody, through(proposal.via))}`}
+        ${through(via)}${proposal && `, ${t.proposed(called(proposal.proposer), through(proposal.via))}`}
         ${Number(change.undoes) > 0 && ` · ${t.undo.isOne}`}</p>
       <${Content} change=${change} />
       ${undoing.value && html`

@@ -1,5 +1,6 @@
 // The texts of proposals.
 
+import { isolating } from "../core/html.js";
 import { reasons, text } from "../core/strings.js";
 
 const { quoted } = text;
@@ -18,7 +19,7 @@ const kinds = {
   KEY_RESULT_CHECKED_IN: ["check in on", "the key result"], KEY_RESULT_DELETED: ["delete", "the key result"],
 };
 
-export const p = {
+export const p = isolating({
   lead: "Changes that members or agents propose. Nothing is changed until somebody who may make the change approves it.",
   keys: "In a proposal that has the focus: A approves, R rejects, the arrows go to the next one.",
   arrows: "In a proposal that has the focus, the arrows go to the next one.",
@@ -54,4 +55,4 @@ export const p = {
     PROPOSAL_STATE_EXPIRED: "Expired", PROPOSAL_STATE_WITHDRAWN: "Taken back",
   }),
   by: (/** @type {string} */ state, /** @type {string} */ name) => `${state} by ${name}`,
-};
+});

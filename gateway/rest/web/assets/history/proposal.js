@@ -15,7 +15,7 @@ import { Field } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
 import { Content, through, times } from "./entry.js";
 import { p } from "./proposal-strings.js";
-import { t } from "./strings.js";
+import { called } from "./who.js";
 
 /** @typedef {import("../core/api.js").Proposal} One */
 
@@ -67,7 +67,7 @@ export function Proposal({ proposal, onChange }) {
   return html`
     <li><article class="card" tabindex="0" ref=${card} aria-labelledby=${heading} aria-describedby="proposal-keys" onKeyDown=${keyed}>
       <header><h2 id=${heading}>${what}</h2></header>
-      <p class="quiet">${p.who(proposer?.displayName || t.somebody, through(via))},${" "}
+      <p class="quiet">${p.who(called(proposer), through(via))},${" "}
         <time datetime=${proposal.createTime}>${times.format(Date.parse(proposal.createTime))}</time>
         ${proposal.state === open && `, ${p.until(times.format(Date.parse(proposal.expireTime)))}`}</p>
       <${Content} change=${proposal} />
@@ -92,7 +92,7 @@ export function Proposal({ proposal, onChange }) {
 function Outcome({ proposal }) {
   const state = p.states[proposal.state] ?? proposal.state;
   return html`
-    <p><strong>${proposal.decider ? p.by(state, proposal.decider.displayName || t.somebody) : state}</strong>
+    <p><strong>${proposal.decider ? p.by(state, called(proposal.decider)) : state}</strong>
       ${proposal.decideTime && html`<span class="quiet"> <time datetime=${proposal.decideTime}>${times.format(Date.parse(proposal.decideTime))}</time></span>`}</p>
     ${proposal.reason && html`<blockquote class="prose">${proposal.reason}</blockquote>`}`;
 }

@@ -1,5 +1,6 @@
 // The texts of the history and the activity view.
 
+import { isolating } from "../core/html.js";
 import { count, text } from "../core/strings.js";
 
 const { quoted } = text;
@@ -20,7 +21,7 @@ const kinds = {
   KEY_RESULT_DELETED: ["deleted", "the key result", "Key result deleted"],
 };
 
-export const t = {
+export const t = isolating({
   title: (/** @type {string} */ title) => `History of ${quoted(title)}`,
   kinds: Object.entries(kinds).map(([kind, [, , name]]) => /** @type {[string, string]} */ ([kind.toLowerCase(), name])),
   /** What was done, as a noun. @param {string} kind */
@@ -113,4 +114,4 @@ export const t = {
     clear: "Show all",
     again: "Look again",
   },
-};
+});

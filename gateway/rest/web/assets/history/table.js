@@ -9,6 +9,7 @@ import { measured } from "./difference.js";
 import { through, times } from "./entry.js";
 import { most } from "./reports.js";
 import { t } from "./strings.js";
+import { called } from "./who.js";
 
 /** @typedef {import("./reports.js").Report} Report */
 /** @typedef {import("../core/api.js").KeyResult} KeyResult */
@@ -49,16 +50,16 @@ function Row({ item, report, period }) {
         ${confidences.confidence[confidence] && html`<span class="quiet">${confidences.confidence[confidence]}</span>`}</td>
       <td>${attainment !== undefined && percent(attainment)}</td>
       ${period && html`<td>${percent(expectedBy(item, period, createTime.slice(0, 10)))}</td>`}
-      <td>${author?.displayName || t.somebody} ${through(via)}
+      <td>${called(author)} ${through(via)}
         ${remarks(report).map((remark) => html`<span class="quiet">${remark}</span>`)}</td>
     </tr>`;
 }
 
 /** What became of a check-in, and where it comes from. @param {Report} report */
 function remarks({ undoes, undone, waiting, confirmed, unconfirmed, proposal }) {
-  const by = (/** @type {import("../core/api.js").Change} */ change) => change.actor?.displayName || t.somebody;
+  const by = (/** @type {import("../core/api.js").Change} */ change) => called(change.actor);
   return [
-    proposal && t.proposed(proposal.proposer?.displayName || t.somebody, through(proposal.via)),
+    proposal && t.proposed(called(proposal.proposer), through(proposal.via)),
     undoes !== undefined && words.undoes(undoes ? when(undoes.createTime) : ""),
     undone && words.undone(by(undone), when(undone.createTime)),
     waiting && words.waiting,

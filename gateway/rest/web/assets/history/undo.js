@@ -14,6 +14,7 @@ import { Problem } from "../ui/problem.js";
 import { Difference } from "./difference.js";
 import { outcomeText, possible } from "./outcomes.js";
 import { t } from "./strings.js";
+import { called } from "./who.js";
 
 /** @typedef {import("../core/api.js").Change} Change */
 /** @typedef {import("./outcomes.js").Result} Result */
@@ -40,7 +41,7 @@ export function Undo({ change, title, onClose, onDone }) {
   const can = result !== null && possible(result);
   return html`
     <${Dialog} title=${t.undo.title} onClose=${onClose} focusAfter=${() => document.querySelector("dialog[open] > h2")}>
-      <p>${t.undo.what(change.actor?.displayName || t.somebody, title)}</p>
+      <p>${t.undo.what(called(change.actor), title)}</p>
       ${!result && !look.failure.value && html`<p role="status" class="quiet">${text.loading}</p>`}
       <${Problem} failure=${look.failure.value} onRetry=${look.run} />
       ${can && html`<p>${t.undo.will[kindOf(change)]}</p><${Difference} change=${inverse(change)} />`}

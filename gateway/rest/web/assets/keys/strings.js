@@ -1,9 +1,11 @@
 // The texts of the keyboard shortcuts.
 
+import { isolating } from "../core/html.js";
+
 /** Keys by the name that the browser gives them. @type {Record<string, string>} */
 const names = { ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
 
-export const t = {
+export const t = isolating({
   title: "Keyboard shortcuts",
   lead: "They work wherever nothing is being typed.",
   goTo: "Go to",
@@ -26,4 +28,4 @@ export const t = {
   onHint: "Turn this off if you speak to your machine, or if keys are hit unintended. The list stays in the account menu.",
   turned: (/** @type {boolean} */ on) => (on ? "Shortcuts are on." : "Shortcuts are off."),
   close: "Close",
-};
+});

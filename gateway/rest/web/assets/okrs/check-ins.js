@@ -90,7 +90,7 @@ export default function CheckIns() {
     ${denied && html`<p class="none">${denied}</p>`}
     <${Problem} failure=${failed} onRetry=${again} />
     ${!due && !failed && !denied && html`<p role="status" class="quiet">${text.loading}</p>`}
-    ${due?.length === 0 && html`<div class="empty"><h2>${t.checkIns.none}</h2><p>${t.checkIns.noneHint}</p></div>`}
+    ${due?.length === 0 && html`<div class="empty"><h2>${t.checkIns.none}</h2><p>${t.checkIns.noneHint}</p><a class="button" href="/">${t.checkIns.all}</a></div>`}
     ${due && due.length > 0 && html`
       <div class="card"><ul class="key-results" aria-label=${text.titles.checkIns} ref=${list} onKeyDown=${goOn}
         onFocusIn=${(/** @type {Event} */ event) => { entered.current = event.target; }} onClick=${click}>

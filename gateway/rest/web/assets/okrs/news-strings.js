@@ -1,5 +1,6 @@
 // What is said of changes by others.
 
+import { isolating } from "../core/html.js";
 import { text } from "../core/strings.js";
 
 const nouns = { objective: "objective", keyResult: "key result" };
@@ -11,7 +12,7 @@ const moves = { CLOSED: "closed", REOPENED: "reopened", ARCHIVED: "archived", RE
 
 const { quoted } = text;
 
-export const news = {
+export const news = isolating({
   many: (/** @type {number} */ n) => `${n} changes by others.`,
   added: (/** @type {string} */ by, /** @type {Noun} */ noun, /** @type {string} */ title) => `${by} added the ${nouns[noun]} ${quoted(title)}.`,
   deleted: (/** @type {string} */ by, /** @type {Noun} */ noun, /** @type {string} */ title) => `${by} deleted the ${nouns[noun]} ${quoted(title)}.`,
@@ -25,4 +26,4 @@ export const news = {
   done: "done",
   notDone: "not done",
   percent: (/** @type {string} */ number) => `${number} percent`,
-};
+});

@@ -1,11 +1,12 @@
 // The texts of objectives and key results as they are seen first. Those of forms are in ../forms/strings.js.
 
+import { isolating } from "../core/html.js";
 import { count, text } from "../core/strings.js";
 import { numberText, percent } from "../core/values.js";
 
 const { quoted } = text;
 
-export const words = {
+export const words = isolating({
   editing: (/** @type {string} */ title) => `Edit ${quoted(title)}`,
   history: (/** @type {string} */ title) => `History of ${quoted(title)}`,
 
@@ -75,4 +76,4 @@ export const words = {
   },
 
   delete: (/** @type {string} */ title) => `Delete ${quoted(title)}`,
-};
+});

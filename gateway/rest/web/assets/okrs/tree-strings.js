@@ -1,8 +1,9 @@
 // The texts of what stands above and below objectives.
 
+import { isolating } from "../core/html.js";
 import { count, text } from "../core/strings.js";
 
-export const t = {
+export const t = isolating({
   gone: "Contributes to an objective that was deleted",
   goneAbove: "An objective that was deleted",
   archived: (/** @type {string} */ said) => `${said} (archived)`,
@@ -15,4 +16,4 @@ export const t = {
   view: "How they are shown",
   list: "List",
   tree: "Tree",
-};
+});

@@ -2,6 +2,7 @@
 
 import { ended } from "../core/session.js";
 import { connection, say } from "../core/live.js";
+import { personName } from "../core/people.js";
 import { text } from "../core/strings.js";
 import { hear, renew } from "./others.js";
 import { discover, find, load, ownRequests, problem, revive, takeDeletion, takeKeyResult, takeObjective, touched } from "./store.js";
@@ -76,7 +77,7 @@ function again() {
 /** @param {Change} change */
 function take(change) {
   const own = ownRequests.has(change.requestId);
-  const by = text.live.who(change.actor?.displayName ?? "", change.via?.clientName ?? "");
+  const by = text.live.who(change.actor?.displayName || personName(change.actor?.memberId ?? ""), change.via?.clientName ?? "");
   const { objective, keyResult } = change.after ?? {};
   const item = objective ?? keyResult ?? change.before?.objective ?? change.before?.keyResult;
   if (!item) return;

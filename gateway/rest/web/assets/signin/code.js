@@ -11,6 +11,16 @@ import { Field } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
 import { texts } from "./strings.js";
 
+/** Where e-mails can be read that are not sent; "" where they are sent, or that is not known. */
+async function findMailbox() {
+  try {
+    const answer = await fetch("/signin/mailbox");
+    return answer.ok ? await answer.text() : "";
+  } catch {
+    return "";
+  }
+}
+
 /**
  * @param {{level: string, email: string, onAnswer: (answer: import("../core/api.js").SignIn) => Promise<void>,
  *   onBack: () => void}} props
@@ -18,6 +28,7 @@ import { texts } from "./strings.js";
 export function Code({ level, email, onAnswer, onBack }) {
   const code = useSignal("");
   const error = useSignal("");
+  const mailbox = useSignal("");
   const box = useRef(/** @type {HTMLFormElement|null} */ (null));
   const enter = useAction(async () => {
     await onAnswer(await call("POST", "session:authenticateEmailCode", { body: { emailAddress: email.trim(), code: code.peek() } }));
@@ -29,6 +40,7 @@ export function Code({ level, email, onAnswer, onBack }) {
   useEffect(() => {
     say(texts.signIn.sent(email));
     box.current?.querySelector("input")?.focus();
+    findMailbox().then((found) => { mailbox.value = found; });
   }, []);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -38,6 +50,7 @@ export function Code({ level, email, onAnswer, onBack }) {
   return html`
     <${level} tabindex="-1">${texts.signIn.codeTitle}<//>
     <p>${texts.signIn.sent(email)} ${texts.signIn.codeLife}</p>
+    ${mailbox.value && html`<p class="notice">${texts.signIn.local} <a href=${mailbox.value} target="_blank" rel="noopener">${texts.signIn.mailbox}</a></p>`}
     <form ref=${box} onSubmit=${submit} novalidate>
       <${Field} label=${texts.signIn.code} inputmode="numeric" autocomplete="one-time-code" maxlength="7" class="code"
         value=${code.value} error=${error.value}

@@ -56,7 +56,7 @@ export function Start({ level, back, email, known, organizationId, failure: befo
   };
   return html`
     <${level} tabindex="-1">${known ? texts.signIn.again : text.titles.signIn}<//>
-    ${!known && html`<p class="quiet">${texts.signIn.lead}</p>`}
+    ${!known && html`<p>${texts.signIn.product}</p><p class="quiet">${texts.signIn.lead}</p>`}
     <${Problem} failure=${before} />
     <form onSubmit=${send} novalidate>
       <${Field} label=${texts.signIn.email} type="email" autocomplete="email" maxlength="254" value=${email.value}

@@ -1,5 +1,6 @@
 // Texts of signing in, in all its steps.
 
+import { isolating } from "../core/html.js";
 import { either } from "../core/locale.js";
 import { count, reasons } from "../core/strings.js";
 import { methodNames } from "./methods.js";
@@ -28,10 +29,11 @@ export const arrivals = {
   INTERNAL: "Something went wrong on our side, and you were not signed in. Try again; if it stays, tell us the number.",
 };
 
-export const texts = {
+export const texts = isolating({
   signIn: {
     again: "Sign in again",
-    lead: "No password: you get a code by e-mail, or go on with an account that you have.",
+    product: "Objectives, and the key results by which you will know: for people and their AI agents.",
+    lead: "No password: you get a code by e-mail, or go on with an account that you have. New here? Sign in the same way.",
     email: "E-mail address",
     emailWrong: "Write a whole e-mail address, such as ada@acme.test.",
     send: "Send me a code",
@@ -45,6 +47,8 @@ export const texts = {
     codeTitle: "Enter the code",
     sent: (/** @type {string} */ email) => `We sent six digits to ${email}.`,
     codeLife: "They are good for ten minutes.",
+    local: "This server sends no e-mail, it only shows it:",
+    mailbox: "Open the mailbox",
     code: "Code",
     codeWrong: "The code has six digits.",
     enterCode: "Sign in",
@@ -115,4 +119,4 @@ export const texts = {
       ? `You are signed in. You have ${count(n, "recovery code")} left.`
       : "You are signed in. That was your last recovery code: ask an administrator to reset your second factor before you lose the app."),
   },
-};
+});

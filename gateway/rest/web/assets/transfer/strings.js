@@ -1,5 +1,6 @@
 // The texts of export and import.
 
+import { isolating } from "../core/html.js";
 import { count, reasons } from "../core/strings.js";
 import { numberText } from "../core/values.js";
 
@@ -17,7 +18,7 @@ const things = ({ objectivesCreated, keyResultsCreated, checkInsCreated }) =>
 /** How large a file is. @param {number} bytes */
 export const size = (bytes) => (bytes < 1e6 ? `${numberText(Math.ceil(bytes / 1e3))}\u00a0kB` : `${numberText((bytes / 1e6).toFixed(1))}\u00a0MB`);
 
-export const t = {
+export const t = isolating({
   title: "Export and import",
   lead: "All objectives with their key results and check-ins, archived ones included, as one file.",
   export: "Export",
@@ -58,4 +59,4 @@ export const t = {
   stopped: "Stopped. What was added is kept.",
   problems: "What is wrong",
   moreProblems: (/** @type {number} */ n) => `And ${n} more.`,
-};
+});

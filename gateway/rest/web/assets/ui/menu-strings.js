@@ -1,6 +1,8 @@
 // The texts of the account menu, beside its name.
 
-export const menu = {
+import { isolating } from "../core/html.js";
+
+export const menu = isolating({
   role: (/** @type {string} */ role, /** @type {string} */ organization) => `${role} at ${organization}`,
   organizations: "Organizations",
   switchTo: (/** @type {string} */ name) => `Switch to ${name}`,
@@ -8,4 +10,4 @@ export const menu = {
   keys: "Keyboard shortcuts",
   logOut: "Log out",
   out: "You are logged out.",
-};
+});

@@ -18,6 +18,7 @@ export default function About() {
       <p>${t.connectLead}</p>
       <p class="label">${t.url}</p>
       <${Copy} value=${url} label=${t.copyUrl} />
+      ${session.value ? html`<p>${t.connectNext} <a href="/agents">${text.nav.agents}</a>.</p>` : html`<p>${t.connectSignIn}</p>`}
       <ul class="clients">${t.clients.map(({ name, note, code }) => html`
         <li><h3>${name}</h3>${note && html`<p class="quiet">${note}</p>`}
           <${Copy} value=${code(url)} label=${t.copyFor(name)} /></li>`)}

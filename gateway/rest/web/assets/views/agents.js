@@ -78,7 +78,12 @@ export default function Agents() {
     sums.value = found;
     apps.value = connectedApps;
   });
-  useEffect(() => { run(); }, []);
+  useEffect(() => {
+    const again = () => { run(); };
+    again();
+    addEventListener("focus", again); // an agent is connected in another tab or program, from which people come back
+    return () => removeEventListener("focus", again);
+  }, []);
   const known = apps.value;
   const mine = sums.value.filter((sum) => sum.member?.memberId === me());
   const past = mine.filter((sum) => !known?.some((app) => app.clientId === sum.clientId))

@@ -1,5 +1,6 @@
 // The texts of what is loaded only when it is asked for, in members and settings.
 
+import { isolating } from "../core/html.js";
 import { spoken } from "../core/locale.js";
 import { reasons } from "../core/strings.js";
 
@@ -12,7 +13,7 @@ Object.assign(reasons, {
 
 const both = new Intl.ListFormat(spoken);
 
-export const texts = {
+export const texts = isolating({
   sessions: {
     own: "Your sessions",
     of: (/** @type {string} */ name) => `Sessions of ${name}`,
@@ -77,4 +78,4 @@ export const texts = {
     addNamed: (/** @type {string} */ kind) => `Add to: ${kind}`,
     added: (/** @type {string} */ name) => `${name} was added. Save to let it in.`,
   },
-};
+});

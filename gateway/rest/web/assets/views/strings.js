@@ -1,5 +1,6 @@
 // The texts of the views that are not seen first.
 
+import { isolating } from "../core/html.js";
 import { count, reasons, text } from "../core/strings.js";
 
 Object.assign(reasons, {
@@ -24,11 +25,13 @@ Object.assign(reasons, {
   LAST_ADMINISTRATOR: "An organization keeps at least one administrator.",
 });
 
-export const texts = {
+export const texts = isolating({
   about: {
     lead: "OKR Manager keeps the objectives of your organization and the key results by which you will know. People write to it here, programs over the REST API, and AI agents over MCP: under one permission check, and with one history.",
     connect: "Connect an AI agent",
-    connectLead: "Give your agent this one address. It asks you to sign in, and you decide what it may do. Its changes appear on the open page like everybody else’s.",
+    connectLead: "Give your agent this one address. It opens this browser for you to sign in and decide what it may do.",
+    connectNext: "Then ask it in your own words: to list the objectives, or to check in on a key result. What it reports appears under Objectives at once, with its name; what it may do, and whether it is connected, is under",
+    connectSignIn: "An agent acts for somebody: sign in first, and have an organization.",
     url: "MCP address",
     copyUrl: "Copy the MCP address",
     clients: [
@@ -102,7 +105,7 @@ export const texts = {
     revoked: "Disconnected.",
     claim: "The name is what the application calls itself.",
     used: (/** @type {string} */ when) => `last used ${when}`,
-    unused: "not used yet",
+    unused: "Not used yet. Ask it to list the objectives, or to check in on a key result.",
     nothing: "has changed nothing",
     changed: (/** @type {number} */ objectives, /** @type {number} */ keyResults, /** @type {string} */ when) =>
       `${[objectives > 0 && count(objectives, "change of objectives", "changes of objectives"),
@@ -266,4 +269,4 @@ export const texts = {
     secretKept: "There is one. Write a new one to replace it.",
     copy: (/** @type {string} */ field) => `Copy ${field}`,
   },
-};
+});
