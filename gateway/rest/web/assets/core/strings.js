@@ -34,7 +34,6 @@ export const reasons = {
   PARENT_INVALID: "The objective that it contributes to was deleted, stands below it, or stands too deep.",
   ETAG_MISMATCH: "Somebody else changed this at the same moment. Look at it again, then try once more.",
   ORGANIZATION_NOT_FOUND: "You cannot enter this organization. Its administrators can invite you.",
-  ORGANIZATION_SLUG_TAKEN: "This short name is taken. Choose another one.",
   STYTCH_DENIED: "Your role does not allow this.",
 };
 
@@ -57,12 +56,6 @@ const roles = { stytch_admin: "CEO", manager: "Manager", stytch_member: "Employe
 
 /** @param {string[]} ids */
 const roleNames = (ids) => list.format(ids.map((id) => roles[/** @type {keyof typeof roles} */ (id)] ?? id));
-
-/** @type {Record<string, string>} */
-const methodNames = {
-  sso: "single sign-on", google_oauth: "Google", email_otp: "a code by e-mail", magic_link: "a link by e-mail",
-  password: "a password", microsoft_oauth: "Microsoft", github_oauth: "GitHub", slack_oauth: "Slack", hubspot_oauth: "HubSpot",
-};
 
 export const text = {
   product: "OKR Manager",
@@ -87,7 +80,6 @@ export const text = {
   failure,
   roles,
   roleNames,
-  methodNames,
 
   why: (/** @type {string} */ role, /** @type {keyof typeof verbs} */ action, /** @type {keyof typeof nouns} */ resource) =>
     `Your role (${role}) cannot ${verbs[action]} ${nouns[resource]}.`,

@@ -12,19 +12,24 @@ const sign = (type) => parts.find((part) => part.type === type)?.value ?? "";
 
 const decimal = sign("decimal") || ".";
 const group = sign("group");
+const grouped = new RegExp(`^-?\\d{1,3}(\\${group || " "}\\d{3})+(\\${decimal}\\d+)?$`);
 
 /** How many digits stand behind the point. @param {string} value */
 const decimals = (value) => value.split(".")[1]?.length ?? 0;
+
+/** @type {Map<string, Intl.NumberFormat>} */
+const formats = new Map();
 
 /**
  * @param {string} value
  * @param {Intl.NumberFormatOptions} [options]
  */
-function format(value, options) {
-  const digits = decimals(value);
-  // The formatter takes texts as exact decimals (ECMA-402, ToIntlMathematicalValue).
-  return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...options })
-    .format(/** @type {any} */ (value));
+function format(value, options, digits = decimals(value)) {
+  const key = `${digits} ${options?.currency}`;
+  const known = formats.get(key) ??
+    new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...options });
+  formats.set(key, known);
+  return known.format(/** @type {any} */ (value)); // texts are taken as exact decimals (ECMA-402, ToIntlMathematicalValue)
 }
 
 /** A value as the reader's language writes numbers. @param {string} value */
@@ -39,7 +44,7 @@ export function valueText({ format: kind, unit }, value) {
   if (kind === "VALUE_FORMAT_PERCENT") return percent(numberText(value));
   if (kind === "VALUE_FORMAT_CURRENCY" && /^[A-Z]{3}$/.test(unit)) {
     const digits = decimals(value) && Math.max(2, decimals(value)); // cents are written as two digits, or not at all
-    return format(value || "0", { style: "currency", currency: unit, minimumFractionDigits: digits, maximumFractionDigits: digits });
+    return format(value || "0", { style: "currency", currency: unit }, digits);
   }
   return unit ? `${numberText(value)}\u00a0${unit}` : numberText(value);
 }
@@ -54,7 +59,6 @@ export const editable = (value) => value.replace(".", decimal);
  */
 export function parseValue(typed) {
   let plain = typed.replaceAll(/[\s\u00a0\u202f'’]/g, "").replace(/^\u2212/, "-");
-  const grouped = new RegExp(`^-?\\d{1,3}(\\${group || " "}\\d{3})+(\\${decimal}\\d+)?$`);
   if (grouped.test(plain)) plain = plain.replaceAll(group, "");
   plain = plain.replace(decimal, ".");
   if (!/^-?(\d+\.?\d*|\.\d+)$/.test(plain)) return null;

@@ -10,14 +10,14 @@ import { findPeople } from "../core/people.js";
 import { ended, identity, session, why } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
-import { Lazy } from "../ui/lazy.js";
+import { Lazy, useGradual } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
 import { filter, filtered, strictness } from "./filter.js";
 import { unwatch, want, watch } from "./follow.js";
 import { Objective } from "./objective.js";
 import { parts, preloadParts } from "./parts.js";
 import { StandIn } from "./stand-in.js";
-import { loading, pending, problem, reset, shown, summary } from "./store.js";
+import { loading, objectiveOf, pending, problem, reset, shown, summary } from "./store.js";
 import { words } from "./strings.js";
 
 const composer = "new-objective";
@@ -44,13 +44,14 @@ export default function Objectives() {
   const ids = shown.value;
   const failed = problem.value && (ids === null || problem.value.status === 403 || connection.value === "live");
   const waiting = !failed && (ids === null || (ids.length === 0 && pending.value));
+  const there = useGradual((ids ?? []).slice(0, count.value), rowsOf, count.value === Infinity);
   const empty = !waiting && ids?.length === 0 && !draftOf(composer).value;
   return html`
     <div class="view-head">
       <div>
         <p class="kicker">${session.value?.organizationName}</p>
         <h1 tabindex="-1">${text.titles.objectives}</h1>
-        ${ids && ids.length > 0 && html`<${Summary} />`}
+        ${waiting ? html`<p class="summary">\u00a0</p>` : there.length > 0 && html`<${Summary} />`}
       </div>
       <div class="actions">
         <${Button} id="filter" icon="filter" aria-expanded=${filtering.value} onClick=${() => { filtering.value = !filtering.value; }}>${words.filter.open(strictness(wanted))}<//>
@@ -62,12 +63,15 @@ export default function Objectives() {
     ${draftOf(composer).value && html`<${New} />`}
     ${waiting && html`<${Skeleton} />`}
     ${empty && html`<${Lazy} key="empty" load=${parts.empty} filtered=${filtered(wanted)} />`}
-    ${ids && ids.length > 0 && html`
-      <ul class="cards">${ids.slice(0, count.value).map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>`}
+    ${there.length > 0 && html`
+      <ul class="cards">${there.map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>`}
     ${ids && ids.length > count.value && html`
       <p class="more"><${Button} onClick=${() => { count.value += pageSize; }}>
         ${words.objectives.more(Math.min(pageSize, ids.length - count.value), ids.length - count.value)}<//></p>`}`;
 }
+
+/** @param {string} id */
+const rowsOf = (id) => 2 + objectiveOf(id).peek().keyResults.length;
 
 function open() {
   openForm(composer, { value: "" });

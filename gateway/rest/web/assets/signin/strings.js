@@ -1,6 +1,7 @@
 // Texts of signing in, in all its steps.
 
-import { reasons, text } from "../core/strings.js";
+import { methodNames } from "../core/methods.js";
+import { reasons } from "../core/strings.js";
 
 Object.assign(reasons, {
   CODE_INVALID: "This code is wrong, was used before, or has expired. Check it, or ask for a new one.",
@@ -85,7 +86,7 @@ export const texts = {
     sso: (/** @type {string} */ name) => `Sign in with ${name}’s single sign-on`,
     code: "Send me a code by e-mail",
     others: (/** @type {string[]} */ methods) =>
-      `It also takes ${list.format(methods.map((m) => text.methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
+      `It also takes ${list.format(methods.map((m) => methodNames[m] ?? m.replaceAll("_", " ")))}, which cannot be used here.`,
     back: "Choose another organization",
   },
 

@@ -6,6 +6,7 @@ import { useAction } from "../core/action.js";
 import { may, whyNot } from "../core/administration.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
+import { methodNames } from "../core/methods.js";
 import { ask } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { Button } from "../ui/button.js";
@@ -124,7 +125,7 @@ function Methods({ rules, change }) {
     <${Choice} name="methods" label=${t.methods} value=${rules.authMethods} denied=${denied} options=${admissions(t.methodOptions)}
       onChoose=${(/** @type {string} */ v) => change({ authMethods: v })}>
       ${rules.authMethods === "ADMISSION_RESTRICTED" && html`
-        <${Several} label=${t.methodOptions.RESTRICTED} options=${known.map((method) => [method, text.methodNames[method] ?? method])}
+        <${Several} label=${t.methodOptions.RESTRICTED} options=${known.map((method) => [method, methodNames[method] ?? method])}
           chosen=${rules.allowedAuthMethods} denied=${denied} onChoose=${(/** @type {string[]} */ v) => change({ allowedAuthMethods: v })} />`}
     <//>`;
 }
