@@ -2,7 +2,7 @@
 
 // The pictures of the README are taken only when they are asked for: no two runs make the same bytes.
 const asked = ["screenshots"];
-const files = ["signin", "rules", "editor", "objectives", "check-ins", "history", "proposals", "transfer", "live", "failures", "optimism", "keyboard", "views", "consent", "agents", "administration", "pictures"];
+const files = ["signin", "rules", "editor", "objectives", "check-ins", "history", "proposals", "transfer", "live", "failures", "optimism", "keyboard", "views", "consent", "agents", "administration", "pictures", "scale"];
 const wanted = process.argv.slice(2);
 for (const file of wanted.length > 0 ? [...files, ...asked].filter((name) => wanted.includes(name)) : files) {
   await import(`./${file}.test.mjs`);
