@@ -38,9 +38,10 @@ const limit = 120_000; // milliseconds for one test
  * A test with visitors: open as many as it takes. All visits end with it, and each must have gone well.
  * @param {string} name
  * @param {(open: (options?: object) => Promise<Visitor>, world: typeof world) => Promise<void>} body
+ * @param {number} [timeout] milliseconds, for one that takes long
  */
-export function visit(name, body) {
-  test(name, { timeout: limit }, async () => {
+export function visit(name, body, timeout = limit) {
+  test(name, { timeout }, async () => {
     const visitors = [];
     const open = async (options) => {
       const visitor = await Visitor.open(world.browser, options?.system ?? world.system, options);

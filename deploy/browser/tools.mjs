@@ -2,10 +2,13 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 
 const require = createRequire(new URL("../../.tools/node/package.json", import.meta.url));
 
 export const { chromium } = require("playwright-core");
+export const { PNG } = require("pngjs");
+export const { default: pixelmatch } = await import(pathToFileURL(require.resolve("pixelmatch")).href); // a module
 export const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const executablePath = process.env.OKR_CHROMIUM ?? "/usr/bin/chromium";
@@ -15,5 +18,5 @@ export async function launch() {
     throw new Error(`there is no browser at ${executablePath}: install Chromium (on Debian: apt-get install chromium), ` +
       "or set OKR_CHROMIUM to where it is");
   }
-  return chromium.launch({ executablePath, args: ["--disable-dev-shm-usage"] });
+  return chromium.launch({ executablePath, args: ["--disable-dev-shm-usage", "--font-render-hinting=none"] });
 }

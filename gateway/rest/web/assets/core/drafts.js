@@ -18,6 +18,9 @@ const prefix = "okr-drafts ";
 const open = new Map();
 let owner = "";
 
+/** The keys of all drafts in one text, which changes where one begins or ends. */
+export const drafted = signal("");
+
 /** @returns {Record<string, Draft>} */
 function stored() {
   try {
@@ -28,9 +31,10 @@ function stored() {
 }
 
 function store() {
-  const kept = Object.fromEntries([...open].flatMap(([key, d]) => (d.peek() ? [[key, d.peek()]] : [])));
+  const kept = [...open].filter(([, d]) => d.peek());
+  drafted.value = kept.map(([key]) => key).join();
   try {
-    sessionStorage.setItem(prefix + owner, JSON.stringify(kept));
+    sessionStorage.setItem(prefix + owner, JSON.stringify(Object.fromEntries(kept.map(([key, d]) => [key, d.peek()]))));
   } catch {
     // Without storage drafts live as long as the page.
   }
@@ -48,6 +52,7 @@ export function openDrafts(identity) {
   owner = identity;
   open.clear();
   for (const [key, draft] of Object.entries(stored())) open.set(key.replace(sending(""), ""), signal(/** @type {Draft|undefined} */ (draft)));
+  store();
 }
 
 /**

@@ -27,12 +27,9 @@ export const reasons = {
   RATE_LIMITED: "That was a lot at once. Wait a little, then try again; what you typed is kept.",
   OBJECTIVE_NOT_FOUND: "This objective is not there any more. Somebody may have deleted it.",
   KEY_RESULT_NOT_FOUND: "This key result is not there any more. Somebody may have deleted it.",
-  STORAGE_FULL: "The server has no room to save anything. Nothing was changed, and what you typed is kept. Tell whoever runs it.",
   ORGANIZATION_DELETED: "The data of this organization was deleted.",
-  OBJECTIVE_STATE_CONFLICT: "This objective is archived. Restore it first.",
   ETAG_MISMATCH: "Somebody else changed this at the same moment. Look at it again, then try once more.",
   ORGANIZATION_NOT_FOUND: "You cannot enter this organization. Its administrators can invite you.",
-  ORGANIZATION_SLUG_TAKEN: "This short name is taken. Choose another one.",
   STYTCH_DENIED: "Your role does not allow this.",
 };
 

@@ -22,15 +22,19 @@ export const digits = [...new Intl.NumberFormat(locale, { useGrouping: false }).
 /** How many digits stand behind the point. @param {string} value */
 const decimals = (value) => value.split(".")[1]?.length ?? 0;
 
+/** @type {Map<string, Intl.NumberFormat>} */
+const formats = new Map();
+
 /**
  * @param {string} value
  * @param {Intl.NumberFormatOptions} [options]
  */
-function format(value, options) {
-  const digits = decimals(value);
-  // The formatter takes texts as exact decimals (ECMA-402, ToIntlMathematicalValue).
-  return new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...options })
-    .format(/** @type {any} */ (value));
+function format(value, options, digits = decimals(value)) {
+  const key = `${digits} ${options?.currency}`;
+  const known = formats.get(key) ??
+    new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...options });
+  formats.set(key, known);
+  return known.format(/** @type {any} */ (value)); // texts are taken as exact decimals (ECMA-402, ToIntlMathematicalValue)
 }
 
 /** A value as the reader's locale writes numbers. @param {string|number} value */
@@ -48,7 +52,7 @@ export function valueText({ format: kind, unit }, value) {
   if (kind === "VALUE_FORMAT_PERCENT") return percent(value);
   if (kind === "VALUE_FORMAT_CURRENCY" && /^[A-Z]{3}$/.test(unit)) {
     const digits = decimals(value) && Math.max(2, decimals(value)); // cents are written as two digits, or not at all
-    return format(value || "0", { style: "currency", currency: unit, minimumFractionDigits: digits, maximumFractionDigits: digits });
+    return format(value || "0", { style: "currency", currency: unit }, digits);
   }
   return unit ? `${numberText(value)}\u00a0${unit}` : numberText(value);
 }

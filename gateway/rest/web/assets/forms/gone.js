@@ -1,11 +1,14 @@
 // Something was deleted by others while it was edited here: what was typed is shown until that is settled.
 
-import { draftOf, setDraft } from "../core/drafts.js";
+import { draftOf, sending, setDraft } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { text } from "../core/strings.js";
-import { dismiss, draftKeys } from "../okrs/store.js";
+import { dismiss } from "../okrs/store.js";
 import { Button } from "../ui/button.js";
 import { t } from "./strings.js";
+
+/** The keys of the drafts that something can have. @param {string} id */
+const draftKeys = (id) => ["edit", "attainment", "check-in", "add", "close"].flatMap((form) => [`${form} ${id}`, sending(`${form} ${id}`)]);
 
 /**
  * @param {{id: string, by: string, ids: string[]}} props ids: of everything that went with it

@@ -8,6 +8,8 @@ const { quoted } = text;
 const back = "It can be brought back under Activity.";
 
 Object.assign(reasons, {
+  STORAGE_FULL: "The server has no room to save anything. Nothing was changed, and what you typed is kept. Tell whoever runs it.",
+  OBJECTIVE_STATE_CONFLICT: "This objective is archived. Restore it first.",
   KEY_RESULT_LIMIT_REACHED: "This objective has as many key results as it can hold.",
   OBJECTIVE_LIMIT_REACHED: "This organization has as many objectives as it can hold.",
   PARENT_INVALID: "The objective that it contributes to was deleted, stands below it, or stands too deep.",

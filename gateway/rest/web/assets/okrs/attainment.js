@@ -29,7 +29,10 @@ function refuse(denied, event) {
   say(denied);
 }
 
-/** @param {Props} props */
+/**
+ * A field in no form: whenever one comes, Chromium looks through all forms, for what it could fill in.
+ * @param {Props} props
+ */
 function Value({ item, denied }) {
   const id = useId();
   const key = `attainment ${item.id}`;
@@ -61,37 +64,37 @@ function Value({ item, denied }) {
     failure.value = null;
     setDraft(key, entered === plain && !busy.value ? undefined : { value: entered, base });
   };
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
+  const send = () => {
     if (denied || !draft || wrong || conflict) return;
     if (sameValue(value ?? "", now)) setDraft(key, undefined);
     else run(base);
   };
-  const escape = (/** @type {KeyboardEvent} */ event) => {
+  const press = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") setDraft(key, undefined);
+    if (event.key === "Enter") send();
   };
   const kind = simple ? { type: "number", inputmode: "numeric", min: "0", max: "100", step: "1" } : { inputmode: "decimal" };
   const inPercent = item.format === "VALUE_FORMAT_PERCENT";
   return html`
-    <form class="attainment" onSubmit=${submit} novalidate>
+    <div class="attainment">
       <label class="visually-hidden" for=${id}>${inPercent ? words.attainment.label(item.title) : words.attainment.value(item.title)}</label>
       <span class="number" data-dirty=${draft ? "" : null} data-percent=${inPercent ? "" : null}>
         <input id=${id} ...${kind} value=${shown} autocomplete="off" maxlength="32"
           readonly=${Boolean(denied)} aria-disabled=${denied ? "true" : null} data-tip=${denied || null}
           aria-invalid=${wrong ? "true" : null} aria-describedby=${described}
-          onInput=${input} onKeyDown=${escape} onClick=${(/** @type {Event} */ event) => refuse(denied, event)} />
+          onInput=${input} onKeyDown=${press} onClick=${(/** @type {Event} */ event) => refuse(denied, event)} />
         ${inPercent && html`<span aria-hidden="true">%</span>`}
       </span>
       ${denied && html`<span id=${`${id}-why`} hidden>${denied}</span>`}
       ${draft && !conflict && html`
-        <${Button} kind="primary" submit busy=${busy.value} why=${denied} label=${words.attainment.set(item.title)}>${text.set}<//>`}
+        <${Button} kind="primary" busy=${busy.value} why=${denied} label=${words.attainment.set(item.title)} onClick=${send}>${text.set}<//>`}
       ${wrong && html`<p class="error" id=${`${id}-error`} role="alert">${wrong}</p>`}
       ${conflict && html`
         <${Lazy} load=${parts.conflict} by=${item.updater?.displayName ?? ""} why=${denied}
           theirs=${valueText(item, now)} mine=${valueText(item, value)}
           onMine=${() => { setDraft(key, { value: shown, base: now }); run(now); }} onTheirs=${() => setDraft(key, undefined)} />`}
       <${Problem} failure=${failure.value} />
-    </form>`;
+    </div>`;
 }
 
 /** @param {Props} props */

@@ -8,6 +8,7 @@ import { findPeople } from "../core/people.js";
 import { ask, ended, identity, session, why } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { t } from "../forms/strings.js";
+import { useGradual } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
 import { unwatch, watch } from "./follow.js";
 import { KeyResult } from "./key-result.js";
@@ -71,10 +72,11 @@ export default function CheckIns() {
   const list = useRef(/** @type {HTMLElement|null} */ (null));
   const entered = useRef(/** @type {EventTarget|null} */ (null)); // the field that was entered, until it is clicked
   const due = known && ids.value?.filter((id) => find(id) || gone.value.has(id));
-  const there = Boolean(due?.length);
+  const there = useGradual(due ?? [], () => 1);
+  const any = there.length > 0;
   useLayoutEffect(() => {
-    if (there && typing && document.activeElement?.matches("body, h1")) enter(list.current?.querySelector(value));
-  }, [there]);
+    if (any && typing && document.activeElement?.matches("body, h1")) enter(list.current?.querySelector(value));
+  }, [any]);
   const click = (/** @type {Event} */ { target }) => {
     if (target instanceof HTMLInputElement && target === entered.current && target.matches(value)) enter(target);
     entered.current = null;
@@ -94,7 +96,7 @@ export default function CheckIns() {
     ${due && due.length > 0 && html`
       <div class="card"><ul class="key-results" aria-label=${text.titles.checkIns} ref=${list} onKeyDown=${goOn}
         onFocusIn=${(/** @type {Event} */ event) => { entered.current = event.target; }} onClick=${click}>
-        ${due.map((id) => html`<${Due} key=${id} id=${id} />`)}
+        ${there.map((id) => html`<${Due} key=${id} id=${id} />`)}
       </ul></div>`}`;
 }
 

@@ -1,6 +1,6 @@
 // A key result in its objective's card.
 
-import { useSignal } from "../vendor/signals.js";
+import { useComputed, useSignal } from "../vendor/signals.js";
 import { draftOf, openForm } from "../core/drafts.js";
 import { ago } from "../core/format.js";
 import { classes, html } from "../core/html.js";
@@ -23,8 +23,8 @@ import { editing, editKey, Tools } from "./tools.js";
 /** @param {{item: Item, closed?: string, above?: any}} props closed: why nothing can be changed; above: what it belongs to */
 export function KeyResult({ item, closed = "", above }) {
   const value = item.attainment ?? 0;
-  const by = touched.value.get(item.id);
-  const lost = gone.value.get(item.id);
+  const by = useComputed(() => touched.value.get(item.id)).value;
+  const lost = useComputed(() => gone.value.get(item.id)).value;
   const reading = useSignal(false);
   const denied = closed || why("UPDATE", "key_result");
   const checkIn = `check-in ${item.id}`;

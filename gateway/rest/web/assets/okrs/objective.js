@@ -1,6 +1,6 @@
 // An objective as a card, with its key results inside.
 
-import { useSignal } from "../vendor/signals.js";
+import { useComputed, useSignal } from "../vendor/signals.js";
 import { useAction } from "../core/action.js";
 import { cycleName, dayText, periodText } from "../core/days.js";
 import { draftOf, openForm } from "../core/drafts.js";
@@ -27,8 +27,8 @@ import { editing, editKey, Tools } from "./tools.js";
 /** @param {{id: string, own?: boolean}} props own: whether the page is its own */
 export function Objective({ id, own }) {
   const item = objectiveOf(id).value;
-  const by = touched.value.get(id);
-  const lost = gone.value.get(id);
+  const by = useComputed(() => touched.value.get(id)).value;
+  const lost = useComputed(() => gone.value.get(id)).value;
   const heading = `${id}-title`;
   if (lost !== undefined) {
     return html`

@@ -10,14 +10,14 @@ import { ended, identity, session, why } from "../core/session.js";
 import { text } from "../core/strings.js";
 import { percent } from "../core/values.js";
 import { Button } from "../ui/button.js";
-import { Lazy } from "../ui/lazy.js";
+import { Lazy, useGradual } from "../ui/lazy.js";
 import { Problem } from "../ui/problem.js";
 import { asTree, filter, filtered, strictness } from "./filter.js";
 import { unwatch, want, watch } from "./follow.js";
 import { Objective } from "./objective.js";
 import { parts, preloadParts } from "./parts.js";
 import { StandIn } from "./stand-in.js";
-import { loading, parented, pending, problem, reset, shown, summary } from "./store.js";
+import { loading, objectiveOf, parented, pending, problem, reset, shown, summary } from "./store.js";
 import { words } from "./strings.js";
 
 const composer = "new-objective";
@@ -44,6 +44,7 @@ export default function Objectives() {
   const ids = shown.value;
   const failed = problem.value && (ids === null || problem.value.status === 403 || connection.value === "live");
   const waiting = !failed && (ids === null || (ids.length === 0 && pending.value));
+  const there = useGradual((ids ?? []).slice(0, count.value), rowsOf, count.value === Infinity);
   const empty = !waiting && ids?.length === 0 && !draftOf(composer).value;
   const tree = asTree.value;
   const more = () => { count.value += pageSize; };
@@ -52,7 +53,7 @@ export default function Objectives() {
       <div>
         <p class="kicker">${session.value?.organizationName}</p>
         <h1 tabindex="-1">${text.titles.objectives}</h1>
-        ${ids && ids.length > 0 && html`<${Summary} />`}
+        ${waiting ? html`<p class="summary">\u00a0</p>` : there.length > 0 && html`<${Summary} />`}
       </div>
       <div class="actions">
         <${Button} id="filter" icon="filter" aria-expanded=${filtering.value} onClick=${() => { filtering.value = !filtering.value; }}>${words.filter.open(strictness(wanted))}<//>
@@ -67,13 +68,16 @@ export default function Objectives() {
     ${ids && (tree || parented.value) && html`<div class="views"><${Lazy} load=${parts.views} meanwhile="" /></div>`}
     ${ids && ids.length > 0 && (tree
       ? html`<${Lazy} key="tree" load=${parts.tree} count=${count.value} onMore=${more} meanwhile=${html`<${Skeleton} />`} />`
-      : html`<ul class="cards">${ids.slice(0, count.value).map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>
+      : html`<ul class="cards">${there.map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>
         <${More} rest=${ids.length - count.value} onMore=${more} />`)}`;
 }
 
 /** @param {{rest: number, onMore: () => void}} props */
 export const More = ({ rest, onMore }) => rest > 0 && html`
   <p class="more"><${Button} onClick=${onMore}>${words.objectives.more(Math.min(pageSize, rest), rest)}<//></p>`;
+
+/** @param {string} id */
+const rowsOf = (id) => 2 + objectiveOf(id).peek().keyResults.length;
 
 function open() {
   openForm(composer, { value: "" });

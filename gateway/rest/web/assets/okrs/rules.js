@@ -72,9 +72,10 @@ export function derived(objective) {
   const worked = objective.state === active;
   const period = periodOf(objective);
   const expected = worked && period;
-  const keyResults = objective.keyResults.map((kr) => ({
-    ...kr, stale: worked && stale(kr), expectedAttainment: expected ? expectedBy(kr, expected, today()) : undefined,
-  }));
+  const keyResults = objective.keyResults.map((kr) => {
+    const now = { stale: worked && stale(kr), expectedAttainment: expected ? expectedBy(kr, expected, today()) : undefined };
+    return now.stale === kr.stale && now.expectedAttainment === kr.expectedAttainment ? kr : { ...kr, ...now };
+  });
   return {
     ...objective, keyResults, period, progress: progressOf(keyResults),
     expectedProgress: expected ? mean(keyResults, (kr) => kr.expectedAttainment ?? 0) : undefined,

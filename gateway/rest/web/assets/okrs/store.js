@@ -3,7 +3,7 @@
 
 import { batch, computed, signal } from "../vendor/signals.js";
 import { segment } from "../core/api.js";
-import { draftOf, sending } from "../core/drafts.js";
+import { drafted } from "../core/drafts.js";
 import { ask } from "../core/session.js";
 import { matches, queryOf } from "./filter.js";
 import { derived, older, withKeyResult, withoutKeyResult } from "./rules.js";
@@ -233,11 +233,8 @@ export function takeKeyResult(fresh) {
   return true;
 }
 
-/** The keys of the drafts that something can have. @param {string} id */
-export const draftKeys = (id) => ["edit", "attainment", "check-in", "add", "close"].flatMap((form) => [`${form} ${id}`, sending(`${form} ${id}`)]);
-
-/** @param {string} id */
-const inUse = (id) => draftKeys(id).some((key) => draftOf(key).value);
+/** Whether something was typed for it. @param {string} id */
+const inUse = (id) => drafted.value.includes(id);
 
 /** @param {Objective|KeyResult} item */
 const usedWithin = (item) => inUse(item.id) || ("keyResults" in item && item.keyResults.some((kr) => inUse(kr.id)));

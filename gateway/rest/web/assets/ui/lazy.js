@@ -1,6 +1,6 @@
-// Parts of the app that are loaded when they are needed.
+// What comes later: parts of the app that are loaded when they are needed, and the rest of long lists.
 
-import { useEffect } from "../vendor/preact-hooks.js";
+import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import { html } from "../core/html.js";
 import { text } from "../core/strings.js";
@@ -43,4 +43,29 @@ export function Lazy({ load, title, meanwhile, onLoad, ...rest }) {
   }
   if (!part.value) return meanwhile ?? html`<p class="visually-hidden" role="status">${text.loading}</p>`;
   return html`<${part.value} ...${rest} />`;
+}
+
+const room = 24; // rows that one task makes: more than a screen has
+
+/**
+ * What there is by now of a list: what was there, and some more in each task.
+ * @param {string[]} ids
+ * @param {(id: string) => number} rows how many rows one of them takes
+ * @param {boolean} [whole] whether all of it is to be there at once
+ */
+export function useGradual(ids, rows, whole) {
+  const there = useRef(new Set(/** @type {string[]} */ ([])));
+  const [, again] = useState(0);
+  let left = whole ? Infinity : room;
+  const now = ids.filter((id) => {
+    if (there.current.has(id)) return true;
+    if (left <= 0) return false;
+    left -= rows(id);
+    return true;
+  });
+  there.current = new Set(now);
+  useEffect(() => {
+    if (now.length < ids.length) again((n) => n + 1);
+  });
+  return now;
 }

@@ -4,6 +4,7 @@ import { isolating } from "../core/html.js";
 import { count, reasons, text } from "../core/strings.js";
 
 Object.assign(reasons, {
+  ORGANIZATION_SLUG_TAKEN: "This short name is taken. Choose another one.",
   OAUTH_CLIENT_UNKNOWN: "No application is registered under the id in this address. Start again in the application.",
   OAUTH_REDIRECT_URI_INVALID: "The application wants its answer sent to an address that it did not register, so nothing is sent there.",
   OAUTH_CLIENT_NOT_ALLOWED: "Your organization does not let this application in. An administrator can change that.",
