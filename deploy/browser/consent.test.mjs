@@ -15,7 +15,7 @@ visit("sign in, look, allow: the application gets a code for exactly what was sh
   const v = await open({ size: phone });
   try {
     await v.go(app.ask(scopes));
-    await v.page.getByText("An application asks for access to your objectives. Sign in first").waitFor();
+    await v.page.getByText("An application asks for access to your objectives. Sign in to see").waitFor();
     await v.accessible("sign-in before consent");
     await v.page.getByLabel("E-mail address").fill(max.email);
     await v.page.keyboard.press("Enter");
@@ -92,7 +92,7 @@ visit("for another organization, and as somebody else", async (open, { system })
     await v.page.getByText("Switch", { exact: true }).click();
     await v.accessible("switching the account");
     await v.button("Sign in as somebody else").click();
-    await v.page.getByText("An application asks for access to your objectives. Sign in first").waitFor();
+    await v.page.getByText("An application asks for access to your objectives. Sign in to see").waitFor();
     assert.equal(new URL(v.page.url()).searchParams.get("state"), app.state);
   } finally { app.close(); }
 });

@@ -152,10 +152,11 @@ visit("many objectives come in pages, the newest first", async (open, world) => 
   const v = await open({ person: emma });
   await v.go("/");
   await v.card(last.title).waitFor();
-  assert.equal(await v.page.getByRole("article").count(), 50);
+  const cards = (count) => v.page.waitForFunction((wanted) => document.querySelectorAll("article").length === wanted, count);
+  await cards(50);
   await v.page.getByText("211 objectives").waitFor();
   await v.button("Show 50 more of 161").click();
-  assert.equal(await v.page.getByRole("article").count(), 100);
+  await cards(100);
   for (const name of ["Show 50 more of 111", "Show 50 more of 61", "Show the last 11"]) await v.button(name).click();
-  assert.equal(await v.page.getByRole("article").count(), 211);
+  await cards(211);
 });

@@ -49,6 +49,9 @@ const places = {
   },
 };
 
+/** A text whose numbers may be isolated from what stands beside them, as those in Arabic digits are. */
+const isolated = (text) => new RegExp(text.split(" ").map((part) => part.replaceAll(".", "\\.")).join("[\u2068\u2069]* [\u2068\u2069]*"));
+
 for (const [locale, { read, typed, stored, shown, again, day }] of Object.entries(places)) {
   visit(`a number is typed, kept and shown as ${locale} writes it, and a day is the one that its field has`, async (open, { ada: client }) => {
     const { id } = await client.call("POST", "objectives", { title: "Be found", dueDate: "2027-03-09" });
@@ -70,7 +73,7 @@ for (const [locale, { read, typed, stored, shown, again, day }] of Object.entrie
     const field = card.getByLabel("Value of “Visits”");
     await field.fill(typed);
     await field.press("Enter");
-    await card.getByText(shown.replace(" visits", "\u00a0visits")).waitFor();
+    await card.getByText(isolated(shown.replace(" visits", "\u00a0visits"))).waitFor();
     await v.hears(/“Visits” is at/);
     assert.equal((await client.call("GET", `keyResults/${kr.id}`)).currentValue, stored);
     // The page may hear of the change before the answer to the call, which is when the field takes the new value.

@@ -261,7 +261,7 @@ visit("a cycle is printed whole, black on white, with what was chosen and withou
   const v = await open({ person: ada, dark: true });
   await v.go("/?cycle=2027-Q1");
   await v.card("Plan 59").waitFor();
-  assert.equal(await v.page.getByRole("article").count(), 50);
+  await v.page.waitForFunction(() => document.querySelectorAll("article").length === 50);
   await v.page.evaluate(() => {
     window.print = () => { globalThis.printed = document.querySelectorAll(".cards article").length; };
   });

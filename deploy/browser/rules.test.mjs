@@ -95,7 +95,7 @@ const unseen = new Set([
   "Escape", "Enter", "Tab", "Ctrl", "Key", "ArrowUp", "ArrowDown", // keys
   "Content-Type", "If-Match", "ErrorInfo", "BadRequest", "RequestInfo", "seq desc", "create_time desc", "second factor", // of the API
   "Value", // the end of a name of the API
-  "(pointer: fine)", "input, select", "input, button", "body, h1", ".attainment input", // of styles
+  "(pointer: fine)", "main :is(.cards > li, .tree li)", ":scope > [tabindex], :is(h2, h3)[tabindex], .node a", "input, select", "input, button", "body, h1", ".attainment input", // of styles
   "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], ", "\0, main [role=search] :is(input, select)",
 ]);
 

@@ -63,6 +63,7 @@ for (const [width, size, dark] of [["phone", phone, true], ["desk", desk, false]
     await require(system);
     const v = await open({ size, dark });
     v.tolerate(/400 \(Bad Request\)/);
+    v.tolerate(/401 \(Unauthorized\).*changes:watch/); // what the page listens to ends with the session
     const { page } = v;
     await enter(v, emma);
     await page.getByText("Acme asks for a second factor").waitFor();

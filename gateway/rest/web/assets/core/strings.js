@@ -101,7 +101,7 @@ export const text = isolating({
 
   signIn: { short: "Sign in", done: "You are signed in." },
 
-  consentFirst: "An application asks for access to your objectives. Sign in first; then you will see what it asks for.",
+  consentFirst: "An application asks for access to your objectives. Sign in to see what it asks for.",
 
   titles: {
     objectives: "Objectives", objective: "Objective", members: "Members", settings: "Settings", agents: "Connected agents", about: "About and help",

@@ -133,11 +133,12 @@ async function loadPages(own) {
     }
   }
   batch(() => {
-    const before = [...objectives.values()].map((known) => known.peek());
+    const known = new Map(objectives); // cards go on reading these
+    const before = [...known.values()].map((one) => one.peek());
     const lost = new Map(gone.peek());
     objectives.clear();
     parents.clear();
-    for (const objective of found) put(derived(objective));
+    for (const objective of found) put(derived(objective), known.get(objective.id));
     for (const objective of before) keepInUse(objective, lost);
     gone.value = lost;
     order.value = [...objectives.keys()].sort().reverse();
@@ -187,11 +188,10 @@ function keepInUse(before, lost) {
   }
 }
 
-/** @param {Objective} objective */
-function put(objective) {
-  const known = objectives.get(objective.id);
+/** @param {Objective} objective @param {import("../vendor/signals.js").Signal<Objective>} [known] what it is read from */
+function put(objective, known = objectives.get(objective.id)) {
   if (known) known.value = objective;
-  else objectives.set(objective.id, signal(objective));
+  objectives.set(objective.id, known ?? signal(objective));
   for (const kr of objective.keyResults) parents.set(kr.id, objective.id);
 }
 

@@ -3,7 +3,7 @@
 import { isolating } from "../core/html.js";
 import { either } from "../core/locale.js";
 import { count, reasons } from "../core/strings.js";
-import { methodNames } from "./methods.js";
+import { methodNames } from "./method-strings.js";
 
 Object.assign(reasons, {
   CODE_INVALID: "This code is wrong, was used before, or has expired. Check it, or take a new one.",

@@ -8,7 +8,7 @@ import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { ask } from "../core/session.js";
 import { text } from "../core/strings.js";
-import { methodNames } from "../signin/methods.js";
+import { methodNames } from "../signin/method-strings.js";
 import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
 import { Lazy } from "../ui/lazy.js";
