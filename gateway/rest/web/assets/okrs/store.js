@@ -35,6 +35,12 @@ export const touched = signal(/** @type {ReadonlyMap<string, string>} */ (new Ma
 
 /** @type {Map<string, import("../vendor/signals.js").Signal<Objective>>} */
 const objectives = new Map();
+/**
+ * What cards read: an objective keeps its own, also when it is loaded anew. A card that is there is not drawn again for
+ * another one.
+ * @type {typeof objectives}
+ */
+const cells = new Map();
 /** Which objective a key result belongs to. @type {Map<string, string>} */
 const parents = new Map();
 /** What is deleted, for changes that arrive late. @type {Set<string>} */
@@ -85,6 +91,7 @@ export function reset() {
     gone.value = new Map();
   });
   objectives.clear();
+  cells.clear();
   parents.clear();
   deleted.clear();
 }
@@ -133,12 +140,11 @@ async function loadPages(own) {
     }
   }
   batch(() => {
-    const known = new Map(objectives); // cards go on reading these
-    const before = [...known.values()].map((one) => one.peek());
+    const before = [...objectives.values()].map((known) => known.peek());
     const lost = new Map(gone.peek());
     objectives.clear();
     parents.clear();
-    for (const objective of found) put(derived(objective), known.get(objective.id));
+    for (const objective of found) put(derived(objective));
     for (const objective of before) keepInUse(objective, lost);
     gone.value = lost;
     order.value = [...objectives.keys()].sort().reverse();
@@ -188,10 +194,13 @@ function keepInUse(before, lost) {
   }
 }
 
-/** @param {Objective} objective @param {import("../vendor/signals.js").Signal<Objective>} [known] what it is read from */
-function put(objective, known = objectives.get(objective.id)) {
+/** @param {Objective} objective */
+function put(objective) {
+  const known = cells.get(objective.id);
   if (known) known.value = objective;
-  objectives.set(objective.id, known ?? signal(objective));
+  const cell = known ?? signal(objective);
+  cells.set(objective.id, cell);
+  objectives.set(objective.id, cell);
   for (const kr of objective.keyResults) parents.set(kr.id, objective.id);
 }
 
