@@ -2,7 +2,8 @@
 
 // The pictures of the README are taken only when they are asked for: no two runs make the same bytes.
 const asked = ["screenshots"];
-const files = ["signin", "second-factor", "rules", "editor", "objectives", "locales", "check-ins", "history", "proposals", "transfer", "live", "failures", "optimism", "keyboard", "views", "consent", "agents", "administration", "security", "walk", "parents", "tree", "pictures", "scale"];
+// The pictures come first: what agents did is in them, and never goes away.
+const files = ["pictures", "signin", "second-factor", "rules", "editor", "objectives", "locales", "check-ins", "history", "proposals", "transfer", "live", "failures", "optimism", "keyboard", "views", "consent", "agents", "administration", "security", "walk", "parents", "tree", "scale"];
 const wanted = process.argv.slice(2);
 for (const file of wanted.length > 0 ? [...files, ...asked].filter((name) => wanted.includes(name)) : files) {
   await import(`./${file}.test.mjs`);
