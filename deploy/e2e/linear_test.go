@@ -346,7 +346,7 @@ func again(t *testing.T, call func(context.Context) error) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond): // the client gives up at once when nothing answers for long
+		case <-time.After(20 * time.Millisecond): // the client gave up at its deadline
 		}
 	}
 }

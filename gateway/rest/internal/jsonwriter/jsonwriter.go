@@ -5,7 +5,6 @@ package jsonwriter
 
 import (
 	"encoding/base64"
-	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -28,7 +27,7 @@ func Append(out []byte, m proto.Message) ([]byte, error) {
 type plan struct {
 	fields []field
 	// left is set where protojson does it: well-known types, whose JSON is not that of their fields, and messages with
-	// maps, of which the contract has none.
+	// maps or numbers of kinds that the contract does not have.
 	left bool
 }
 
@@ -59,13 +58,15 @@ func planOf(d protoreflect.MessageDescriptor) *plan {
 			list:       f.IsList(),
 			kind:       f.Kind(),
 		}
-		switch {
-		case f.IsMap():
-			p.left = true
-		case f.Message() != nil:
-			planned.message = sync.OnceValue(func() *plan { return planOf(f.Message()) }) // later: it may be this type again
-		case f.Enum() != nil:
+		switch f.Kind() {
+		case protoreflect.StringKind, protoreflect.BoolKind, protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.BytesKind:
+		case protoreflect.EnumKind:
 			planned.names = f.Enum().Values()
+		case protoreflect.MessageKind:
+			p.left = p.left || f.IsMap()
+			planned.message = sync.OnceValue(func() *plan { return planOf(f.Message()) }) // later: it may be this type again
+		default:
+			p.left = true
 		}
 		p.fields = append(p.fields, planned)
 	}
@@ -128,40 +129,15 @@ func (f *field) appendOne(out []byte, v protoreflect.Value) ([]byte, error) {
 			return append(append(append(out, '"'), known.Name()...), '"'), nil
 		}
 		return strconv.AppendInt(out, int64(v.Enum()), 10), nil
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+	case protoreflect.Int32Kind:
 		return strconv.AppendInt(out, v.Int(), 10), nil
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return strconv.AppendUint(out, v.Uint(), 10), nil
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+	case protoreflect.Int64Kind:
 		return append(strconv.AppendInt(append(out, '"'), v.Int(), 10), '"'), nil
-	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return append(strconv.AppendUint(append(out, '"'), v.Uint(), 10), '"'), nil
-	case protoreflect.DoubleKind:
-		return appendNumber(out, v.Float(), 64), nil
-	case protoreflect.FloatKind:
-		return appendNumber(out, v.Float(), 32), nil
 	case protoreflect.BytesKind:
 		return append(base64.StdEncoding.AppendEncode(append(out, '"'), v.Bytes()), '"'), nil
 	default:
 		return f.message().append(out, v.Message())
 	}
-}
-
-// appendNumber appends a number in its shortest form.
-func appendNumber(out []byte, n float64, bits int) []byte {
-	switch {
-	case math.IsNaN(n):
-		return append(out, `"NaN"`...)
-	case math.IsInf(n, 1):
-		return append(out, `"Infinity"`...)
-	case math.IsInf(n, -1):
-		return append(out, `"-Infinity"`...)
-	}
-	format := byte('f')
-	if size := math.Abs(n); size != 0 && (size < 1e-6 || size >= 1e21) {
-		format = 'e'
-	}
-	return strconv.AppendFloat(out, n, format, -1, bits)
 }
 
 // appendTime appends a time of RFC 3339 in UTC with 0, 3, 6 or 9 digits of a second.

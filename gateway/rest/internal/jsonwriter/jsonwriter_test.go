@@ -7,13 +7,16 @@ import (
 	"reflect"
 	"testing"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
-	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -83,18 +86,35 @@ func TestValuesThatAreWrittenInAWayOfTheirOwn(t *testing.T) {
 	for name, m := range map[string]proto.Message{
 		"a time with no digits of a second":     &okrv1.Objective{CreateTime: &timestamppb.Timestamp{Seconds: 1_790_000_000}},
 		"a time with three":                     &okrv1.Objective{CreateTime: &timestamppb.Timestamp{Seconds: 1_790_000_000, Nanos: 120_000_000}},
-		"a time with six":                       &okrv1.Objective{CreateTime: &timestamppb.Timestamp{Seconds: 1_790_000_000, Nanos: 120_000}},
+		"a time with six":                       &okrv1.Objective{CreateTime: &timestamppb.Timestamp{Seconds: 1_790_000_000, Nanos: 100_000}},
 		"a time with nine":                      &okrv1.Objective{CreateTime: &timestamppb.Timestamp{Seconds: -1, Nanos: 999_999_999}},
 		"the first and the last time":           &okrv1.Objective{CreateTime: &timestamppb.Timestamp{Seconds: -62_135_596_800}, UpdateTime: &timestamppb.Timestamp{Seconds: 253_402_300_799}},
 		"an enum value that is new":             &okrv1.Objective{State: 77},
 		"an empty message":                      &emptypb.Empty{},
 		"a duration":                            durationpb.New(1_500_000_000),
-		"a message with a map":                  &structpb.Struct{Fields: map[string]*structpb.Value{"a": structpb.NewNumberValue(1.5)}},
+		"a message with a map":                  &errdetails.ErrorInfo{Reason: "LATE", Metadata: map[string]string{"b": "2", "a": "1"}},
 		"text with quotes, markup and controls": &okrv1.Objective{Title: "a \"b\" \\ <c> \n\x01\u2028 größer 🎯"},
 		"wrapped bytes":                         wrapperspb.Bytes([]byte{0, 0xff}),
 	} {
 		t.Run(name, func(t *testing.T) { compare(t, m) })
 	}
+}
+
+func TestAMessageWithNumbersThatTheContractDoesNotHaveIsLeftToProtojson(t *testing.T) {
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("later.proto"), Package: proto.String("later"), Syntax: proto.String("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Measured"), Field: []*descriptorpb.FieldDescriptorProto{
+			{Name: proto.String("share"), Number: proto.Int32(1), Type: descriptorpb.FieldDescriptorProto_TYPE_DOUBLE.Enum()},
+			{Name: proto.String("count"), Number: proto.Int32(2), Type: descriptorpb.FieldDescriptorProto_TYPE_UINT64.Enum()},
+		}}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := dynamicpb.NewMessage(file.Messages().Get(0))
+	m.Set(m.Descriptor().Fields().Get(0), protoreflect.ValueOfFloat64(1e-7))
+	m.Set(m.Descriptor().Fields().Get(1), protoreflect.ValueOfUint64(1<<63))
+	compare(t, m)
 }
 
 func TestATimeThatHasNoJSONIsAnError(t *testing.T) {
