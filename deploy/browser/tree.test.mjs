@@ -57,6 +57,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
       await v.focuses(/^Objective$/);
       await v.card("Hire two more people").waitFor();
       await page.getByText("No other objective contributes to this one.").waitFor();
+      await path.getByRole("link", { name: "Be the first choice in the north" }).waitFor();
       assert.deepEqual(await path.getByRole("listitem").allInnerTexts(), ["Objectives", "Be the first choice in the north", "Answer within a day"]);
       await page.goBack();
       await v.card("Answer within a day").waitFor();
