@@ -24,14 +24,12 @@ import (
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
 	"github.com/df0f9dda/okr-manager/services/kit/mtls"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/run"
 	"github.com/df0f9dda/okr-manager/services/kit/tracing"
 )
 
-// The server as it introduces itself.
-const (
-	serverName    = "OKR Manager"
-	serverVersion = "1.0.0"
-)
+// serverName is how the server introduces itself.
+const serverName = "OKR Manager"
 
 // edge is a running MCP edge.
 type edge struct {
@@ -92,7 +90,7 @@ func (e *edge) handler() (http.Handler, error) {
 		return nil, err
 	}
 	server, err := engine.New(engine.Config{
-		Name: serverName, Title: serverName, Version: serverVersion, Instructions: tools.Instructions,
+		Name: serverName, Title: serverName, Version: run.Version(), Instructions: tools.Instructions,
 		Tools: set.Tools(), Templates: set.Templates(), Prompts: set.Prompts(),
 		Subscribe: set.Subscribe, ListsChange: set.Changes(),
 		Caller: resourceauth.CallerID, SealKey: sealKey, Tracer: e.traces.Tracer(), Logger: e.cfg.Logger,

@@ -36,6 +36,9 @@ const settled = 2 * time.Second
 // version and revision are set by the linker, which nothing but a variable of a package can be told to set.
 var version, revision = "dev", ""
 
+// Version is the version of the program that runs, as it was built: "dev" where nobody named one.
+func Version() string { return version }
+
 // about describes the program that runs: its version, the revision of its source, and what it was built by and for.
 func about(name string) string {
 	source := revision
