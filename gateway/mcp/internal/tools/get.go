@@ -3,28 +3,10 @@ package tools
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/engine"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 )
-
-// gotObjective is what getObjective answers but for its key results and nextCursor, which follow. A page that goes on with
-// key results has the objective's id alone.
-type gotObjective struct {
-	OkrID string `json:"okrID"`
-	*objectiveDetails
-	Etag    string `json:"etag,omitempty"`
-	Updated string `json:"updated,omitempty"`
-	Updater string `json:"updater,omitempty"`
-}
-
-type gotKeyResult struct {
-	KeyResultID   string `json:"keyResultID"`
-	KeyResultText string `json:"keyResultText"`
-	keyResultDetails
-	Etag string `json:"etag"`
-}
 
 const (
 	personOutput = `{"type":"object","properties":{"memberID":{"type":"string"},"name":{"type":"string"}},"required":["memberID"]}`
@@ -67,21 +49,24 @@ func (s *Set) getObjective() engine.Tool {
 		if err != nil {
 			return nil, err
 		}
-		return pageOfObjective(o, a.Cursor, s.members.namer(ctx))
+		return pageOfObjective(o, a.Cursor, s.members.namer(ctx)), nil
 	})
 }
 
-// pageOfObjective is an objective, or what follows in it after the key result whose id is the cursor. Ids are in the order
-// of key results, so that one which was deleted meanwhile is a position still.
-func pageOfObjective(o *okrv1.Objective, after string, name func(string) string) (*engine.ToolResult, error) {
-	got := gotObjective{OkrID: o.GetId()}
-	const usual = 2048 // bytes
-	text := append(append(make([]byte, 0, usual/2), o.GetId()...), ' ')
-	text = appendQuoted(text, o.GetTitle(), maxListed)
+// pageOfObjective is an objective, or what follows in it after the key result whose id is the cursor: then there is the
+// objective's id alone beside them. Ids are in the order of key results, so that one which was deleted meanwhile is a
+// position still.
+func pageOfObjective(o *okrv1.Objective, after string, name func(string) string) *engine.ToolResult {
+	const structured, words = 2 << 10, 1 << 10 // bytes of a usual page
+	out, text := make(writer, 0, structured), make([]byte, 0, words)
+	out.begin()
+	out.text("okrID", o.GetId())
+	text = appendQuoted(append(append(text, o.GetId()...), ' '), o.GetTitle(), maxListed)
 	if after == "" {
-		details := describeObjective(o, name)
-		got.objectiveDetails, got.Etag = &details, o.GetEtag()
-		got.Updated, got.Updater = instant(o.GetUpdateTime()), nameOf(o.GetUpdater())
+		out.objective(o, name)
+		out.textOrNothing("etag", o.GetEtag())
+		out.textOrNothing("updated", instant(o.GetUpdateTime()))
+		out.textOrNothing("updater", nameOf(o.GetUpdater()))
 		text = appendHeading(text, o, name)
 		if o.GetDescription() != "" {
 			text = appendQuoted(append(text, "\nDescription: "...), o.GetDescription(), maxDescription)
@@ -90,11 +75,6 @@ func pageOfObjective(o *okrv1.Objective, after string, name func(string) string)
 			text = appendQuoted(append(text, "\nClosing note: "...), o.GetClosingNote(), maxDescription)
 		}
 	}
-	out := make(writer, 0, usual)
-	if err := out.value(got); err != nil {
-		return nil, fmt.Errorf("encoding the objective %s: %w", o.GetId(), err)
-	}
-	out = out[:len(out)-1] // it goes on
 	out.array("keyResults")
 	total, shown, next := reserve, "", ""
 	for _, k := range o.GetKeyResults() {
@@ -105,11 +85,12 @@ func pageOfObjective(o *okrv1.Objective, after string, name func(string) string)
 		out.separate()
 		text = append(text, '\n')
 		entry, line := len(out), len(text)
-		if err := out.value(gotKeyResult{
-			KeyResultID: k.GetId(), KeyResultText: k.GetTitle(), keyResultDetails: describeKeyResult(k, name), Etag: k.GetEtag(),
-		}); err != nil {
-			return nil, fmt.Errorf("encoding the key result %s: %w", k.GetId(), err)
-		}
+		out.begin()
+		out.text("keyResultID", k.GetId())
+		out.text("keyResultText", k.GetTitle())
+		out.keyResult(k, name)
+		out.text("etag", k.GetEtag())
+		out.end()
 		text = appendKeyResult(text, k, name)
 		if total += cost(out[entry:], text[line:]); total > maxPage && shown != "" {
 			out, text, next = out[:whole], text[:words], shown
@@ -123,5 +104,5 @@ func pageOfObjective(o *okrv1.Objective, after string, name func(string) string)
 		text = append(append(text, "\nThere are more key results: call again with the cursor "...), next...)
 	}
 	out.end()
-	return &engine.ToolResult{Text: string(text), Structured: json.RawMessage(out)}, nil
+	return &engine.ToolResult{Text: string(text), Structured: json.RawMessage(out)}
 }

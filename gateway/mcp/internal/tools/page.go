@@ -105,8 +105,10 @@ func appendHeading(out []byte, o *okrv1.Objective, name func(string) string) []b
 	if o.ExpectedProgress != nil {
 		say("expected today ", percentOf(o.ExpectedProgress))
 	}
-	if state := spell(o.GetState()); state != "" && o.GetState() != okrv1.ObjectiveState_OBJECTIVE_STATE_ACTIVE {
-		say(state)
+	switch o.GetState() {
+	case okrv1.ObjectiveState_OBJECTIVE_STATE_UNSPECIFIED, okrv1.ObjectiveState_OBJECTIVE_STATE_ACTIVE:
+	default:
+		say(spell(o.GetState()))
 	}
 	if o.GetScore() != "" {
 		say("score ", o.GetScore())

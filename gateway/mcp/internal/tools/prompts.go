@@ -2,8 +2,6 @@ package tools
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/engine"
@@ -114,17 +112,11 @@ func (s *Set) draftKeyResults(ctx context.Context, arguments map[string]string) 
 		return nil, err
 	}
 	name := s.members.namer(ctx)
-	text, err := json.Marshal(resourceOfObjective(o, name))
-	if err != nil {
-		return nil, fmt.Errorf("encoding an objective: %w", err)
-	}
-	objective := engine.Embed(engine.Contents{URI: objectiveURI + o.GetId(), MIMEType: jsonType, Text: string(text)})
-	if tokens(string(text)) > maxPage {
-		page, err := pageOfObjective(o, "", name)
-		if err != nil {
-			return nil, err
-		}
-		objective = engine.Text(page.Text)
+	var resource writer
+	resource.objectiveResource(o, name)
+	objective := engine.Embed(engine.Contents{URI: objectiveURI + o.GetId(), MIMEType: jsonType, Text: string(resource)})
+	if tokens([]byte(resource)) > maxPage {
+		objective = engine.Text(pageOfObjective(o, "", name).Text)
 	}
 	return []engine.Content{engine.Text(draftSteps + "\n\n" + asData), objective}, nil
 }

@@ -2,8 +2,6 @@ package tools
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -25,46 +23,6 @@ const (
 	idsPerCall           = 200
 )
 
-// objectiveResource is what the resource of an objective holds.
-type objectiveResource struct {
-	ID string `json:"id"`
-	objectiveDetails
-	KeyResults []keyResultResource `json:"keyResults"`
-	stamps
-}
-
-// keyResultResource is what the resource of a key result holds.
-type keyResultResource struct {
-	ID          string `json:"id"`
-	ObjectiveID string `json:"objectiveID"`
-	Text        string `json:"text"`
-	keyResultDetails
-	stamps
-}
-
-// stamps say who did what last. Fields of an embedded structure stand among the others.
-type stamps struct {
-	Etag    string `json:"etag"`
-	Created string `json:"created"`
-	Creator string `json:"creator"`
-	Updated string `json:"updated"`
-	Updater string `json:"updater"`
-}
-
-type stamped interface {
-	GetEtag() string
-	GetCreator() *okrv1.Member
-	GetUpdater() *okrv1.Member
-}
-
-func stampsOf(r stamped, created, updated time.Time) stamps {
-	return stamps{
-		Etag:    r.GetEtag(),
-		Created: created.Format(time.RFC3339), Creator: nameOf(r.GetCreator()),
-		Updated: updated.Format(time.RFC3339), Updater: nameOf(r.GetUpdater()),
-	}
-}
-
 // nameOf is the name that a member had when something was written down, or the id where there was none.
 func nameOf(m *okrv1.Member) string {
 	if m.GetDisplayName() != "" {
@@ -73,22 +31,45 @@ func nameOf(m *okrv1.Member) string {
 	return m.GetMemberId()
 }
 
-func resourceOfObjective(o *okrv1.Objective, name func(string) string) objectiveResource {
-	r := objectiveResource{
-		ID: o.GetId(), objectiveDetails: describeObjective(o, name), KeyResults: []keyResultResource{},
-		stamps: stampsOf(o, o.GetCreateTime().AsTime(), o.GetUpdateTime().AsTime()),
-	}
+// objectiveResource writes what the resource of an objective holds.
+func (w *writer) objectiveResource(o *okrv1.Objective, name func(string) string) {
+	w.begin()
+	w.text("id", o.GetId())
+	w.objective(o, name)
+	w.array("keyResults")
 	for _, k := range o.GetKeyResults() {
-		r.KeyResults = append(r.KeyResults, resourceOfKeyResult(k, name))
+		w.separate()
+		w.keyResultResource(k, name)
 	}
-	return r
+	*w = append(*w, ']')
+	w.stamps(o, o.GetCreateTime().AsTime(), o.GetUpdateTime().AsTime())
+	w.end()
 }
 
-func resourceOfKeyResult(k *okrv1.KeyResult, name func(string) string) keyResultResource {
-	return keyResultResource{
-		ID: k.GetId(), ObjectiveID: k.GetObjectiveId(), Text: k.GetTitle(), keyResultDetails: describeKeyResult(k, name),
-		stamps: stampsOf(k, k.GetCreateTime().AsTime(), k.GetUpdateTime().AsTime()),
-	}
+// keyResultResource writes what the resource of a key result holds.
+func (w *writer) keyResultResource(k *okrv1.KeyResult, name func(string) string) {
+	w.begin()
+	w.text("id", k.GetId())
+	w.text("objectiveID", k.GetObjectiveId())
+	w.text("text", k.GetTitle())
+	w.keyResult(k, name)
+	w.stamps(k, k.GetCreateTime().AsTime(), k.GetUpdateTime().AsTime())
+	w.end()
+}
+
+type stamped interface {
+	GetEtag() string
+	GetCreator() *okrv1.Member
+	GetUpdater() *okrv1.Member
+}
+
+// stamps writes who did what last.
+func (w *writer) stamps(r stamped, created, updated time.Time) {
+	w.text("etag", r.GetEtag())
+	w.text("created", created.Format(time.RFC3339))
+	w.text("creator", nameOf(r.GetCreator()))
+	w.text("updated", updated.Format(time.RFC3339))
+	w.text("updater", nameOf(r.GetUpdater()))
 }
 
 // Templates are the two families of resources, in the order in which their members are listed.
@@ -99,24 +80,28 @@ func (s *Set) Templates() []engine.Template {
 			Name:        "Objectives",
 			Title:       "Objectives",
 			Description: "An objective with its key results. Needs the scope read:okrs or manage:objectives.",
-		}, s.listOfObjectives, func(ctx context.Context, id string) (any, error) {
+		}, s.listOfObjectives, func(ctx context.Context, id string) (writer, error) {
 			o, err := s.Store.GetObjective(ctx, &okrv1.GetObjectiveRequest{ObjectiveId: id})
 			if err != nil {
 				return nil, err
 			}
-			return resourceOfObjective(o, s.members.namer(ctx)), nil
+			var out writer
+			out.objectiveResource(o, s.members.namer(ctx))
+			return out, nil
 		}),
 		s.family(readKeyResult(), engine.Template{
 			URITemplate: keyResultURI + "{id}",
 			Name:        "Key Result",
 			Title:       "Key results",
 			Description: "A key result. Needs the scope read:okrs, manage:krs or report_kr_status.",
-		}, s.listOfKeyResults, func(ctx context.Context, id string) (any, error) {
+		}, s.listOfKeyResults, func(ctx context.Context, id string) (writer, error) {
 			k, err := s.Store.GetKeyResult(ctx, &okrv1.GetKeyResultRequest{KeyResultId: id})
 			if err != nil {
 				return nil, err
 			}
-			return resourceOfKeyResult(k, s.members.namer(ctx)), nil
+			var out writer
+			out.keyResultResource(k, s.members.namer(ctx))
+			return out, nil
 		}),
 	}
 }
@@ -129,7 +114,7 @@ type entry struct{ id, text string }
 func (s *Set) family(
 	r rule, t engine.Template,
 	list func(ctx context.Context, size int, token string) ([]entry, string, error),
-	get func(ctx context.Context, id string) (any, error),
+	get func(ctx context.Context, id string) (writer, error),
 ) engine.Template {
 	prefix := strings.TrimSuffix(t.URITemplate, "{id}")
 	t.MIMEType = jsonType
@@ -160,11 +145,7 @@ func (s *Set) family(
 		if err != nil {
 			return nil, s.explainResource(ctx, err)
 		}
-		text, err := json.Marshal(resource)
-		if err != nil {
-			return nil, fmt.Errorf("encoding a resource: %w", err)
-		}
-		return []engine.Contents{{URI: reading.URI, MIMEType: jsonType, Text: string(text)}}, nil
+		return []engine.Contents{{URI: reading.URI, MIMEType: jsonType, Text: string(resource)}}, nil
 	}
 	return t
 }

@@ -28,6 +28,12 @@ func (w *writer) name(name string) {
 	*w = append(append(append(*w, '"'), name...), `":`...)
 }
 
+// object begins an object.
+func (w *writer) object(name string) {
+	w.name(name)
+	w.begin()
+}
+
 // array begins an array.
 func (w *writer) array(name string) {
 	w.name(name)
@@ -48,6 +54,12 @@ func (w *writer) textOrNothing(name, value string) {
 func (w *writer) number(name string, value int32) {
 	w.name(name)
 	*w = strconv.AppendInt(*w, int64(value), 10)
+}
+
+func (w *writer) numberOrNothing(name string, value int32) {
+	if value != 0 {
+		w.number(name, value)
+	}
 }
 
 func (w *writer) percentOrNothing(name string, value *int32) {
