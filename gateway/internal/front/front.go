@@ -161,7 +161,7 @@ func (f *front) finish(ctx context.Context, r *http.Request, w *answer, seen not
 			attrs = append(attrs, slog.String("client_id", p.GetClientId()))
 		}
 	}
-	f.Logger.LogAttrs(ctx, level, "request", attrs...)
+	telemetry.Log(ctx, f.Logger, level, "request", attrs...)
 }
 
 // knownMethod keeps invented methods out of logs and metrics.

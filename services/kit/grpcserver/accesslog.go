@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 // healthMethods would fill the log with what probes do; only their failures are logged.
@@ -49,13 +50,5 @@ func (c *chain) logCall(ctx context.Context, call *call, method string, start ti
 			attrs = append(attrs, slog.String("client_id", principal.GetClientId()))
 		}
 	}
-	handler := c.cfg.Logger.Handler()
-	if !handler.Enabled(ctx, level) {
-		return
-	}
-	// The record is made by hand because a Logger looks up the line that logs, which says nothing here and costs more
-	// than to format the line.
-	record := slog.NewRecord(time.Now(), level, "call", 0)
-	record.AddAttrs(attrs...)
-	_ = handler.Handle(ctx, record) // as a Logger does: there is nowhere left to say that the log cannot be written
+	telemetry.Log(ctx, c.cfg.Logger, level, "call", attrs...)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -17,6 +18,18 @@ import (
 func NewLogger(w io.Writer, level slog.Leveler, service string) *slog.Logger {
 	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 	return slog.New(correlated{handler}).With(slog.String("service", service))
+}
+
+// Log writes a line of an access log. A Logger would look up the line of code that logs, which says nothing here and costs
+// more than to format the line.
+func Log(ctx context.Context, logger *slog.Logger, level slog.Level, message string, attrs ...slog.Attr) {
+	handler := logger.Handler()
+	if !handler.Enabled(ctx, level) {
+		return
+	}
+	record := slog.NewRecord(time.Now(), level, message, 0)
+	record.AddAttrs(attrs...)
+	_ = handler.Handle(ctx, record) // as a Logger does: there is nowhere left to say that the log cannot be written
 }
 
 // correlated adds the ids of the context to each record, those of a trace by the names that OpenTelemetry gives them in
