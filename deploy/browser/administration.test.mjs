@@ -75,6 +75,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await name.getByLabel("Name", { exact: true }).fill("Acme & Daughters");
     await name.getByRole("button", { name: "Save" }).click();
     await page.locator(".kicker", { hasText: "Acme & Daughters" }).waitFor();
+    await v.hears(/Saved/);
     const rules = page.getByRole("region", { name: "Signing in" });
     await rules.getByRole("group", { name: "Ways to sign in" }).getByLabel("Only these").check();
     await rules.getByRole("button", { name: "Save" }).click();
@@ -116,8 +117,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await v.accessible("a configured connection");
     await v.picture(`connection-${width}`, { fullPage: true });
     // The test link enters through this connection, which is not the one that the organization starts with.
-    await v.button("Copy the test link of Okta of Acme").click();
-    const link = await page.evaluate(() => navigator.clipboard.readText());
+    const link = await v.copies(v.button("Copy the test link of Okta of Acme"));
     const w = await open({ size });
     await w.page.goto(link);
     await w.page.getByText("Okta of Acme").first().waitFor();
@@ -223,11 +223,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await v.fits("a bearer token that is shown once");
     await scim.scrollIntoViewIfNeeded();
     await v.picture(`scim-${width}`);
-    const copied = async () => {
-      await v.button("Copy the bearer token").click();
-      return page.evaluate(() => navigator.clipboard.readText());
-    };
-    const first = await copied();
+    const first = await v.copies(v.button("Copy the bearer token"));
     await scim.getByText(`Ends in ${first.slice(-4)}`).waitFor();
     await page.reload();
     await scim.getByText(`Ends in ${first.slice(-4)}`).waitFor();
@@ -242,7 +238,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await v.fits("a rotation that is under way");
     await scim.scrollIntoViewIfNeeded();
     await v.picture(`scim-rotation-${width}`);
-    const next = await copied();
+    const next = await v.copies(v.button("Copy the bearer token"));
     assert.notEqual(next, first);
     await scim.getByRole("button", { name: "Complete: end the old token" }).click();
     await v.hears(/replaced the old one/);
@@ -274,7 +270,7 @@ visit("a second factor is asked of everybody by a choice in the settings, unless
   await v.accessible("a second factor that is asked of everybody");
   await factor.getByLabel("Asked of members who have set one up").check();
   await save();
-  await page.waitForFunction(() => document.querySelector("#live")?.textContent?.includes("Saved"));
+  await v.hears(/Saved/);
   await page.reload();
   await factor.getByLabel("Asked of members who have set one up").and(page.locator(":checked")).waitFor();
   assert.equal(await policy(), "OPTIONAL");

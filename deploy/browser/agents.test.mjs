@@ -51,7 +51,7 @@ for (const [width, size, dark] of sizes) {
     await dialog.getByRole("button", { name: "Close" }).click();
     await entries.nth(0).getByRole("button", { name: /^Undo/ }).click();
     await dialog.getByText("It will be as it was before.").waitFor();
-    assert.match(await dialog.locator(".difference").innerText(), /30.%.*20.%/s);
+    await v.until(async () => assert.match(await dialog.locator(".difference").innerText(), /30.%.*20.%/s));
     await v.accessible(`the undoing of a change (${width})`);
     await v.fits(`the undoing of a change (${width})`);
     await v.picture(`undo-${width}`);
@@ -88,7 +88,7 @@ for (const [width, size, dark] of sizes) {
     await dialog.getByRole("button", { name: "See what would be undone" }).click();
     await dialog.getByText("3 changes would be undone.").waitFor();
     await dialog.getByText("1 change stays as it is:").waitFor();
-    assert.match(await dialog.locator(".skipped").innerText(), /Check-in in “Let agents do it”\s+Emma Eriksen has changed this since/);
+    await v.until(async () => assert.match(await dialog.locator(".skipped").innerText(), /Check-in in “Let agents do it”\s+Emma Eriksen has changed this since/));
     await v.accessible(`what would be undone (${width})`);
     await v.fits(`what would be undone (${width})`);
     await v.picture(`undo-agent-${width}`);
@@ -155,7 +155,8 @@ visit("what agents may do is for administrators to say, and others’ agents for
   await v.page.getByRole("heading", { name: "“Agent of Max” for Max Moreau" }).waitFor();
   const rule = v.page.getByRole("checkbox", { name: /wait.* for a member to confirm/ });
   await rule.click();
-  await v.page.waitForFunction(() => !document.querySelector("input[type=checkbox]").checked);
+  await v.hears(/Saved/);
+  assert.equal(await rule.isChecked(), false);
   await v.accessible("agents of others");
   await v.picture("agents-of-others", { fullPage: true });
   await agent.call("POST", `keyResults/${kr.id}/checkIns`, { value: "30" });
@@ -213,7 +214,8 @@ visit("an agent proposes, its member approves, the agent sees it, and all that i
   await v.go("/agents");
   const rule = page.getByRole("checkbox", { name: "“Careful Agent” only proposes" });
   await rule.click();
-  await page.waitForFunction(() => [...document.querySelectorAll("input[type=checkbox]")].some((box) => box.checked && box.closest("label").innerText.includes("Careful")));
+  await v.hears(/Saved/);
+  assert.equal(await rule.isChecked(), true);
   assert.match(await agent.tool("updateObjective", { okrID: id, objectiveText: "As the agent has it" }), /propos/i);
   assert.match(await agent.tool("getObjective", { okrID: id }), /As we had it/);
 

@@ -22,7 +22,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await v.go("/check-ins");
     const list = page.getByRole("list", { name: "My check-ins" });
     await list.getByRole("heading", { name: "Releases" }).waitFor();
-    assert.deepEqual(await list.getByRole("heading").allInnerTexts(), ["Releases", "Handbook"]);
+    await v.until(async () => assert.deepEqual(await list.getByRole("heading").allInnerTexts(), ["Releases", "Handbook"]));
     await list.getByText("Ship it").first().waitFor();
     await v.accessible(`my check-ins (${width})`);
     await v.button("Check in on “Releases”").click();
@@ -57,6 +57,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await milestone.getByLabel("Value now").selectOption({ label: "Done" });
     await milestone.getByRole("button", { name: "Check in" }).click();
     await list.getByRole("checkbox", { name: "“Handbook” is done" }).and(page.locator(":checked")).waitFor();
+    await v.hears(/Checked in on “Handbook”/);
     await page.reload();
     await page.getByRole("list", { name: "My check-ins" }).getByRole("heading", { name: "Releases" }).waitFor();
     assert.equal(await page.getByRole("heading", { name: "Handbook" }).count(), 0, "what is reached needs no report");
@@ -95,7 +96,7 @@ visit("a check-in takes two interactions, those first that have waited longest, 
   await v.go("/check-ins");
   const list = page.getByRole("list", { name: "My check-ins" });
   await list.getByRole("heading", { name: "Staler" }).waitFor();
-  assert.deepEqual(await list.getByRole("heading").allInnerTexts(), ["Staler", "Done", "Stale", "Fresh"]);
+  await v.until(async () => assert.deepEqual(await list.getByRole("heading").allInnerTexts(), ["Staler", "Done", "Stale", "Fresh"]));
   await v.picture("check-ins-list");
   const most = 2;
   const took = async (...wanted) => {
@@ -149,9 +150,11 @@ visit("a check-in takes two interactions, those first that have waited longest, 
   await page.getByLabel("Percent achieved of “Fresh”").focus();
   await keyboard.press("Tab");
   await v.focuses(/^Check in on “Fresh”$/); // and the last leads on
-  const { objectives } = await client.call("GET", "objectives");
-  assert.deepEqual(objectives.flatMap((o) => o.keyResults.map((kr) => [kr.title, kr.currentValue])),
-    [["Fresh", "5"], ["Stale", "450"], ["Of Max", "5"], ["Staler", "40"], ["Done", "100"]]);
+  await v.until(async () => {
+    const { objectives } = await client.call("GET", "objectives");
+    assert.deepEqual(objectives.flatMap((o) => o.keyResults.map((kr) => [kr.title, kr.currentValue])),
+      [["Fresh", "5"], ["Stale", "450"], ["Of Max", "5"], ["Staler", "40"], ["Done", "100"]]);
+  });
 });
 
 visit("a percentage takes a number and Enter; a confidence alone is a check-in, too; nothing to do is said", async (open, { ada: client }) => {
@@ -179,6 +182,7 @@ visit("a percentage takes a number and Enter; a confidence alone is a check-in, 
   await keyboard.type("Quiet.");
   await keyboard.press("ControlOrMeta+Enter");
   await v.page.locator(".status", { hasText: "On track" }).waitFor();
+  await v.hears(/Checked in on “Calm nights”/);
   const { checkIns: [last] } = await client.call("GET", `keyResults/${calm.id}/checkIns`);
   assert.deepEqual([last.value, last.previousValue, last.confidence, last.note], ["30", "30", "CONFIDENCE_ON_TRACK", "Quiet."]);
   const w = await open({ person: ada });
@@ -202,10 +206,10 @@ visit("an agent is faster: both values are shown, and one is chosen; what was ty
   await form.getByText("4 releases", { exact: true }).waitFor();
   await v.accessible("two check-ins");
   await form.getByRole("button", { name: "Leave it as it is now" }).click();
-  assert.equal(await form.getByLabel("Value now").inputValue(), "6");
+  await v.until(async () => assert.equal(await form.getByLabel("Value now").inputValue(), "6"));
   assert.equal(await form.getByLabel("What happened").inputValue(), "Counted by hand.");
   await form.getByRole("button", { name: "Check in" }).click();
-  await form.waitFor({ state: "detached" });
+  await v.hears(/Checked in on “Releases”/);
   const { checkIns } = await client.call("GET", `keyResults/${releases.id}/checkIns`);
   assert.deepEqual(checkIns.map((c) => [c.value, c.note]), [["6", "Counted by hand."], ["6", ""]]);
 });
@@ -229,9 +233,9 @@ visit("an answer that is lost: the check-in is kept in the form, and made once",
   await form.getByRole("button", { name: "Check in" }).click();
   await form.getByText("The server did not answer. What you typed is kept.").waitFor();
   await v.page.reload();
-  assert.equal(await form.getByLabel("What happened").inputValue(), "Typed once.", "it survives a reload");
+  await v.until(async () => assert.equal(await form.getByLabel("What happened").inputValue(), "Typed once.", "it survives a reload"));
   await form.getByRole("button", { name: "Check in" }).click();
-  await form.waitFor({ state: "detached" });
+  await v.hears(/Checked in on “Releases”/);
   const { checkIns } = await client.call("GET", `keyResults/${releases.id}/checkIns`);
   assert.deepEqual(checkIns.map((c) => c.note), ["Typed once."]);
 });

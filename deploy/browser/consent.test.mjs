@@ -84,11 +84,11 @@ visit("for another organization, and as somebody else", async (open, { system })
   const v = await open({ person: max });
   try {
     await v.go(app.ask("read:okrs report_kr_status"));
-    const account = v.page.locator(".account");
-    await account.getByText("Acme", { exact: true }).waitFor();
+    const organization = (name) => v.page.locator(".account dd").getByText(name, { exact: true }).waitFor();
+    await organization("Acme");
     await v.page.getByText("Switch", { exact: true }).click();
     await v.button("Enter Globex").click();
-    await account.getByText("Globex", { exact: true }).waitFor();
+    await organization("Globex");
     await v.page.getByText("Switch", { exact: true }).click();
     await v.accessible("switching the account");
     await v.button("Sign in as somebody else").click();

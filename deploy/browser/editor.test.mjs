@@ -28,14 +28,17 @@ async function keyResults(v, card) {
   await page.keyboard.type("Five clients connect");
   await page.keyboard.press("Enter");
   await card.getByRole("heading", { name: "Five clients connect" }).waitFor();
+  await v.empty(card.getByLabel("How will you know?")); // others may see a key result before it is said that it was made
   await page.keyboard.type("Nobody asks how");
   await page.keyboard.press("Enter");
   await card.getByRole("heading", { name: "Nobody asks how" }).waitFor();
+  await v.empty(card.getByLabel("How will you know?"));
   await card.getByRole("button", { name: "Cancel" }).click();
   await card.getByRole("button", { name: "Edit “Nobody asks how”" }).click();
   await page.keyboard.type(" it works");
   await page.keyboard.press("Enter");
   await card.getByRole("heading", { name: "Nobody asks how it works" }).waitFor();
+  await v.hears(/Saved/);
   await card.getByRole("button", { name: "Delete “Nobody asks how it works”" }).click();
   const dialog = page.getByRole("dialog", { name: "Delete this key result?" });
   await dialog.getByRole("button", { name: "Keep" }).click();
@@ -74,11 +77,13 @@ for (const [look, options] of looks) {
     await card.getByText("Reached").waitFor();
     await page.getByText("1 objective · 1 key result · 100 % on average").waitFor();
     await card.getByRole("button", { name: "Edit “Be easy to try”" }).click();
+    await v.focuses(/^Text of the objective$/);
     await page.keyboard.press("ControlOrMeta+a");
     await page.keyboard.type("Be easy to love");
     await card.getByRole("button", { name: "Save" }).click();
     const renamed = v.card("Be easy to love");
     await renamed.waitFor();
+    await v.hears(/Saved/);
     await v.fits("the editor");
     await v.accessible(`the editor of the CEO, ${look}`);
     await renamed.getByRole("button", { name: "Delete “Be easy to love”" }).click();
@@ -127,9 +132,11 @@ for (const [look, options] of looks) {
     await refuses(v, card.getByRole("button", { name: "Add key result to “Ship it”" }), `${role} add key results.`);
     await refuses(v, card.getByRole("button", { name: "Delete “Weekly releases”" }), `${role} delete key results.`);
     await card.getByRole("button", { name: "Edit “Weekly releases”" }).click();
+    await v.focuses(/^Text of the key result$/);
     await v.page.keyboard.press("ControlOrMeta+a");
     await v.page.keyboard.type("Releases every week");
     await v.page.keyboard.press("Enter");
+    await v.hears(/Saved/);
     await attainment(v, card, "Releases every week", 60);
     await v.fits("the editor");
     await v.accessible(`the editor of the employee, ${look}`);

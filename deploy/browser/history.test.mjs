@@ -32,10 +32,11 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await first.waitFor();
     await v.focuses(/^History of “Names kept”$/);
     await newest.getByText("Emma Eriksen").waitFor();
-    assert.match(await newest.innerText(), /checked in\s.*in the web app or over REST\s+Value\s+12.names.*15.names/s);
-    assert.match(await byAgent.innerText(), /Max Moreau checked in\s.*via Planner of Names\s+Value\s+0.names.*12.names\s+How it looks\s+Off track\s+<b>Bold<\/b> claim\.\s+https:\/\/example\.com\/names shows 12/s);
+    const says = (entry, pattern) => v.until(async () => assert.match(await entry.innerText(), pattern));
+    await says(newest, /checked in\s.*in the web app or over REST\s+Value\s+12.names.*15.names/s);
+    await says(byAgent, /Max Moreau checked in\s.*via Planner of Names\s+Value\s+0.names.*12.names\s+How it looks\s+Off track\s+<b>Bold<\/b> claim\.\s+https:\/\/example\.com\/names shows 12/s);
     assert.match(await byAgent.getByRole("link").getAttribute("rel"), /noopener noreferrer/);
-    assert.match(await first.innerText(), /Ada Albright added\s.*From\s+0.names\s+To\s+50.names/s);
+    await says(first, /Ada Albright added\s.*From\s+0.names\s+To\s+50.names/s);
     await v.accessible(`the history of a key result (${width})`);
     await v.fits(`the history of a key result (${width})`);
     await v.picture(`history-${width}`);
@@ -44,7 +45,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await v.button("History of “Remember”").click();
     const whole = page.getByRole("dialog", { name: "History of “Remember”" });
     await whole.getByText("changed", { exact: false }).first().waitFor();
-    assert.equal(await whole.locator(".changes > li").count(), 5);
+    await v.until(async () => assert.equal(await whole.locator(".changes > li").count(), 5));
     await whole.locator("li", { hasText: "Owner" }).getByText("Max Moreau").waitFor();
     await whole.getByRole("button", { name: "Close" }).click();
     await v.focuses(/^History of “Remember”$/);
@@ -65,7 +66,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     const filters = page.getByRole("search", { name: "Which changes" });
     await filters.getByLabel("Through").selectOption({ label: `Planner of ${title}` });
     await shows("Max Moreau");
-    assert.equal(await entries.count(), 1);
+    await v.until(async () => assert.equal(await entries.count(), 1));
     await filters.getByLabel("Through").selectOption({ label: "The web app or REST" });
     await filters.getByLabel("Who").selectOption("me");
     await shows("Emma Eriksen");
@@ -95,10 +96,10 @@ visit("a long history comes in pages", async (open, { ada: client }) => {
   await v.button("History of “Again and again”").click();
   const dialog = v.page.getByRole("dialog");
   await dialog.getByText("39 %").first().waitFor();
-  assert.equal(await dialog.locator(".changes > li").count(), 30);
+  await v.until(async () => assert.equal(await dialog.locator(".changes > li").count(), 30));
   await dialog.getByRole("button", { name: "Show older changes" }).click();
   await v.page.waitForFunction(() => document.querySelectorAll(".changes > li").length === 41);
-  assert.equal(await dialog.getByRole("button", { name: "Show older changes" }).count(), 0);
+  await dialog.getByRole("button", { name: "Show older changes" }).waitFor({ state: "detached" });
 });
 
 const day = (n) => new Date(Date.now() + n * 24 * 60 * 60 * 1000).toISOString();
@@ -142,6 +143,7 @@ for (const [width, size, dark] of [["phone", phone, false], ["phone-dark", phone
     const dialog = page.getByRole("dialog");
     await dialog.locator(".changes > li").first().waitFor();
     await dialog.getByText("The same as a table").waitFor();
+    await page.evaluate(() => document.fonts.ready);
     const top = () => dialog.locator(".changes").evaluate((list) => list.getBoundingClientRect().top);
     const before = await top();
     arrive();
@@ -159,13 +161,13 @@ for (const [width, size, dark] of [["phone", phone, false], ["phone-dark", phone
     await dialog.getByText("The same as a table").click();
     const rows = dialog.getByRole("row");
     await rows.nth(8).waitFor();
-    const row = async (n) => (await rows.nth(n).innerText()).replaceAll(/\s+/g, " ");
-    assert.match(await row(0), /^When Value Achieved Expected by then Who, and through what$/);
-    assert.match(await row(1), /19 teams before: 17 teams 48 % 50 % Max Moreau via Counter of teams not confirmed yet$/);
-    assert.match(await row(2), /17 teams before: 39 teams At risk 43 % 50 % Max Moreau in the web app or over REST undoes the check-in of .*\d [AP]M$/);
-    assert.match(await row(3), /39 teams before: 17 teams 98 % 50 % Max Moreau via Counter of teams undone by Max Moreau, .*\d [AP]M was never confirmed$/);
-    assert.match(await row(4), /17 teams before: 14 teams At risk 43 % 50 % Max Moreau via Counter of teams confirmed by Max Moreau, .*\d [AP]M$/);
-    assert.match(await row(8), /4 teams before: 0 teams 10 % 4 % Ada Albright in the web app or over REST$/);
+    const row = (n, pattern, what) => v.until(async () => assert.match((await rows.nth(n).innerText()).replaceAll(/\s+/g, " "), pattern, what));
+    await row(0, /^When Value Achieved Expected by then Who, and through what$/);
+    await row(1, /19 teams before: 17 teams 48 % 50 % Max Moreau via Counter of teams not confirmed yet$/);
+    await row(2, /17 teams before: 39 teams At risk 43 % 50 % Max Moreau in the web app or over REST undoes the check-in of .*\d [AP]M$/);
+    await row(3, /39 teams before: 17 teams 98 % 50 % Max Moreau via Counter of teams undone by Max Moreau, .*\d [AP]M was never confirmed$/);
+    await row(4, /17 teams before: 14 teams At risk 43 % 50 % Max Moreau via Counter of teams confirmed by Max Moreau, .*\d [AP]M$/);
+    await row(8, /4 teams before: 0 teams 10 % 4 % Ada Albright in the web app or over REST$/);
     const table = dialog.getByRole("region", { name: "Check-ins of “Teams that plan”" });
     await table.focus();
     await v.accessible(`check-ins as a table (${width})`);
@@ -174,8 +176,8 @@ for (const [width, size, dark] of [["phone", phone, false], ["phone-dark", phone
 
     await manager.call("POST", `keyResults/${kr}/checkIns`, { value: "20" });
     await rows.nth(9).waitFor();
-    assert.match(await row(1), /20 teams before: 19 teams/, "it follows what happens meanwhile");
-    assert.match(await row(2), /was never confirmed$/);
+    await row(1, /20 teams before: 19 teams/, "it follows what happens meanwhile");
+    await row(2, /was never confirmed$/);
   });
 }
 
@@ -194,7 +196,7 @@ visit("of very many check-ins the latest are shown, and how many there are; a re
   await v.picture("chart-many");
   await dialog.getByText("The latest 1,000 as a table").click();
   await dialog.getByText("There are 1,001 check-ins. The latest 1,000 are shown here.").waitFor();
-  assert.equal(await dialog.getByRole("row").count(), 1001);
+  await v.until(async () => assert.equal(await dialog.getByRole("row").count(), 1001));
 });
 
 visit("a chart goes from step to step, up and down, with and without a time", async () => {

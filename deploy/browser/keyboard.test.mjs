@@ -53,6 +53,7 @@ visit("sign-in, editor, menu and log-out by keyboard alone", async (open, { syst
   await keyboard.type("All by keyboard");
   await keyboard.press("Enter");
   await v.page.getByRole("heading", { name: "All by keyboard" }).waitFor();
+  await v.empty(v.page.getByLabel("How will you know?"));
   await keyboard.press("Escape");
   await v.focuses(/^Add key result to/);
   await tabTo(v, /^Percent achieved/, { back: true });
@@ -60,10 +61,11 @@ visit("sign-in, editor, menu and log-out by keyboard alone", async (open, { syst
   await keyboard.type("50");
   await keyboard.press("Enter");
   await v.page.getByText("50 % to go").waitFor();
-  assert.match(await v.focused(), /^Percent achieved/);
+  await v.focuses(/^Percent achieved/);
+  await v.hears(/“All by keyboard” is at 50/);
   await keyboard.press("ArrowUp");
   await keyboard.press("Escape");
-  assert.equal(await v.page.getByLabel(/^Percent achieved/).inputValue(), "50");
+  await v.until(async () => assert.equal(await v.page.getByLabel(/^Percent achieved/).inputValue(), "50"));
 
   await tabTo(v, /^Edit “All by keyboard”/, { back: true });
   await keyboard.press("Enter");
@@ -71,6 +73,7 @@ visit("sign-in, editor, menu and log-out by keyboard alone", async (open, { syst
   await keyboard.press("Enter");
   await v.page.getByRole("heading", { name: "All by keyboard alone" }).waitFor();
   await v.focuses(/^Edit “All by keyboard alone”$/);
+  await v.hears(/Saved/);
   await tabTo(v, /^Delete “All by keyboard alone”/);
   await keyboard.press("Enter");
   await v.page.getByRole("dialog").waitFor();
@@ -123,11 +126,12 @@ visit("the navigation, the colours, and why something cannot be done, by keyboar
   await tabTo(v, /^Auto/);
   await keyboard.press("ArrowRight");
   await keyboard.press("ArrowRight");
-  assert.equal(await v.page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  const isDark = () => v.until(async () => assert.equal(await v.page.evaluate(() => document.documentElement.dataset.theme), "dark"));
+  await isDark();
   await v.page.reload();
-  assert.equal(await v.page.evaluate(() => document.documentElement.dataset.theme), "dark");
-  const ground = await v.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  assert.equal(ground, "rgb(21, 22, 19)", "the choice is remembered and goes before the system's");
+  await isDark();
+  const ground = () => v.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await v.until(async () => assert.equal(await ground(), "rgb(21, 22, 19)", "the choice is remembered and goes before the system's"));
 });
 
 const at = (v, path) => v.page.waitForFunction((wanted) => location.pathname === wanted && document.activeElement?.matches("h1"), path);
@@ -139,7 +143,7 @@ visit("single keys go to views, make, search and walk through lists", async (ope
   const { keyboard } = v.page;
   await v.go("/");
   await v.card("Newer").waitFor();
-  await v.page.waitForFunction(() => [...document.styleSheets].some((sheet) => sheet.href?.endsWith("/keys.css")));
+  await v.hasShortcuts();
   const places = { c: "/check-ins", a: "/activity", p: "/proposals", m: "/members", s: "/settings", e: "/agents", h: "/about", o: "/" };
   for (const [key, path] of Object.entries(places)) {
     await keyboard.press("g");
@@ -152,7 +156,7 @@ visit("single keys go to views, make, search and walk through lists", async (ope
   await keyboard.press("j");
   await v.focuses(/^Older$/);
   const outline = (name) => v.card(name).evaluate((card) => getComputedStyle(card).outlineStyle);
-  assert.deepEqual([await outline("Older"), await outline("Newer")], ["solid", "none"], "where the focus is can be seen");
+  await v.until(async () => assert.deepEqual([await outline("Older"), await outline("Newer")], ["solid", "none"], "where the focus is can be seen"));
   await v.picture("keys-list");
   await keyboard.press("j");
   await keyboard.press("k");
@@ -189,7 +193,7 @@ visit("a letter that belongs to two keys is not for what has the focus", async (
   await v.go("/proposals");
   const card = v.page.getByRole("article");
   await card.waitFor();
-  await v.page.waitForFunction(() => [...document.styleSheets].some((sheet) => sheet.href?.endsWith("/keys.css")));
+  await v.hasShortcuts();
   await v.page.keyboard.press("j");
   await card.and(v.page.locator(":focus")).waitFor();
   await v.page.keyboard.press("g");
@@ -207,7 +211,7 @@ for (const [width, size, dark] of [["phone", phone, true], ["desk", desk, false]
     const { keyboard } = page;
     await v.go("/");
     await v.card("There is something").waitFor();
-    await page.waitForFunction(() => [...document.styleSheets].some((sheet) => sheet.href?.endsWith("/keys.css")));
+    await v.hasShortcuts();
     await keyboard.press("n");
     await v.hears(/Your role .Employee. cannot add objectives/);
     await page.locator(".tip", { hasText: "Your role (Employee) cannot add objectives." }).waitFor();

@@ -82,7 +82,7 @@ for (const [locale, { read, typed, stored, shown, again, day }] of Object.entrie
     await percent.fill("40");
     await percent.press("Enter");
     await v.hears(/“Percent” is at/);
-    assert.equal(await percent.inputValue(), "40");
+    await v.until(async () => assert.equal(await percent.inputValue(), "40"));
     await card.getByRole("button", { name: "Edit “Visits”" }).click();
     await card.getByLabel("To", { exact: true }).fill(typed);
     await card.getByRole("button", { name: "Save" }).click();

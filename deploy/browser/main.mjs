@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { reset } from "./people.mjs";
 import { build, System } from "./system.mjs";
 import { launch } from "./tools.mjs";
-import { figures, Visitor } from "./visitor.mjs";
+import { figures, slow, Visitor } from "./visitor.mjs";
 
 const started = performance.now();
 const folder = mkdtempSync(join(tmpdir(), "okr-browser-"));
@@ -32,7 +32,7 @@ after(async () => {
 
 beforeEach(async () => { world.ada = await reset(world.system); });
 
-const limit = 120_000; // milliseconds for one test
+const limit = 120_000 * slow; // milliseconds for one test
 
 /**
  * A test with visitors: open as many as it takes. All visits end with it, and each must have gone well.

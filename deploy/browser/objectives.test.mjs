@@ -22,7 +22,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await page.keyboard.type("Stand below");
     await v.button("More fields").click();
     const form = page.locator("form.composer");
-    assert.equal(await form.getByLabel("Owner").inputValue(), ada.id, "whoever adds it owns it, unless they say otherwise");
+    await v.until(async () => assert.equal(await form.getByLabel("Owner").inputValue(), ada.id, "whoever adds it owns it, unless they say otherwise"));
     assert.equal(await form.getByLabel("Cycle").inputValue(), quarter);
     await form.getByLabel("Why it matters, and what is meant").fill("First line.\nSecond line.");
     await form.getByRole("combobox", { name: "Contributes to" }).fill("top");
@@ -58,7 +58,8 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await v.card("Stand on top").getByRole("button", { name: "Edit “Stand on top”" }).click();
     await v.card("Stand on top").getByRole("combobox", { name: "Contributes to" }).click();
     await v.hears(/^2 objectives to choose from/);
-    assert.deepEqual(await v.card("Stand on top").locator("[role=option]").allInnerTexts(), ["No other objective"], "nothing stands above itself");
+    await v.until(async () =>
+      assert.deepEqual(await v.card("Stand on top").locator("[role=option]").allInnerTexts(), ["No other objective"], "nothing stands above itself"));
   });
 
   visit(`an objective is closed with a score, reopened, archived and restored (${width})`, async (open, { ada: client }) => {
@@ -121,6 +122,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
       await fill(form);
       await form.getByRole("button", { name: "Add key result" }).click();
       await card.getByRole("heading", { name: title }).waitFor();
+      await v.empty(form.getByLabel("How will you know?"));
     };
     await add("Early renewals", async (form) => {
       await form.getByLabel("Written as").selectOption({ label: "Number" });
@@ -162,9 +164,12 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await card.getByRole("checkbox", { name: "“The handbook is out” is done" }).click();
     await row("The handbook is out").getByText("Reached").waitFor();
     await v.hears(/“The handbook is out” is at Done/); // by now the server has it, too
-    const made = await client.call("GET", `objectives/${id}`);
-    assert.deepEqual(made.keyResults.map((kr) => [kr.currentValue, kr.attainment, kr.weight, kr.unit]),
-      [["550.5", 50, 3, "customers"], ["310500.50", 25, 1, "EUR"], ["100", 100, 1, ""]]);
+    let made;
+    await v.until(async () => {
+      made = await client.call("GET", `objectives/${id}`);
+      assert.deepEqual(made.keyResults.map((kr) => [kr.currentValue, kr.attainment, kr.weight, kr.unit]),
+        [["550.5", 50, 3, "customers"], ["310500.50", 25, 1, "EUR"], ["100", 100, 1, ""]]);
+    });
     await card.locator(".figure", { hasText: String(made.progress) }).waitFor();
     await card.getByText(`${made.expectedProgress}\u202f% expected by today`).waitFor();
 
@@ -206,7 +211,7 @@ visit("the list is filtered by cycle, owner, state and words, and the address sa
   assert.equal(new URL(page.url()).search, "?owner=me&text=duck+row");
   await page.reload();
   await titles("Through a key result");
-  assert.equal(await filters.getByLabel("Words").inputValue(), "duck row");
+  await v.until(async () => assert.equal(await filters.getByLabel("Words").inputValue(), "duck row"));
   await filters.getByRole("button", { name: "Show all" }).click();
   await titles("Early plans", "Mine", "Through a key result", "Of Max");
   await filters.getByLabel("Cycle").selectOption({ label: quarterName });
@@ -221,7 +226,7 @@ visit("the list is filtered by cycle, owner, state and words, and the address sa
   await page.keyboard.type(" alone");
   await filters.getByLabel("Cycle").selectOption("2027-Q1");
   await v.card("Early plans").waitFor();
-  assert.equal(await v.page.getByLabel("Text of the objective").inputValue(), "Mine alone", "what somebody has begun to change stays");
+  await v.until(async () => assert.equal(await v.page.getByLabel("Text of the objective").inputValue(), "Mine alone", "what somebody has begun to change stays"));
 });
 
 visit("who may not change an objective sees why", async (open, { ada: client }) => {
@@ -250,6 +255,7 @@ visit("two people change the same field: both values are shown by name; other fi
   await v.accessible("two owners");
   await card.getByRole("button", { name: "Use mine" }).click();
   await card.getByRole("heading", { name: "Shared by all" }).waitFor();
+  await v.hears(/Saved/);
   const now = await client.call("GET", `objectives/${id}`);
   assert.deepEqual([now.title, now.ownerId, now.description], ["Shared by all", max.id, "Because."]);
 });
@@ -269,7 +275,7 @@ visit("a cycle is printed whole, black on white, with what was chosen and withou
   await v.page.waitForFunction((wanted) => globalThis.printed === wanted, many);
   await v.page.emulateMedia({ media: "print", colorScheme: "dark" });
   await v.page.getByText(/^Acme · .*2027.* · printed on /).waitFor();
-  assert.equal(await v.button("Print").isVisible(), false);
+  await v.button("Print").waitFor({ state: "hidden" });
   assert.equal(await v.page.getByText("Another time").count(), 0);
   const [ink, paper] = await v.page.evaluate(() => [document.querySelector("article h2"), document.documentElement]
     .map((e, i) => getComputedStyle(e)[i === 0 ? "color" : "backgroundColor"]));

@@ -55,8 +55,22 @@ const evenOut = () => {
   document.adoptedStyleSheets.push(style);
 };
 
+const looks = 10; // at one page, which may not be there whole at the first
+const between = 300; // milliseconds
+
 /** Compares what is seen with its picture; answers what is wrong, "" for nothing. */
 async function compare(page, name) {
+  let wrong = "";
+  for (let look = 1; look <= looks; look += 1) {
+    if (look > 1 || update) await page.waitForTimeout(between);
+    wrong = await difference(page, name);
+    if (!wrong && !update) return "";
+  }
+  return wrong;
+}
+
+/** What is wrong at the moment. */
+async function difference(page, name) {
   await page.evaluate(evenOut);
   await page.evaluate(() => document.fonts.ready);
   const is = halved(PNG.sync.read(await page.screenshot({ animations: "disabled" })));
@@ -69,11 +83,11 @@ async function compare(page, name) {
   const was = PNG.sync.read(readFileSync(golden));
   const { width, height } = was;
   if (is.width !== width || is.height !== height) return `${name}: ${is.width} by ${is.height}, not ${width} by ${height}`;
-  const difference = new PNG({ width, height });
-  const share = pixelmatch(was.data, is.data, difference.data, width, height, { threshold: tolerance }) / (width * height);
+  const differs = new PNG({ width, height });
+  const share = pixelmatch(was.data, is.data, differs.data, width, height, { threshold: tolerance }) / (width * height);
   if (share <= mostDifferent) return "";
   writeFileSync(`${seen}${name}-seen.png`, PNG.sync.write(is));
-  writeFileSync(`${seen}${name}-difference.png`, PNG.sync.write(difference));
+  writeFileSync(`${seen}${name}-difference.png`, PNG.sync.write(differs));
   return `${name}: ${(100 * share).toFixed(2)} % of it look different: see ${seen}${name}-difference.png`;
 }
 
@@ -160,5 +174,5 @@ for (const [size, viewport] of Object.entries(sizes)) {
     const nobody = await open({ size: viewport });
     await both("sign-in", nobody, async () => { await nobody.go("/signin"); await nobody.page.getByLabel("E-mail address").waitFor(); });
     assert.deepEqual(wrong.filter(Boolean), []);
-  });
+  }, 300_000);
 }

@@ -33,7 +33,8 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     const card = (title) => page.getByRole("article", { name: `To change the objective “${title}”` });
     const [first, second] = [card(`Shrink ${width}`), card(`Sleep ${width}`)];
     await first.waitFor();
-    assert.match(await first.innerText(), new RegExp(`Emma Eriksen via Assistant,[^]*until[^]*Text\\s+Grow ${width}[^]*Shrink ${width}`));
+    await v.until(async () =>
+      assert.match(await first.innerText(), new RegExp(`Emma Eriksen via Assistant,[^]*until[^]*Text\\s+Grow ${width}[^]*Shrink ${width}`)));
     assert.equal((await client.call("GET", `objectives/${grow.id}`)).title, `Grow ${width}`);
     await v.accessible(`proposals (${width})`);
     await v.fits(`proposals (${width})`);
@@ -44,12 +45,13 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
     await page.keyboard.press("a");
     await first.getByText("Approved by Ada Albright").waitFor();
     assert.equal((await client.call("GET", `objectives/${grow.id}`)).title, `Shrink ${width}`);
-    assert.equal(await first.getByRole("button").count(), 0);
+    await first.getByRole("button").first().waitFor({ state: "detached" });
     await first.and(page.locator(":focus")).waitFor();
 
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("r");
     const dialog = page.getByRole("dialog");
+    await dialog.waitFor();
     await v.accessible(`rejecting a proposal (${width})`);
     await dialog.getByLabel("Why, for who proposed it to read").fill("We need it.");
     await dialog.getByRole("button", { name: "Reject" }).click();
@@ -90,7 +92,7 @@ visit("who may not decide sees why, and takes back what was proposed for them", 
   const card = v.page.getByRole("article", { name: "To change the objective “Wake”" });
   const approve = v.button("Approve: To change the objective “Wake”");
   await approve.waitFor();
-  assert.equal(await approve.getAttribute("aria-disabled"), "true");
+  await v.until(async () => assert.equal(await approve.getAttribute("aria-disabled"), "true"));
   await card.focus();
   await v.page.keyboard.press("a");
   await v.button("Take back: To change the objective “Wake”").click();
@@ -113,7 +115,7 @@ visit("what is proposed, decided on and overtaken by others is seen without look
   await propose(agent, run.id, "Run far");
   await card("Run far").waitFor();
   await v.hears(/There is a new proposal\./);
-  assert.match(await page.getByRole("article").first().innerText(), /Run far/, "the newest comes first");
+  await v.until(async () => assert.match(await page.getByRole("article").first().innerText(), /Run far/, "the newest comes first"));
 
   // A reason that is being typed stays while others go on.
   await card("Run far").getByRole("button", { name: "Reject" }).click();
@@ -136,6 +138,6 @@ visit("what is proposed, decided on and overtaken by others is seen without look
   const left = (await client.call("GET", "proposals?state=PROPOSAL_STATE_OPEN")).proposals[0].id;
   await agent.call("POST", `proposals/${left}:withdraw`, {});
   await card("Rest all day").getByText("Taken back by Emma Eriksen").waitFor();
-  assert.equal(await page.getByRole("article").count(), 4);
+  await v.until(async () => assert.equal(await page.getByRole("article").count(), 4));
   assert.equal(await page.evaluate(() => globalThis.sameDocument), true, "the page was not loaded again");
 });

@@ -71,7 +71,7 @@ visit("with a thousand key results no task is long, and nothing moves", async (o
   const all = organization();
   await client.import(all);
   const changing = all[0].keyResults[0].keyResult; // of Ada, and shown last
-  const v = await open({ person: ada });
+  const v = await open({ person: ada, asIs: true });
   const { page } = v;
   await page.addInitScript(observe);
   const there = (selector, n) => page.waitForFunction(([wanted, count]) => document.querySelectorAll(wanted).length === count, [selector, n], { timeout: patience });

@@ -37,18 +37,13 @@ async function setUp(v) {
   await page.getByRole("heading", { name: "A second factor is needed" }).waitFor();
   await v.button("Set up an authenticator app").click();
   await page.getByText("Scan this with your authenticator app").waitFor();
-  const copied = async (name) => {
-    await v.button(name).click();
-    await v.hears(/Copied/);
-    return page.evaluate(() => navigator.clipboard.readText());
-  };
-  const secret = await copied("Copy the secret");
+  const secret = await v.copies(v.button("Copy the secret"));
   assert.match(secret, /^[A-Z2-7]{32}$/);
-  const address = await copied("Copy the address");
+  const address = await v.copies(v.button("Copy the address"));
   assert.equal(address, await page.getByRole("link", { name: "Open it in an app on this device" }).getAttribute("href"));
   const uri = new URL(address);
   assert.deepEqual([uri.protocol, uri.searchParams.get("secret"), uri.searchParams.get("issuer")], ["otpauth:", secret, "Acme"]);
-  return { secret, recovery: (await copied("Copy the recovery codes")).split(" ") };
+  return { secret, recovery: (await v.copies(v.button("Copy the recovery codes"))).split(" ") };
 }
 
 async function signIn(v, code) {

@@ -38,7 +38,7 @@ visit("Continue with Google leads back to the address that was opened", async (o
   await v.page.getByRole("heading", { name: "Choose an organization" }).waitFor();
   await v.button("Enter Globex").click();
   await v.page.getByRole("heading", { name: "Your organizations" }).waitFor();
-  assert.equal(new URL(v.page.url()).pathname, "/organizations");
+  await v.page.waitForURL("**/organizations");
 });
 
 visit("single sign-on by the short name of the organization", async (open) => {
@@ -68,7 +68,7 @@ visit("somebody new creates an organization and administers it", async (open, { 
   await page.getByLabel("Create an organization").fill("Ziggurat");
   await page.keyboard.press("Enter");
   await page.getByText("No objectives yet").waitFor();
-  assert.equal(new URL(page.url()).pathname, "/");
+  await page.waitForURL(`${system.url}/`);
   await v.button(/account menu/).click();
   await page.getByText("CEO at Ziggurat").waitFor();
 });
@@ -136,7 +136,7 @@ visit("an invitation into an organization that takes single sign-on alone leads 
   await page.goto(link);
   await v.button("Sign in").click();
   await page.getByRole("heading", { name: "Acme asks for another way to sign in" }).waitFor();
-  assert.equal(page.url(), `${system.url}/signin`, "nothing stays in the address");
+  await v.until(async () => assert.equal(page.url(), `${system.url}/signin`, "nothing stays in the address"));
   await v.accessible("an invitation that is not enough");
   await v.fits("an invitation that is not enough");
   await v.picture("invitation-not-enough-phone");
@@ -163,7 +163,7 @@ visit("a sign-in that fails elsewhere says so in the app, and goes on from there
   await page.getByText("There is no organization of this name with single sign-on").waitFor();
   await v.accessible("no single sign-on");
   await v.picture("signin-problem-desk-dark");
-  assert.equal(page.url(), `${system.url}/signin?return=%2Fmembers`);
+  await v.until(async () => assert.equal(page.url(), `${system.url}/signin?return=%2Fmembers`));
   await page.reload();
   await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
   assert.equal(await page.getByText("There is no organization of this name").count(), 0, "it is said once");
@@ -185,5 +185,5 @@ visit("an address that tells of a problem tells nothing else", async (open, { sy
   await v.page.getByText("Something went wrong on our side").waitFor();
   await v.go("/signin?problem=SECOND_FACTOR");
   await v.page.getByText("asks for a second factor").waitFor();
-  assert.equal(v.page.url(), `${system.url}/signin`);
+  await v.until(async () => assert.equal(v.page.url(), `${system.url}/signin`));
 });

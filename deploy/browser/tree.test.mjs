@@ -40,11 +40,11 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
       await page.waitForURL(`**/objective?id=${made["Answer within a day"].id}`);
       await page.waitForFunction(() => document.title === "Answer within a day – OKR Manager");
       const path = page.getByRole("navigation", { name: "What it contributes to" });
-      await path.getByRole("link", { name: "Be the first choice in the north" }).waitFor();
-      assert.deepEqual(await path.getByRole("listitem").allInnerTexts(), ["Objectives", "Be the first choice in the north"]);
+      const leads = (...titles) => v.until(async () => assert.deepEqual(await path.getByRole("listitem").allInnerTexts(), titles));
+      await leads("Objectives", "Be the first choice in the north");
       const below = page.getByRole("list", { name: "What contributes to it" });
       await below.getByText("40\u202f%").waitFor();
-      assert.deepEqual((await below.getByRole("link").allInnerTexts()).sort(), ["Hire two more people", "Write down what is asked often"]);
+      await v.until(async () => assert.deepEqual((await below.getByRole("link").allInnerTexts()).sort(), ["Hire two more people", "Write down what is asked often"]));
       assert.equal(await below.getByRole("progressbar", { name: "Progress of “Hire two more people”" }).getAttribute("value"), "40");
       for (const colorScheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme });
@@ -57,8 +57,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
       await v.focuses(/^Objective$/);
       await v.card("Hire two more people").waitFor();
       await page.getByText("No other objective contributes to this one.").waitFor();
-      await path.getByRole("link", { name: "Be the first choice in the north" }).waitFor();
-      assert.deepEqual(await path.getByRole("listitem").allInnerTexts(), ["Objectives", "Be the first choice in the north", "Answer within a day"]);
+      await leads("Objectives", "Be the first choice in the north", "Answer within a day");
       await page.goBack();
       await v.card("Answer within a day").waitFor();
       await path.getByRole("link", { name: "Objectives" }).click();
@@ -75,7 +74,7 @@ visit("ten levels of objectives stand above each other in the page of the lowest
   await v.go(`/objective?id=${Object.values(made).at(-1).id}`);
   const path = v.page.getByRole("navigation", { name: "What it contributes to" });
   await path.getByRole("link", { name: /^Level 1,/ }).waitFor();
-  assert.equal(await path.getByRole("listitem").count(), 10);
+  await v.until(async () => assert.equal(await path.getByRole("listitem").count(), 10));
   await v.accessible("ten levels");
   await v.fits("ten levels");
   await v.picture("objective-ten-levels");
@@ -150,13 +149,7 @@ const outline = (v) => v.page.evaluate(() => [...document.querySelectorAll(".tre
 }).join("\n"));
 
 /** Waits until the tree is so. */
-async function grown(v, ...wanted) {
-  const until = Date.now() + 15_000;
-  while (await outline(v) !== wanted.join("\n")) {
-    if (Date.now() > until) assert.equal(await outline(v), wanted.join("\n"));
-    await v.page.waitForTimeout(50);
-  }
-}
+const grown = (v, ...wanted) => v.until(async () => assert.equal(await outline(v), wanted.join("\n")));
 
 const toggle = (v, title) => v.button(`What contributes to “${title}”`);
 
@@ -174,9 +167,9 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
       await measure(client, made["Ship every week"], 70);
       const views = page.getByRole("navigation", { name: "How they are shown" });
       await views.getByRole("link", { name: "Tree" }).press("Enter");
-      assert.equal(new URL(page.url()).search, "?view=tree");
       await grown(v, "Be the first choice in the north", "  Ship every week", "  Answer within a day", "Alone");
-      assert.equal(await views.getByRole("link", { name: "Tree" }).getAttribute("aria-current"), "true");
+      assert.equal(new URL(page.url()).search, "?view=tree");
+      await v.until(async () => assert.equal(await views.getByRole("link", { name: "Tree" }).getAttribute("aria-current"), "true"));
       await v.focuses(/^Tree$/);
       await keyboard.press("Tab");
       await v.focuses(/^What contributes to “Be the first choice in the north”$/);
@@ -199,6 +192,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
         await v.picture(`tree-${width}-${colorScheme}`, { fullPage: true });
       }
       await v.fits(`the tree (${width})`);
+      await v.hasShortcuts();
       await keyboard.press("j");
       await v.focuses(/^Write down what is asked often$/);
       await keyboard.press("k");
@@ -307,7 +301,7 @@ visit("many objectives are shown in steps, on each level, and printed whole", as
   await page.waitForFunction((wanted) => globalThis.printed === wanted, 2 * many + 1);
   assert.equal(await roots.count(), many + 1);
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
-  assert.equal(await page.getByRole("link", { name: "Tree", exact: true }).isVisible(), false);
+  await page.getByRole("link", { name: "Tree", exact: true }).waitFor({ state: "hidden" });
   await v.picture("print-tree");
 });
 

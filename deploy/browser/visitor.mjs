@@ -11,7 +11,11 @@ mkdirSync(pictures, { recursive: true });
 
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
-const patience = 15_000; // milliseconds, for machines that are busy with other things, too
+/** How many times slower pages are than the machine: see run.mjs. */
+export const slow = Number(process.env.OKR_BROWSER_SLOW ?? 1);
+
+const patience = 15_000 * slow; // milliseconds, for machines that are busy with other things, too
+const longestWait = 400; // milliseconds, of a request of a slow page
 
 export const phone = { width: 320, height: 740 };
 export const desk = { width: 1280, height: 860 };
@@ -19,14 +23,31 @@ export const desk = { width: 1280, height: 860 };
 /** Figures for the end of the run. */
 export const figures = { axeRuns: 0, axeRules: 0, requests: 0 };
 
+/** Notes what the live region of a page says. */
+const listen = () => {
+  globalThis.said = [];
+  const all = { childList: true, subtree: true, characterData: true };
+  const note = (live) => { if (live.textContent) globalThis.said.push(live.textContent); };
+  new MutationObserver((_, looking) => {
+    const live = document.getElementById("live");
+    if (!live) return;
+    looking.disconnect();
+    new MutationObserver(() => note(live)).observe(live, all);
+    note(live);
+  }).observe(document, all);
+};
+
 export class Visitor {
   #outside = [];
   #problems = [];
   #tolerated = [];
   #tried = [];
 
-  /** Opens a browser of one's own: without a person nobody is signed in. */
-  static async open(browser, system, { person, size = desk, dark = false, calm = true, locale = "en-US" } = {}) {
+  /**
+   * Opens a browser of one's own: without a person nobody is signed in. asIs: it is never slow, for what is measured and for
+   * what the browser itself makes of requests.
+   */
+  static async open(browser, system, { person, size = desk, dark = false, calm = true, locale = "en-US", asIs = false } = {}) {
     const visitor = new Visitor();
     visitor.system = system;
     visitor.context = await browser.newContext({
@@ -38,9 +59,25 @@ export class Visitor {
       visitor.client = await Client.signIn(system, person);
       await visitor.context.addCookies(visitor.client.cookies);
     }
+    await visitor.context.addInitScript(listen);
+    if (slow > 1 && !asIs) await visitor.#slowDown();
     visitor.page = await visitor.context.newPage();
     visitor.#watch();
     return visitor;
+  }
+
+  async #slowDown() {
+    await this.context.route(`${this.system.url}/**`, async (route) => {
+      const { pathname } = new URL(route.request().url());
+      const answers = pathname.startsWith("/api/") && !/:watch$|port$/.test(pathname); // at once, and not bit by bit
+      const late = answers && Math.random() < 0.5 && await route.fetch({ maxRedirects: 0 }).catch(() => null);
+      await new Promise((resolve) => { setTimeout(resolve, Math.random() * longestWait); });
+      await (late ? route.fulfill({ response: late }) : route.continue()).catch(() => {}); // the page that asked may be gone
+    });
+    this.context.on("page", async (page) => {
+      const cdp = await this.context.newCDPSession(page);
+      await cdp.send("Emulation.setCPUThrottlingRate", { rate: slow });
+    });
   }
 
   #watch() {
@@ -97,20 +134,58 @@ export class Visitor {
 
   card(title) { return this.page.getByRole("article", { name: title, exact: true }); }
 
-  /** What the live region says, once it says something that fits. */
+  /** Waits until the page says something that fits in its live region, after what was heard before. */
   async hears(pattern) {
-    await this.page.waitForFunction(
-      ([source, flags]) => new RegExp(source, flags).test(document.getElementById("live")?.textContent ?? ""),
-      [pattern.source, pattern.flags]);
+    await this.until(async () => {
+      const { fits, said } = await this.page.evaluate(([source, flags]) => {
+        const said = globalThis.said ?? [];
+        const at = said.findIndex((text) => new RegExp(source, flags).test(text));
+        return { fits: at >= 0, said: at >= 0 ? said.splice(0, at + 1) : said };
+      }, [pattern.source, pattern.flags]);
+      assert.ok(fits, `the page says ${JSON.stringify(said)}, not ${pattern}`);
+    });
+  }
+
+  /**
+   * Waits until an assertion holds, for what comes later than all that can be waited for by name. Fails with what the last
+   * attempt saw.
+   * @param {() => Promise<void>} check
+   */
+  async until(check) {
+    for (const end = Date.now() + patience; ;) {
+      try {
+        return await check();
+      } catch (error) {
+        if (Date.now() > end) throw error;
+      }
+      await this.page.waitForTimeout(30);
+    }
+  }
+
+  /** Presses a button that copies something; answers what it copies. */
+  async copies(button) {
+    await this.page.evaluate(() => navigator.clipboard.writeText(""));
+    await button.click();
+    let copied = "";
+    await this.until(async () => {
+      copied = await this.page.evaluate(() => navigator.clipboard.readText());
+      assert.notEqual(copied, "");
+    });
+    return copied;
+  }
+
+  /** Waits until a field is empty. */
+  async empty(field) { await this.until(async () => assert.equal(await field.inputValue(), "")); }
+
+  /** Waits until the page listens to single keys: it takes a G, and another one that leads nowhere. */
+  async hasShortcuts() {
+    await this.page.waitForFunction(() => ["g", "x"].every((key) =>
+      !document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }))));
   }
 
   /** Waits until something that is called so has the focus. */
   async focuses(pattern) {
-    const until = Date.now() + patience;
-    while (!pattern.test(await this.focused())) {
-      assert.ok(Date.now() < until, `${await this.focused()} has the focus, not ${pattern}`);
-      await this.page.waitForTimeout(30);
-    }
+    await this.until(async () => assert.match(await this.focused(), pattern));
   }
 
   /** The element that has the focus, in words. */

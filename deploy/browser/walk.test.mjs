@@ -64,8 +64,7 @@ for (const [look, size] of looks) {
     await step("no agent");
     await link("How to connect an agent").click();
     await heading("Connect an AI agent");
-    await v.button("Copy the MCP address").click();
-    const address = await page.evaluate(() => navigator.clipboard.readText());
+    const address = await v.copies(v.button("Copy the MCP address"));
     await page.getByText("Then ask it in your own words").waitFor();
     await step("how to connect");
 
@@ -96,7 +95,7 @@ for (const [look, size] of looks) {
     await card.getByText("60 % to go").waitFor();
     await link("Activity").click();
     const did = page.getByRole("listitem").filter({ hasText: "checked in on the key result “Ten of them stay”" });
-    assert.match(await did.innerText(), new RegExp(`^sam-${look}@first.test checked in[^]*via Weekly Helper`));
+    await v.until(async () => assert.match(await did.innerText(), new RegExp(`^sam-${look}@first.test checked in[^]*via Weekly Helper`)));
     await did.getByText("Four of ten stay.").waitFor();
     await step("what was done");
   });

@@ -160,7 +160,7 @@ func programs() []string {
 	return []string{
 		"OKR_BENCH_ONLY", "OKR_BENCH_PROFILE", "OKR_BENCH_ROUND", // deploy/bench
 		"OKR_MUTANTS_ONLY", "OKR_SCALE_ORGANIZATIONS", "OKR_SCALE_WRITES", "OKR_SCALE_YEARS", // deploy/mutants, deploy/scale
-		"OKR_CHROMIUM",                                              // deploy/browser
+		"OKR_BROWSER_SLOW", "OKR_CHROMIUM", "OKR_PICTURES", // deploy/browser
 		"OKR_K8S_LOAD",                                              // deploy/k8s.sh
 		"OKR_CLIENT_ID", "OKR_OUTPUT", "OKR_PLAINTEXT", "OKR_TOKEN", // okrctl
 		"OKR_E2E_CHILD", "OKR_E2E_OPERATIONS", "OKR_E2E_SOAK", // deploy/e2e
