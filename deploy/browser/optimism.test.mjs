@@ -121,6 +121,50 @@ for (const [width, size, dark] of [["phone", phone, true], ["desk", desk, false]
   });
 }
 
+visit("what is typed while something is being added is there for the next one, and a form that was closed meanwhile stays closed", async (open, { ada: client }) => {
+  await client.objective("Keep up");
+  const v = await open({ person: ada });
+  const { page } = v;
+  const { keyboard } = page;
+  await v.go("/");
+  const card = v.card("Keep up");
+  let { go, reached } = await hold(v);
+  await card.getByRole("button", { name: /^Add key result to/ }).click();
+  const field = card.getByLabel("How will you know?");
+  await field.fill("One");
+  await keyboard.press("Enter");
+  await reached;
+  await keyboard.type("Two");
+  go();
+  await card.getByRole("heading", { name: "One", exact: true }).waitFor();
+  await v.until(async () => assert.equal(await field.inputValue(), "Two"));
+  await page.unroute(writes);
+  ({ go, reached } = await hold(v));
+  await keyboard.press("Enter");
+  await reached;
+  await card.getByRole("button", { name: "Cancel" }).click();
+  go();
+  await card.getByRole("heading", { name: "Two", exact: true }).waitFor();
+  await v.hears(/Key result added/);
+  await v.hears(/Key result added/);
+  assert.equal(await field.count(), 0);
+
+  let answer;
+  const told = new Promise((resolve) => { answer = resolve; });
+  await page.route("**/api/v1/objectives?requestId=*", async (route) => {
+    await told;
+    await route.continue();
+  });
+  await v.button("New objective").click();
+  const text = page.getByLabel("What do you want to achieve?");
+  await text.fill("Three");
+  await keyboard.press("Enter");
+  await text.pressSequentially("Four");
+  answer();
+  await v.card("Three").waitFor();
+  await v.until(async () => assert.equal(await text.inputValue(), "Four"));
+});
+
 visit("a check-in with everything is shown at once; cut off, it is back in the form, through a reload too, and made once", async (open, { ada: client }) => {
   const { number } = await fill(client);
   const v = await open({ person: emma });

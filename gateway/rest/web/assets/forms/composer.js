@@ -31,13 +31,19 @@ export default function Composer({ name, resource, under = "", denied, onClose }
   const focus = () => box.current?.querySelector("textarea")?.focus();
   const { busy, failure, run } = useAction(async () => {
     const fields = { title: value.trim(), ...(more && wire({ ...now, ...form.fields }, form.value("format"))) };
+    /** What was typed meanwhile, behind what was sent. */
+    const since = () => {
+      const { value: latest = value } = draftOf(name).peek() ?? {};
+      return latest.startsWith(value) ? latest.slice(value.length) : latest;
+    };
     if (resource === "objective") {
       const made = await createObjective(fields, name);
-      setDraft(name, undefined);
-      requestAnimationFrame(() => (document.getElementById(made.id)?.querySelector(/** @type {"a"} */ ("h2, a")) ?? document.querySelector("h1"))?.focus());
+      const next = since();
+      setDraft(name, next ? { value: next } : undefined);
+      if (!next) requestAnimationFrame(() => (document.getElementById(made.id)?.querySelector(/** @type {"a"} */ ("h2, a")) ?? document.querySelector("h1"))?.focus());
     } else {
       await createKeyResult(under, fields, name);
-      setDraft(name, { value: "" });
+      if (draftOf(name).peek()) setDraft(name, { value: since() });
       focus();
     }
     say(words.added);
