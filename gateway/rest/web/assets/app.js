@@ -12,10 +12,10 @@ import { styled } from "./core/style.js";
 import { Lazy, preload } from "./ui/lazy.js";
 import { Problem } from "./ui/problem.js";
 import { Footer, Header } from "./ui/shell.js";
-import { Tip } from "./ui/tip.js";
 
 const signIn = () => styled(import("./signin/signin.js"), "views.css");
 const endedSession = () => import("./signin/ended.js");
+const tip = () => import("./ui/tip-box.js").catch(() => ({ default: () => "" })); // the page works without
 
 export function App() {
   openDrafts(identity.value);
@@ -31,7 +31,7 @@ export function App() {
     <main id="main" tabindex="-1" ref=${main}><${Content} /></main>
     <${Footer} />
     <p class="visually-hidden" role="status" aria-live="polite" id="live">${spoken.value}</p>
-    <${Tip} />`;
+    <${Lazy} load=${tip} meanwhile="" />`;
 }
 
 function Content() {

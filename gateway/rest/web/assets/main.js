@@ -2,14 +2,15 @@
 
 import { h, render } from "./vendor/preact.js";
 import { App } from "./app.js";
-import { takeArrival } from "./core/arrival.js";
 import { listen } from "./core/router.js";
-import { keepAlive, load } from "./core/session.js";
+import { load } from "./core/session.js";
 
-takeArrival();
+if (location.pathname === "/signin" && new URLSearchParams(location.search).get("problem")) {
+  (await import("./signin/take-arrival.js")).takeArrival();
+}
 listen();
-keepAlive();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();
 render(h(App, {}), root);
 load();
+import("./core/keep-alive.js").then(({ keepAlive }) => keepAlive(), () => {}); // the page works without, until the session ends

@@ -3,7 +3,7 @@
 import { html } from "../core/html.js";
 import { why } from "../core/session.js";
 import { Button } from "../ui/button.js";
-import { refine } from "../okrs/filter.js";
+import { refine } from "./refine.js";
 import { t } from "./strings.js";
 
 /** @param {{filtered: boolean}} props filtered: whether there may be others */

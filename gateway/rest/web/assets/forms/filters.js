@@ -7,13 +7,14 @@ import { html } from "../core/html.js";
 import { dates } from "../core/locale.js";
 import { personName } from "../core/people.js";
 import { session } from "../core/session.js";
-import { filter, filtered, refine } from "../okrs/filter.js";
+import { filter, filtered } from "../okrs/filter.js";
 import { all } from "../okrs/store.js";
 import { Button } from "../ui/button.js";
 import { Field } from "../ui/field.js";
 import { Select } from "../ui/select.js";
 import { cyclesNear } from "./cycles.js";
 import { Owner } from "./owner.js";
+import { refine } from "./refine.js";
 import { t } from "./strings.js";
 
 const day = dates({ dateStyle: "long" });

@@ -2,7 +2,7 @@
 
 import { computed } from "../vendor/signals.js";
 import { me } from "../core/people.js";
-import { address, navigate } from "../core/router.js";
+import { address } from "../core/router.js";
 import { archived } from "./rules.js";
 
 /**
@@ -12,7 +12,7 @@ import { archived } from "./rules.js";
  */
 
 /** The conditions in the order in which the address has them. */
-const conditions = /** @type {const} */ (["cycle", "owner", "state", "text"]);
+export const conditions = /** @type {const} */ (["cycle", "owner", "state", "text"]);
 
 const states = ["active", "closed", "archived"];
 
@@ -35,14 +35,6 @@ export const filtered = (wanted) => strictness(wanted) > 0;
 
 /** Whether they are shown as a tree. The address says that, too. */
 export const asTree = computed(() => new URL(address.value, location.origin).searchParams.get("view") === "tree");
-
-/** Changes the address, and so the filter. @param {Partial<Filter>} part */
-export function refine(part) {
-  const wanted = { ...filter.peek(), ...part };
-  const query = new URLSearchParams(conditions.flatMap((name) => (wanted[name] ? [[name, wanted[name]]] : [])));
-  if (asTree.peek()) query.set("view", "tree");
-  navigate(`${location.pathname}${query.size > 0 ? `?${query}` : ""}`, { replace: true, stay: true });
-}
 
 /** The query that asks the server for what the filter lets through, but for `under` itself. @param {Filter} wanted */
 export function queryOf({ cycle, owner, state, text, under }) {
