@@ -2,7 +2,7 @@
 // filters of the list.
 
 import assert from "node:assert/strict";
-import { ada, emma, max } from "./people.mjs";
+import { ada, emma, max, someId } from "./people.mjs";
 import { desk, phone } from "./visitor.mjs";
 import { visit } from "./main.mjs";
 
@@ -283,4 +283,23 @@ visit("a cycle is printed whole, black on white, with what was chosen and withou
   assert.ok(!light(ink), `the ink is ${ink}`);
   assert.ok(paper === "rgba(0, 0, 0, 0)" || light(paper), `the paper is ${paper}`);
   await v.picture("print-cycle", { fullPage: true });
+});
+
+/** Many objectives, of which no two that follow each other are equally high. */
+const uneven = (count) => Array.from({ length: count }, (_, i) => ({
+  objective: { id: someId("okr"), title: `Goal ${i}`, cycle: quarter },
+  keyResults: Array.from({ length: i * 5 % 9 }, (_, j) => ({ keyResult: { id: someId("kr"), title: `Result ${j} of ${i}` }, checkIns: [] })),
+}));
+
+const cards = (v, count) => v.page.waitForFunction((wanted) => document.querySelectorAll("article").length === wanted, count);
+
+visit("whoever prints by the browser's own means gets the whole list", async (open, { ada: client }) => {
+  await client.import(uneven(70));
+  const v = await open({ person: emma });
+  const sheets = async () => String(await v.page.pdf()).match(/\/Type\s*\/Page\b/g).length;
+  await v.go("/");
+  await cards(v, 50);
+  const first = await sheets();
+  await cards(v, 70);
+  assert.equal(first, await sheets());
 });

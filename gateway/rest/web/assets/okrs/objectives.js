@@ -40,6 +40,11 @@ export default function Objectives() {
   useEffect(() => reset, [who]);
   useEffect(preloadParts, []);
   useEffect(() => want(wanted), [wanted]);
+  useEffect(() => {
+    const all = () => { count.value = Infinity; };
+    addEventListener("beforeprint", all);
+    return () => removeEventListener("beforeprint", all);
+  }, []);
 
   const ids = shown.value;
   const failed = problem.value && (ids === null || problem.value.status === 403 || connection.value === "live");
