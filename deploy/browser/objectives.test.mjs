@@ -303,3 +303,31 @@ visit("whoever prints by the browser's own means gets the whole list", async (op
   await cards(v, 70);
   assert.equal(first, await sheets());
 });
+
+for (const [width, size] of [["phone", phone], ["desk", desk]]) {
+  visit(`in a long list the browser finds what is not drawn, and the end stays where it is (${width})`, async (open, { ada: client }) => {
+    await client.import(uneven(120));
+    const v = await open({ person: emma, size });
+    const { page } = v;
+    await v.go("/");
+    await cards(v, 50);
+    await v.hasShortcuts(); // and with them the styles that come last
+    const found = await page.evaluate(() => [find("Result 1 of 95"), getSelection().toString(), getSelection().anchorNode?.parentElement.checkVisibility()]);
+    assert.deepEqual(found, [true, "Result 1 of 95", true]);
+
+    await page.reload();
+    await cards(v, 50);
+    await v.hasShortcuts();
+    const { x, y, later } = await page.evaluate(async () => {
+      const more = document.querySelector(".more button");
+      const at = () => more.getBoundingClientRect();
+      scrollTo(0, document.documentElement.scrollHeight);
+      const { left, top, width, height } = at();
+      for (let frame = 0; frame < 10; frame += 1) await new Promise((resolve) => { requestAnimationFrame(resolve); });
+      return { x: left + width / 2, y: top + height / 2, later: at().top + height / 2 };
+    });
+    assert.equal(later, y);
+    await page.mouse.click(x, y);
+    await cards(v, 100);
+  });
+}
