@@ -39,6 +39,9 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
       await v.focuses(/^Objective$/);
       await page.waitForURL(`**/objective?id=${made["Answer within a day"].id}`);
       await page.waitForFunction(() => document.title === "Answer within a day – OKR Manager");
+      const main = page.getByRole("navigation", { name: "Main" });
+      await v.until(async () => assert.equal(await main.getByRole("link", { name: "Objectives" }).getAttribute("aria-current"), "true"));
+      assert.equal(await main.locator("[aria-current]").count(), 1);
       const path = page.getByRole("navigation", { name: "What it contributes to" });
       const leads = (...titles) => v.until(async () => assert.deepEqual(await path.getByRole("listitem").allInnerTexts(), titles));
       await leads("Objectives", "Be the first choice in the north");
@@ -62,6 +65,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
       await v.card("Answer within a day").waitFor();
       await path.getByRole("link", { name: "Objectives" }).click();
       await v.card("Ship every week").waitFor();
+      await v.until(async () => assert.equal(await main.getByRole("link", { name: "Objectives" }).getAttribute("aria-current"), "page"));
     });
   }
 }

@@ -5,8 +5,8 @@ import { text } from "./strings.js";
 import { styled } from "./style.js";
 
 /**
- * @typedef {{path: string, title: string, nav?: string, open?: boolean, load: () => Promise<{default: any}>}} Route
- * nav: its name in the navigation; open: can be seen without signing in.
+ * @typedef {{path: string, title: string, nav?: string, under?: string, open?: boolean, load: () => Promise<{default: any}>}} Route
+ * nav: its name in the navigation; under: whose part it is there; open: can be seen without signing in.
  */
 
 /** A view whose styles are not needed for what is seen first. @param {Promise<{default: any}>} module */
@@ -15,7 +15,7 @@ const later = (module) => styled(module, "views.css");
 /** @type {Route[]} */
 export const routes = [
   { path: "/", title: text.titles.objectives, nav: text.nav.objectives, load: () => import("../okrs/objectives.js") },
-  { path: "/objective", title: text.titles.objective, load: () => import("../okrs/one.js") },
+  { path: "/objective", title: text.titles.objective, under: "/", load: () => import("../okrs/one.js") },
   { path: "/check-ins", title: text.titles.checkIns, nav: text.nav.checkIns, load: () => import("../okrs/check-ins.js") },
   { path: "/activity", title: text.titles.activity, nav: text.nav.activity, load: () => styled(import("../history/activity.js"), "forms.css") },
   { path: "/proposals", title: text.titles.proposals, nav: text.nav.proposals, load: () => styled(import("../history/proposals.js"), "forms.css") },

@@ -27,7 +27,7 @@ export function Header() {
 const Navigation = () => html`
   <nav aria-label=${text.nav.label}>
     <ul>${routes.filter((r) => r.nav).map((r) => html`
-      <li><a href=${r.path} aria-current=${route.value.path === r.path ? "page" : null}>${r.nav}</a></li>`)}
+      <li><a href=${r.path} aria-current=${route.value.path === r.path ? "page" : route.value.under === r.path ? "true" : null}>${r.nav}</a></li>`)}
     </ul>
   </nav>`;
 
