@@ -104,13 +104,16 @@ func (b *builder) field(name string, value any) {
 			return
 		}
 	}
+	b.name(name)
+	b.out = append(b.out, raw...)
+}
+
+// name begins a member.
+func (b *builder) name(name string) {
 	if len(b.out) > 1 {
 		b.out = append(b.out, ',')
 	}
-	b.out = append(b.out, '"')
-	b.out = append(b.out, name...)
-	b.out = append(b.out, '"', ':')
-	b.out = append(b.out, raw...)
+	b.out = append(append(append(b.out, '"'), name...), '"', ':')
 }
 
 func (b *builder) end() (json.RawMessage, error) {
@@ -184,13 +187,13 @@ func (e *Engine) toolResult(r *Request, result *ToolResult) (json.RawMessage, er
 	if text == "" && structured != nil {
 		text = string(structured)
 	}
-	content, err := blocks(text, result.Content)
-	if err != nil {
+	const frame = 256 // bytes around the two
+	b := e.beginSized(r, "complete", len(text)+len(text)/8+len(structured)+frame)
+	b.name("content")
+	var err error
+	if b.out, err = appendBlocks(b.out, text, result.Content); err != nil {
 		return nil, fmt.Errorf("encoding the content: %w", err)
 	}
-	const envelope = 256 // bytes
-	b := e.beginSized(r, "complete", len(content)+len(structured)+envelope)
-	b.field("content", content)
 	if structured != nil && (r.Version.Modern() || structured[0] == '{') { // older clients take an object or nothing
 		b.field("structuredContent", structured)
 	}
@@ -200,18 +203,21 @@ func (e *Engine) toolResult(r *Request, result *ToolResult) (json.RawMessage, er
 	return b.end()
 }
 
-// blocks writes content: a text, if there is one, and what follows it.
-func blocks(text string, rest []Content) (json.RawMessage, error) {
-	const frame = 64 // bytes around a text
-	out := append(make([]byte, 0, len(text)+len(text)/8+frame), '[')
+// appendBlocks appends content: a text, if there is one, and what follows it.
+func appendBlocks(out []byte, text string, rest []Content) (_ []byte, err error) {
+	out = append(out, '[')
 	if text != "" {
-		rest = append([]Content{Text(text)}, rest...)
+		if out, err = Text(text).appendTo(out); err != nil {
+			return nil, err
+		}
+		if len(rest) > 0 {
+			out = append(out, ',')
+		}
 	}
 	for i, block := range rest {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		var err error
 		if out, err = block.appendTo(out); err != nil {
 			return nil, err
 		}

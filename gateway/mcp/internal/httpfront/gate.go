@@ -80,7 +80,7 @@ func accepts(r *http.Request) (object, stream bool) {
 		return true, true // RFC 9110 section 12.5.1: anything
 	}
 	for element := range strings.SplitSeq(strings.Join(values, ","), ",") {
-		kind, params, err := mime.ParseMediaType(element)
+		kind, params, err := mediaType(element)
 		if err != nil || params["q"] == "0" {
 			continue
 		}
@@ -96,9 +96,18 @@ func accepts(r *http.Request) (object, stream bool) {
 	return object, stream
 }
 
+// mediaType reads a media type. Those that nearly all clients write are known by sight, for the reader makes a map for each.
+func mediaType(text string) (kind string, params map[string]string, err error) {
+	switch kind := strings.TrimSpace(text); kind {
+	case "application/json", "text/event-stream", "*/*":
+		return kind, nil, nil
+	}
+	return mime.ParseMediaType(text)
+}
+
 // isJSON checks the type of a body: UTF-8 alone, and not compressed.
 func isJSON(r *http.Request) bool {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	kind, params, err := mediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" || len(r.Header.Values("Content-Type")) > 1 {
 		return false
 	}

@@ -145,15 +145,17 @@ func (p *reply) answer(result json.RawMessage, err error) {
 		return
 	}
 	if err == nil {
-		message := wire.EncodeResult(p.id, result)
 		if p.streaming {
-			p.write("event: message\ndata: ", message)
+			p.write("event: message\ndata: ", wire.EncodeResult(p.id, result))
 			return
 		}
+		before, after := wire.ResultFrame(p.id)
 		header := p.w.Header()
 		header.Set("Content-Type", "application/json")
-		header.Set("Content-Length", strconv.Itoa(len(message))) // a longer one would else go out in chunks
-		_, _ = p.w.Write(message)                                // a client that is gone cannot be told
+		header.Set("Content-Length", strconv.Itoa(len(before)+len(result)+len(after))) // a longer one would else go out in chunks
+		for _, part := range [][]byte{before, result, after} {                         // the server puts them together
+			_, _ = p.w.Write(part) // a client that is gone cannot be told
+		}
 		return
 	}
 	failure := failureOf(err)

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // Codes of JSON-RPC 2.0 that reading a message ends with.
@@ -143,12 +144,15 @@ func AsFailure(raw json.RawMessage) *Failure {
 
 // EncodeResult writes the response to a request. The result must be JSON on one line.
 func EncodeResult(id, result json.RawMessage) []byte {
-	out := make([]byte, 0, len(id)+len(result)+48)
-	out = append(out, `{"jsonrpc":"2.0","id":`...)
-	out = append(out, id...)
-	out = append(out, `,"result":`...)
-	out = append(out, result...)
-	return append(out, '}')
+	before, after := ResultFrame(id)
+	return slices.Concat(before, result, after)
+}
+
+// ResultFrame is what stands before and after the result of a request in its response.
+func ResultFrame(id json.RawMessage) (before, after []byte) {
+	const start, end = `{"jsonrpc":"2.0","id":`, `,"result":`
+	before = make([]byte, 0, len(start)+len(id)+len(end))
+	return append(append(append(before, start...), id...), end...), []byte{'}'}
 }
 
 // EncodeFailure writes the error response to a request, or to something that had no id that could be read (nil): then

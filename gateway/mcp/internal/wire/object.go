@@ -100,6 +100,10 @@ func (s *scanner) object(depth int, collect bool) (Object, error) {
 	}
 	s.pos++ // {
 	var members Object
+	if collect {
+		const usual = 4 // a request's, and those of its parameters
+		members = make(Object, 0, usual)
+	}
 	var seen names
 	for {
 		s.space()
@@ -205,20 +209,22 @@ func text(quoted json.RawMessage) string {
 
 // names is a set that stays a list while it is small.
 type names struct {
-	list []string
-	set  map[string]struct{}
+	list  [16]string
+	count int
+	set   map[string]struct{}
 }
 
 // add says whether a name is new.
 func (n *names) add(name string) bool {
 	if n.set == nil {
-		for _, known := range n.list {
+		for _, known := range n.list[:n.count] {
 			if known == name {
 				return false
 			}
 		}
-		if len(n.list) < 16 {
-			n.list = append(n.list, name)
+		if n.count < len(n.list) {
+			n.list[n.count] = name
+			n.count++
 			return true
 		}
 		n.set = make(map[string]struct{}, 2*len(n.list))

@@ -55,7 +55,7 @@ func (t *Tx) Get(key []byte) ([]byte, error) {
 	if t.ended {
 		return nil, storage.ErrTxDone
 	}
-	value, err := Over(t.base, &t.writes).Get(key)
+	value, err := layer{t.base, &t.writes}.Get(key)
 	if err != nil {
 		return nil, err
 	}
