@@ -119,9 +119,7 @@ func (e *edge) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc(resourceauth.Endpoint, func(w http.ResponseWriter, r *http.Request) {
 		front.SetRoute(r.Context(), resourceauth.Endpoint)
-		visit, end := resourceauth.Visit(r.Context())
-		defer end()
-		endpoint.ServeHTTP(w, r.WithContext(visit))
+		endpoint.ServeHTTP(w, r)
 	})
 	mux.HandleFunc(resourceauth.Endpoint+"/", below(guard, problems))
 	documents := http.NewServeMux()

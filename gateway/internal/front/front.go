@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -41,6 +42,7 @@ type Config struct {
 type front struct {
 	Config
 	next     http.Handler
+	always   http.Header // of every answer
 	running  atomic.Int64
 	duration *prometheus.HistogramVec
 	streams  *prometheus.GaugeVec
@@ -60,18 +62,20 @@ func New(cfg Config, next http.Handler) (http.Handler, error) {
 	if err := errors.Join(cfg.Registry.Register(duration), cfg.Registry.Register(streams)); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	return &front{Config: cfg, next: next, duration: duration, streams: streams}, nil
+	return &front{Config: cfg, next: next, always: always(cfg.HTTPS), duration: duration, streams: streams}, nil
 }
 
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	seen := &record{client: f.Proxies.client(r)}
+	defer seen.end()
 	ctx := context.WithValue(r.Context(), recordKey{}, seen)
 	ctx = telemetry.WithCorrelationID(ctx, r.Header.Get(telemetry.HeaderCorrelationID))
 	ctx, span := f.startSpan(ctx, r)
 	r = r.WithContext(ctx)
-	f.setHeaders(w.Header(), telemetry.CorrelationID(ctx))
+	maps.Copy(w.Header(), f.always) // whose values nobody changes in place
+	w.Header().Set(telemetry.HeaderCorrelationID, telemetry.CorrelationID(ctx))
 	answer := &answer{ResponseWriter: w}
 	answer.streaming = func() {
 		route := seen.read().name()
@@ -96,16 +100,18 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // isProbe says whether an address is asked by what looks after the process, which must hear that it lives.
 func isProbe(path string) bool { return path == "/livez" || path == "/readyz" }
 
-// setHeaders sets what every answer carries. Pages add to it.
-func (f *front) setHeaders(header http.Header, correlationID string) {
-	header.Set(telemetry.HeaderCorrelationID, correlationID)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	if f.HTTPS {
+// always is what every answer carries. Pages add to it.
+func always(https bool) http.Header {
+	header := http.Header{
+		"X-Content-Type-Options":       {"nosniff"},
+		"Referrer-Policy":              {"no-referrer"},
+		"Cross-Origin-Opener-Policy":   {"same-origin"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+	}
+	if https {
 		header.Set("Strict-Transport-Security", "max-age=31536000")
 	}
+	return header
 }
 
 // recovered answers for a handler that panicked, and says whether it could. A deliberate abort stays one.

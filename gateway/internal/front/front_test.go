@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,36 @@ func TestHalfAnAnswerIsNotTakenForAWholeOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhatIsToBeDoneWhenARequestHasBeenAnsweredIsDoneOnceAndWhateverBecameOfIt(t *testing.T) {
+	for name, handle := range map[string]func(){"an answer": func() {}, "a bug": func() { panic("the bug") }} {
+		t.Run(name, func(t *testing.T) {
+			var done []string
+			var request context.Context
+			url, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+				request = r.Context()
+				front.WhenAnswered(context.WithoutCancel(request), func() { done = append(done, "then") })
+				done = append(done, "first")
+				handle()
+			})
+			if _, err := get(t, url); err != nil {
+				t.Fatal(err)
+			}
+			<-request.Done() // the server ends it when the handler has returned
+			front.WhenAnswered(request, func() { done = append(done, "late") })
+			if want := []string{"first", "then", "late"}; !slices.Equal(done, want) {
+				t.Errorf("%v, want %v", done, want)
+			}
+		})
+	}
+	t.Run("outside the server", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		front.WhenAnswered(ctx, func() { close(done) })
+		cancel()
+		<-done
+	})
 }
 
 func TestServeReportsAListenerThatFails(t *testing.T) {

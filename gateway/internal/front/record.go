@@ -17,6 +17,8 @@ type record struct {
 
 	mu sync.Mutex
 	notes
+	answered bool
+	after    []func() // to do when it is
 }
 
 // notes are the contents of a record.
@@ -46,6 +48,17 @@ func (r *record) read() notes {
 	return r.notes
 }
 
+// end does what is to be done when the request has been answered.
+func (r *record) end() {
+	r.mu.Lock()
+	after := r.after
+	r.answered, r.after = true, nil
+	r.mu.Unlock()
+	for _, do := range after {
+		do()
+	}
+}
+
 type recordKey struct{}
 
 func recordOf(ctx context.Context) *record {
@@ -68,4 +81,23 @@ func SetReason(ctx context.Context, reason string) {
 // SetPrincipal notes who is calling.
 func SetPrincipal(ctx context.Context, p *authzv1.Principal) {
 	recordOf(ctx).note(func(n *notes) { n.principal = p })
+}
+
+// WhenAnswered has something done when the request has been answered, and at once if it has been, whatever was derived from
+// its context since. Outside the server, that is when the context ends. Unlike context.AfterFunc it takes no goroutine.
+func WhenAnswered(ctx context.Context, do func()) {
+	r, ok := ctx.Value(recordKey{}).(*record)
+	if !ok {
+		context.AfterFunc(ctx, do)
+		return
+	}
+	r.mu.Lock()
+	answered := r.answered
+	if !answered {
+		r.after = append(r.after, do)
+	}
+	r.mu.Unlock()
+	if answered {
+		do()
+	}
 }

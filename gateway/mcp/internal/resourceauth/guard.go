@@ -46,16 +46,7 @@ type caller struct {
 	answer  *authzv1.AuthenticateResponse
 }
 
-type (
-	callerKey struct{}
-	visitKey  struct{}
-)
-
-// Visit is a request's context that knows, whatever is derived from it, when the request has been answered. Call end then.
-func Visit(ctx context.Context) (visit context.Context, end func()) {
-	answered, end := context.WithCancel(context.WithoutCancel(ctx))
-	return context.WithValue(ctx, visitKey{}, answered), end
-}
+type callerKey struct{}
 
 // Authenticate establishes who is calling by the request's own token. The context that it answers carries the caller to
 // StoreMetadata and to access.PrincipalFrom, and ends when the token expires. Its errors are engine.Refusals, except for
@@ -84,11 +75,7 @@ func (g *Guard) Authenticate(r *http.Request) (context.Context, error) {
 		return nil, g.refuseRequest(ctx, err, true)
 	}
 	expiring, cancel := context.WithDeadlineCause(ctx, p.GetExpireTime().AsTime(), g.expired)
-	answered, ok := ctx.Value(visitKey{}).(context.Context)
-	if !ok {
-		answered = ctx
-	}
-	context.AfterFunc(answered, cancel) // as a rule the request ends before the token does
+	front.WhenAnswered(ctx, cancel) // as a rule before the token expires
 	return access.WithPrincipal(context.WithValue(expiring, callerKey{}, c), p), nil
 }
 

@@ -3,6 +3,7 @@ package resourceauth_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/df0f9dda/okr-manager/gateway/internal/front"
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/engine"
 	"github.com/df0f9dda/okr-manager/gateway/mcp/internal/resourceauth"
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
@@ -22,6 +24,7 @@ import (
 	"github.com/df0f9dda/okr-manager/services/kit/grpcserver"
 	"github.com/df0f9dda/okr-manager/services/kit/kittest"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 const origin = "https://okr.example.com"
@@ -161,15 +164,22 @@ func TestTheContextOfACallerEndsWithItsToken(t *testing.T) {
 func TestTheContextOfACallerEndsWithItsRequest(t *testing.T) {
 	t.Parallel()
 	guard, _ := newGuard(t, time.Hour)
-	r := ask(t, "Authorization", "Bearer good")
-	visit, end := resourceauth.Visit(r.Context())
-	// A request may go on without its connection.
-	ctx, err := guard.Authenticate(r.WithContext(context.WithoutCancel(visit)))
-	if err != nil || ctx.Err() != nil {
-		t.Fatal(err, ctx.Err())
+	var caller context.Context
+	server, err := front.New(front.Config{Logger: slog.New(slog.DiscardHandler), Registry: telemetry.NewRegistry()},
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			var err error
+			// A request may go on without its connection.
+			if caller, err = guard.Authenticate(r.WithContext(context.WithoutCancel(r.Context()))); err != nil || caller.Err() != nil {
+				t.Error(err, caller.Err())
+			}
+		}))
+	if err != nil {
+		t.Fatal(err)
 	}
-	end()
-	<-ctx.Done()
+	server.ServeHTTP(httptest.NewRecorder(), ask(t, "Authorization", "Bearer good"))
+	if caller.Err() == nil {
+		t.Error("it goes on")
+	}
 }
 
 func TestAChallengeNamesTheNarrowestScopeThatHelps(t *testing.T) {
