@@ -95,6 +95,29 @@ visit("the menu switches between organizations, and logs out", async (open) => {
   await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
 });
 
+visit("whoever has logged out is not told that the session has ended by what comes back late", async (open) => {
+  const v = await open({ person: max });
+  const { page } = v;
+  v.tolerate(/401/);
+  let go;
+  const told = new Promise((resolve) => { go = resolve; });
+  await page.route("**/api/v1/members?*", async (route) => {
+    await told;
+    await route.continue();
+  });
+  await v.go("/");
+  await v.button(/account menu/).click();
+  await v.button("Log out").click();
+  await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+  const late = page.waitForResponse("**/api/v1/members?*");
+  go();
+  assert.equal((await late).status(), 401);
+  await page.getByLabel("E-mail address").fill(max.email);
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Code").waitFor();
+  assert.equal(await page.getByRole("dialog").count(), 0);
+});
+
 visit("a link that was not started in this browser asks first, and then leads in", async (open, { ada: client, system }) => {
   await client.call("POST", "members:invite", { emailAddress: "nia@acme.test", displayName: "Nia Novak" });
   const { messages: [message] } = await system.provider("GET", "/_dev/outbox?format=json&to=nia@acme.test");

@@ -27,7 +27,7 @@ export function App() {
   return html`
     <a class="skip" href="#main">${text.skip}</a>
     <${Header} />
-    ${ended.value && html`<${Lazy} load=${endedSession} />`}
+    ${signedIn && ended.value && html`<${Lazy} load=${endedSession} />`}
     <main id="main" tabindex="-1" ref=${main}><${Content} /></main>
     <${Footer} />
     <p class="visually-hidden" role="status" aria-live="polite" id="live">${spoken.value}</p>
