@@ -49,7 +49,8 @@ export default function Objectives() {
   const ids = shown.value;
   const failed = problem.value && (ids === null || problem.value.status === 403 || connection.value === "live");
   const waiting = !failed && (ids === null || (ids.length === 0 && pending.value));
-  const there = useGradual((ids ?? []).slice(0, count.value), rowsOf, count.value === Infinity);
+  const some = (ids ?? []).slice(0, count.value);
+  const there = useGradual(some, rowsOf, count.value === Infinity);
   const empty = !waiting && ids?.length === 0 && !draftOf(composer).value;
   const tree = asTree.value;
   const more = () => { count.value += pageSize; };
@@ -73,7 +74,7 @@ export default function Objectives() {
     ${ids && (tree || parented.value) && html`<div class="views"><${Lazy} load=${parts.views} meanwhile="" /></div>`}
     ${ids && ids.length > 0 && (tree
       ? html`<${Lazy} key="tree" load=${parts.tree} count=${count.value} onMore=${more} meanwhile=${html`<${Skeleton} />`} />`
-      : html`<ul class="cards">${there.map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>
+      : html`<ul class="cards" data-whole=${there.length === some.length}>${there.map((id) => html`<${Objective} key=${id} id=${id} />`)}</ul>
         <${More} rest=${ids.length - count.value} onMore=${more} />`)}`;
 }
 
