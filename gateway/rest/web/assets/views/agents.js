@@ -118,7 +118,7 @@ function Agent({ app, sum, onChange }) {
   const name = app.name || texts.consent.unnamed;
   const heading = `app-${app.clientId}`;
   return html`
-    <li><article class="card" aria-labelledby=${heading}>
+    <li><article class="card client" aria-labelledby=${heading}>
       <header><h2 id=${heading}>${text.quoted(name)}</h2>
         <${Disconnect} path=${`connectedApps/${segment(app.clientId)}`} label=${t.revokeNamed(name)} title=${t.ask(name)}
           warning=${t.warning} onChange=${onChange} /></header>
