@@ -94,7 +94,7 @@ func (h *harness) records(t *testing.T, message string) []map[string]any {
 	return out
 }
 
-// counted is the value of grpc_server_handled_total for a method and a code.
+// counted is the value of grpc_server_handled_total for a method and a code, -1 if there is none.
 func (h *harness) counted(t *testing.T, method string, code codes.Code) float64 {
 	t.Helper()
 	families, err := h.registry.Gather()
@@ -115,7 +115,7 @@ func (h *harness) counted(t *testing.T, method string, code codes.Code) float64 
 			}
 		}
 	}
-	return 0
+	return -1
 }
 
 // eventually waits for a condition that another goroutine brings about.

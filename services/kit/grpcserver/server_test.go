@@ -87,6 +87,17 @@ func TestHealthNeedsNoCredentialAndFollowsReadiness(t *testing.T) {
 	}
 }
 
+// A counter that appears with its first error cannot be seen to have grown.
+func TestWhatHasNotHappenedIsCountedAsZero(t *testing.T) {
+	h := serve(t, &service{})
+	if _, err := healthpb.NewHealthClient(h.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.counted(t, "DeleteObjective", codes.Internal); n != 0 {
+		t.Errorf("the errors of a method that nobody has called are %v", n)
+	}
+}
+
 func TestReflectionNeedsNoCredentialInBothVersions(t *testing.T) {
 	h := serve(t, &service{})
 	t.Run("v1", func(t *testing.T) {
