@@ -39,7 +39,7 @@ func (s *consentService) ListConnectedApps(ctx context.Context, _ *authzv1.ListC
 func connectedApp(app stytch.ConnectedApp, table *policy.Table, email string) *authzv1.ConnectedApp {
 	scopes := slices.Compact(slices.Sorted(slices.Values(app.Scopes)))
 	return &authzv1.ConnectedApp{
-		ClientId: app.ClientID, Name: shownName(app.Name, app.ClientID), Scopes: scopes,
+		ClientId: app.ClientID, Name: app.Name, Scopes: scopes,
 		Groups: consentGroups(scopes, table, nil, email),
 	}
 }

@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"google.golang.org/grpc/codes"
@@ -107,7 +105,7 @@ func (s *consentService) StartAuthorization(ctx context.Context, req *authzv1.St
 	}
 	out := &authzv1.StartAuthorizationResponse{
 		Client: &authzv1.ConsentClient{
-			ClientId: consent.ClientID, Name: shownName(consent.ClientName, consent.ClientID), RedirectKind: target.kind, RedirectHost: target.host,
+			ClientId: consent.ClientID, Name: consent.ClientName, RedirectKind: target.kind, RedirectHost: target.host,
 		},
 		OrganizationName: consent.Organization.Name,
 		AccountName:      consent.Member.Name,
@@ -238,31 +236,6 @@ func (s *consentService) decide(ctx context.Context, p *person, shown *authoriza
 		return "", unavailable(fmt.Errorf("%w: it answered with another redirect address", stytch.ErrUnavailable))
 	}
 	return to, nil
-}
-
-// maxShownName bounds the name of an application, in characters.
-const maxShownName = 80
-
-// shownName is an application's name as text that cannot disturb what stands beside it: no control characters, nothing
-// that changes the direction of writing or cannot be seen.
-func shownName(name, clientID string) string {
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(name, ""))
-	runes := []rune(strings.Join(strings.Fields(name), " "))
-	if len(runes) > maxShownName {
-		runes = append(runes[:maxShownName-1], '…')
-	}
-	if len(runes) == 0 {
-		return clientID
-	}
-	return string(runes)
 }
 
 // authorizationError is what the failure of an authorization means. None of these is ever told to the application.

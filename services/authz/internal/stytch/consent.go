@@ -59,7 +59,7 @@ func (c *Client) StartAuthorization(ctx context.Context, session Credential, a A
 	}
 	consent := &Consent{
 		Member: newMember(answer.Member), Organization: newOrganization(answer.Organization),
-		ClientID: answer.Client.ClientID, ClientName: answer.Client.ClientName,
+		ClientID: answer.Client.ClientID, ClientName: appName(answer.Client.ClientName, answer.Client.ClientID),
 		Public:       answer.Client.ClientType == "third_party_public" || answer.Client.ClientType == "first_party_public",
 		Required:     answer.ConsentRequired,
 		Descriptions: map[string]string{},
@@ -162,7 +162,7 @@ func (a *Acting) MemberConnectedApps(ctx context.Context) ([]MemberConnectedApp,
 				return err
 			}
 			for _, m := range found.ActiveMembers {
-				ofEach[i] = append(ofEach[i], MemberConnectedApp{m.MemberID, ConnectedApp{app.ConnectedAppID, app.Name, m.GrantedScopes}})
+				ofEach[i] = append(ofEach[i], MemberConnectedApp{m.MemberID, ConnectedApp{app.ConnectedAppID, appName(app.Name, app.ConnectedAppID), m.GrantedScopes}})
 			}
 			return nil
 		})

@@ -47,13 +47,13 @@ func newMember(m organizations.Member) Member {
 		roles = append(roles, r.RoleID)
 	}
 	return Member{
-		ID: m.MemberID, OrganizationID: m.OrganizationID, Name: m.Name, EmailAddress: m.EmailAddress,
+		ID: m.MemberID, OrganizationID: m.OrganizationID, Name: plain(m.Name), EmailAddress: m.EmailAddress,
 		Status: MemberStatus(m.Status), Roles: withMemberRole(roles),
 	}
 }
 
 func newOrganization(o organizations.Organization) Organization {
-	return Organization{ID: o.OrganizationID, Name: o.OrganizationName, Slug: o.OrganizationSlug}
+	return Organization{ID: o.OrganizationID, Name: plain(o.OrganizationName), Slug: o.OrganizationSlug}
 }
 
 // Member gets a member and the organization. ErrTokenInvalid when there is none of them: whoever speaks for the member
@@ -98,7 +98,7 @@ func (c *Client) connectedApps(ctx context.Context, organizationID, memberID str
 	}
 	apps := make([]ConnectedApp, len(answer.ConnectedApps))
 	for i, a := range answer.ConnectedApps {
-		apps[i] = ConnectedApp{ClientID: a.ConnectedAppID, Name: a.Name, Scopes: strings.Fields(a.ScopesGranted)}
+		apps[i] = ConnectedApp{ClientID: a.ConnectedAppID, Name: appName(a.Name, a.ConnectedAppID), Scopes: strings.Fields(a.ScopesGranted)}
 	}
 	return apps, nil
 }
