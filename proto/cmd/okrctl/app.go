@@ -80,6 +80,7 @@ func (f failed) Unwrap() error { return f.error }
 
 // run runs a command line and answers the exit code.
 func run(ctx context.Context, args []string, t terminal) int {
+	t.out, t.err = &plain{to: t.out}, &plain{to: t.err}
 	a := &app{terminal: t}
 	root := a.root()
 	root.SetArgs(args)

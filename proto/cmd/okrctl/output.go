@@ -106,7 +106,7 @@ func (a *app) jsonLine(m proto.Message) error {
 	if err := json.Compact(&line, text); err != nil { // protojson varies its white space on purpose
 		return fmt.Errorf("encoding: %w", err)
 	}
-	_, err = fmt.Fprintf(a.out, "%s\n", line.Bytes())
+	_, err = fmt.Fprintf(a.out, "%s\n", escaped(line.Bytes()))
 	return err
 }
 
@@ -119,7 +119,7 @@ func indented(m proto.Message, prefix string) ([]byte, error) {
 	if err := json.Indent(&out, text, prefix, "  "); err != nil {
 		return nil, fmt.Errorf("encoding: %w", err)
 	}
-	return out.Bytes(), nil
+	return escaped(out.Bytes()), nil
 }
 
 // details writes names and values, one a line, and leaves out what has no value.
@@ -137,14 +137,11 @@ func (a *app) table() *tabwriter.Writer {
 	return tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 }
 
-// oneLine keeps a text from breaking a table, and the terminal: names of applications and members are others' claims.
+// oneLine keeps a text from breaking a table; what the terminal would obey is taken out of all that is written.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
+		if r == '\n' || r == '\t' || r == '\r' || unicode.In(r, unicode.Zl, unicode.Zp) {
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
 		}
 		return r
 	}, text)

@@ -26,7 +26,7 @@ func (a *app) export() *cobra.Command {
 				return err
 			}
 			if path == "" {
-				_, err := c.Export(cmd.Context(), form, a.out)
+				_, err := c.Export(cmd.Context(), form, a.asItIs())
 				return err
 			}
 			return a.exportFile(cmd, c, form, path)
