@@ -195,9 +195,21 @@ func TestWhatCannotBeDoneNowSaysWhatToDoFirst(t *testing.T) {
 			precondition(accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_STATE_CONFLICT).With("state", "ARCHIVED"),
 			`Nothing was changed: the objective is archived. Call updateObjective with the action "restore" first.`,
 		},
-		"a parent that cannot be": {
+		"a parent that there is not": {
+			precondition(accessv1.ErrorReason_ERROR_REASON_PARENT_INVALID).With("cause", "MISSING"),
+			"Nothing was changed: there is no objective with the id that parent names in your organization. listObjectives shows those that there are.",
+		},
+		"a parent that stands below": {
+			precondition(accessv1.ErrorReason_ERROR_REASON_PARENT_INVALID).With("cause", "BELOW"),
+			"Nothing was changed: parent is this objective itself or stands below it. Name one that does not, or give that one another parent first.",
+		},
+		"a parent that stands too deep": {
+			precondition(accessv1.ErrorReason_ERROR_REASON_PARENT_INVALID).With("cause", "DEPTH"),
+			"Nothing was changed: at most 10 objectives stand above each other, and there would be more. Name a parent that stands higher.",
+		},
+		"a parent that cannot be for a reason of a newer store": {
 			precondition(accessv1.ErrorReason_ERROR_REASON_PARENT_INVALID),
-			"Nothing was changed: parent does not exist, stands below this objective itself, or stands as deep as objectives can (10 levels).",
+			"Nothing was changed: the objective cannot stand under this parent.",
 		},
 		"an organization that is full": {
 			precondition(accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_LIMIT_REACHED).With("limit", "10000"),

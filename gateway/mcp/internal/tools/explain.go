@@ -94,7 +94,7 @@ func (s *Set) inWords(err error) string {
 		return fmt.Sprintf(`Nothing was changed: the objective is %s. Call updateObjective with the action "restore" first.`,
 			strings.ToLower(clean(metadata["state"], maxQuoted)))
 	case accessv1.ErrorReason_ERROR_REASON_PARENT_INVALID:
-		return "Nothing was changed: parent does not exist, stands below this objective itself, or stands as deep as objectives can (10 levels)."
+		return parentInvalid(metadata)
 	case accessv1.ErrorReason_ERROR_REASON_OBJECTIVE_LIMIT_REACHED:
 		return fmt.Sprintf("Nothing was added: the organization holds at most %s objectives.", quote(metadata["limit"], maxQuoted))
 	case accessv1.ErrorReason_ERROR_REASON_STORAGE_FULL:
@@ -145,6 +145,18 @@ func roleMissing(metadata map[string]string) string {
 		text += ` Or call again with mode "propose": then such a member is shown what it would change, and decides.`
 	}
 	return text
+}
+
+func parentInvalid(metadata map[string]string) string {
+	switch metadata["cause"] {
+	case "MISSING":
+		return "Nothing was changed: there is no objective with the id that parent names in your organization. listObjectives shows those that there are."
+	case "BELOW":
+		return "Nothing was changed: parent is this objective itself or stands below it. Name one that does not, or give that one another parent first."
+	case "DEPTH":
+		return "Nothing was changed: at most 10 objectives stand above each other, and there would be more. Name a parent that stands higher."
+	}
+	return "Nothing was changed: the objective cannot stand under this parent."
 }
 
 // attainmentNotSettable says what takes the place of an attainment: a value of the key result's own measure.

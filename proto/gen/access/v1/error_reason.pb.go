@@ -82,7 +82,7 @@ const (
 	// NOT_FOUND: no member with this id in the caller's organization.
 	ErrorReason_ERROR_REASON_MEMBER_NOT_FOUND ErrorReason = 24
 	// FAILED_PRECONDITION: the objective that was named as parent does not exist, stands below the objective itself, or
-	// stands too deep: at most 10 objectives stand above each other.
+	// stands too deep: at most 10 objectives stand above each other. Metadata: "cause", which is MISSING, BELOW or DEPTH.
 	ErrorReason_ERROR_REASON_PARENT_INVALID ErrorReason = 26
 	// FAILED_PRECONDITION: the organization has as many objectives as it can hold. Metadata: "limit".
 	ErrorReason_ERROR_REASON_OBJECTIVE_LIMIT_REACHED ErrorReason = 27

@@ -29,8 +29,7 @@ func (m *mutation) moveBelow(id, from, to string) error {
 			return err
 		}
 		if err := okr.CheckParent(id, above, below); err != nil {
-			return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_PARENT_INVALID,
-				"the objective cannot stand under this parent: %v", err)
+			return parentInvalid(err)
 		}
 		if err := m.tx.Put(childKey(to, id), nil); err != nil {
 			return err
@@ -40,6 +39,14 @@ func (m *mutation) moveBelow(id, from, to string) error {
 		return nil
 	}
 	return m.tx.Delete(childKey(from, id))
+}
+
+// parentInvalid says which of the three reasons there are keeps an objective from standing under a parent; programs find
+// it in the metadata.
+func parentInvalid(err error) error {
+	cause := map[error]string{okr.ErrParentMissing: "MISSING", okr.ErrParentLoop: "BELOW", okr.ErrParentDepth: "DEPTH"}[err]
+	return rpcerr.New(codes.FailedPrecondition, accessv1.ErrorReason_ERROR_REASON_PARENT_INVALID,
+		"the objective cannot stand under this parent: %v", err).With("cause", cause)
 }
 
 // leaveParent takes an objective that is deleted out of the index of children. Its own children stay there under it, as

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/okr"
 )
 
@@ -41,6 +42,10 @@ func (f *fixture) wantParentInvalid(err error, says string) {
 	wantReason(f.t, err, codes.FailedPrecondition, "PARENT_INVALID")
 	if err == nil || !strings.Contains(err.Error(), says) {
 		f.t.Errorf("the error %v does not say %q", err, says)
+	}
+	want := map[string]string{"at most 10": "DEPTH", "below the objective itself": "BELOW", "no such objective": "MISSING"}[says]
+	if cause := rpcerr.InfoOf(err).GetMetadata()["cause"]; cause != want {
+		f.t.Errorf("the cause is %q, want %q", cause, want)
 	}
 }
 

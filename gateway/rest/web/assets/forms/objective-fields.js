@@ -64,7 +64,7 @@ export function ObjectiveFields({ form, denied, item, failure }) {
     <div class="pair">
       <${Owner} label=${t.objective.owner} none=${t.people.nobody} value=${form.value("ownerId")} readonly=${readonly} onValue=${set("ownerId")} />
       <${Parent} value=${form.value("parentId")} item=${item} readonly=${readonly}
-        error=${failure && failure !== settled.value && atField(failure) ? text.failure(failure) : ""}
+        error=${failure && failure !== settled.value && atField(failure) ? t.objective.parentRefused[failure.metadata.cause] ?? text.failure(failure) : ""}
         onValue=${(/** @type {string} */ chosen) => { settled.value = failure; form.set({ parentId: chosen }); }} />
     </div>
     <${Cycle} value=${form.value("cycle")} error=${wrong.cycle} readonly=${readonly} onValue=${set("cycle")} />

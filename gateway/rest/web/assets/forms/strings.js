@@ -58,6 +58,11 @@ export const t = isolating({
     order: "This is before the start.",
     parent: "Contributes to",
     noParent: "No other objective",
+    parentRefused: /** @type {Record<string, string>} */ ({
+      MISSING: "The objective that it contributes to was deleted. Choose another.",
+      BELOW: "The objective that it contributes to is this one, or stands below it. Choose another.",
+      DEPTH: "The objective that it contributes to stands too deep: at most 10 stand above each other. Choose another.",
+    }),
     parentGone: "An objective that was deleted",
     parentNone: "No other objective has these words.",
     parentFailed: "The objectives could not be looked for. Type again, or try later.",
