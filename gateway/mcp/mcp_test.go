@@ -136,6 +136,7 @@ func TestMetricsAndLogsKnowToolsAndCallersAndNoTokensOrTexts(t *testing.T) {
 	w.get("/nope/" + knownObjective)
 	metrics := *w
 	metrics.url = "http://" + addr
+	kittest.Await(t, addr)
 	body := metrics.get("/metrics").body
 	for _, want := range []string{
 		`http_server_request_duration_seconds_count{code="200",method="POST",route="/mcp"} 2`,

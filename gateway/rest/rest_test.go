@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -79,7 +78,7 @@ func TestMetricsKnowRoutesAndNotPaths(t *testing.T) {
 	w.do(ask{method: "BREW", path: "/api/v1/objectives"})
 	metrics := *w
 	metrics.url = "http://" + addr
-	waitFor(t, addr)
+	kittest.Await(t, addr)
 	body := metrics.do(ask{path: "/metrics"}).body
 	for _, want := range []string{
 		`http_server_request_duration_seconds_count{code="200",method="GET",route="/api/v1/objectives/{objective_id}"} 1`,
@@ -92,26 +91,5 @@ func TestMetricsKnowRoutesAndNotPaths(t *testing.T) {
 	}
 	if strings.Contains(body, knownID) {
 		t.Error("the metrics have an id in them")
-	}
-}
-
-// waitFor waits until something answers at an address.
-func waitFor(t *testing.T, addr string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	for {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/livez", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := client.Do(r)
-		if err == nil {
-			_ = resp.Body.Close()
-			return
-		}
-		if ctx.Err() != nil {
-			t.Fatal(err)
-		}
 	}
 }
