@@ -85,7 +85,18 @@ func (c *terminal) answering(t *testing.T, input string, args ...string) ran {
 	cmd := c.command(ctx, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &failure
 	_ = cmd.Run() // the exit code is looked at
+	tellsNoToken(t, args, failure.String())
 	return ran{cmd.ProcessState.ExitCode(), out.String(), failure.String()}
+}
+
+// tellsNoToken searches what a command says beside its output, which people paste into reports of bugs.
+func tellsNoToken(t *testing.T, args []string, said string) {
+	t.Helper()
+	for _, kind := range []string{"a JSON Web Token", "a bearer token"} {
+		if patterns[kind].MatchString(said) {
+			t.Errorf("okrctl %s tells %s: %s", strings.Join(args, " "), kind, said)
+		}
+	}
 }
 
 // must runs a command that has to succeed, and answers what it prints.
@@ -136,11 +147,13 @@ func (c *terminal) start(t *testing.T, args ...string) *background {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	var said strings.Builder
 	t.Cleanup(func() {
 		cancel()
 		_ = cmd.Wait()
+		tellsNoToken(t, args, said.String())
 	})
-	return &background{cmd, bufio.NewReader(out), bufio.NewReader(failure)}
+	return &background{cmd, bufio.NewReader(out), bufio.NewReader(io.TeeReader(failure, &said))}
 }
 
 // line waits for the next line that contains a text.
