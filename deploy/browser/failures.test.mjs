@@ -18,6 +18,7 @@ visit("the server is stopped in the middle of an edit, and comes back", async (o
     await v.go("/");
     const card = v.card("Stay up");
     await card.getByRole("button", { name: "Edit “Stay up”" }).click();
+    await card.getByLabel("Text of the objective").waitFor(); // the form itself, which needs the server
     await v.page.keyboard.type(" all year");
     await card.getByLabel("Percent achieved of “Four nines”").fill("45");
     await system.down();
@@ -112,6 +113,7 @@ visit("the session ends in the middle of an edit: sign in again in place and go 
   const card = v.card("Keep going");
   await card.getByRole("button", { name: /^Add key result/ }).click();
   await v.page.keyboard.type("Typed before the end");
+  await card.getByLabel("How will you know?").waitFor();
   await endSession(v);
   await v.page.keyboard.press("Enter");
   const dialog = v.page.getByRole("dialog", { name: "Your session has ended" });
@@ -139,6 +141,7 @@ visit("signing in again by way of another page keeps what was typed, too", async
   await v.go("/");
   await v.button("New objective").click();
   await v.page.keyboard.type("Still here");
+  await v.page.getByLabel("What do you want to achieve?").waitFor(); // Enter before the form is there would be pressed again later
   await endSession(v);
   await v.page.keyboard.press("Enter");
   const dialog = v.page.getByRole("dialog", { name: "Your session has ended" });

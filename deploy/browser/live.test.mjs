@@ -56,3 +56,42 @@ visit("one's own changes are no news", async (open) => {
   assert.equal(await v.card("Mine").locator(".by").count(), 0);
   assert.equal(await v.card("Mine").count(), 1);
 });
+
+visit("what changes while the list is being loaded is not undone by an answer that is older", async (open, { ada: client }) => {
+  const make = (title) => client.call("POST", "objectives", { title, ownerId: ada.id });
+  const doomed = await make("Goes away");
+  const other = await client.objective("Of nobody", { "As it was": 10 });
+  await make("Stays");
+  const v = await open({ person: ada });
+  const { page } = v;
+  const list = /\/api\/v1\/objectives\?/;
+  await v.go("/");
+  await v.card("Of nobody").waitFor();
+  await v.button("Filter").click();
+  let answer;
+  const asked = new Promise((resolve) => {
+    page.route(list, async (route) => {
+      const response = await route.fetch();
+      await new Promise((go) => { answer = go; resolve(); });
+      await route.fulfill({ response });
+    });
+  });
+  await page.getByRole("search").getByLabel("Owner").selectOption("me");
+  await asked;
+  await client.call("PATCH", `objectives/${other.id}`, { title: "Comes in", ownerId: ada.id });
+  await client.call("POST", `keyResults/${other.keyResults[0].id}:setAttainment`, { attainment: 60 });
+  await client.call("DELETE", `objectives/${doomed.id}`);
+  await make("Is new");
+  const isSo = async () => {
+    await v.card("Comes in").getByText("40\u202f% to go").waitFor();
+    await v.card("Is new").waitFor();
+    await v.card("Goes away").waitFor({ state: "detached" });
+    await v.until(async () => assert.equal(await page.getByRole("article").count(), 3));
+  };
+  await isSo();
+  const taken = page.waitForResponse(list);
+  answer();
+  await (await taken).finished();
+  await page.evaluate(() => new Promise((drawn) => { requestAnimationFrame(() => setTimeout(drawn)); }));
+  await isSo();
+});

@@ -197,7 +197,7 @@ visit("the list is filtered by cycle, owner, state and words, and the address sa
   const { page } = v;
   const titles = async (...wanted) => {
     for (const title of wanted) await v.card(title).waitFor();
-    await page.waitForFunction((n) => document.querySelectorAll("article").length === n, wanted.length);
+    await v.until(async () => assert.equal(await page.getByRole("article").count(), wanted.length));
   };
   await v.go("/");
   await titles("Early plans", "Mine", "Through a key result", "Of Max");

@@ -112,7 +112,7 @@ for (const [width, size, dark] of [["phone", phone, true], ["desk", desk, false]
     await page.unroute(writes);
     ({ go } = await hold(v));
     await back.getByRole("button", { name: "Save" }).click();
-    await card.waitFor();
+    await v.focuses(/^Edit “Before and after”$/);
     await card.getByRole("button", { name: /^Add key result to/ }).focus(); // and on to something else
     go();
     await v.hears(/Saved/);

@@ -6,6 +6,7 @@ import { load, order, wanted } from "./store.js";
 /** @type {typeof import("./watch.js")|undefined} */
 let stream;
 let followed = 0;
+const pause = 3000; // milliseconds until what could not be loaded is tried again, as long as browsers wait with streams
 
 /** @typedef {import("./filter.js").Filter} Filter */
 
@@ -26,7 +27,10 @@ export async function watch(filter) {
   if (own !== followed) return;
   stream = module;
   if (stream) stream.follow(from);
-  else connection.value = "cut";
+  else {
+    connection.value = "cut";
+    setTimeout(() => { if (own === followed) watch(wanted.peek()); }, pause);
+  }
 }
 
 /**

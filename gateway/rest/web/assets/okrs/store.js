@@ -96,6 +96,9 @@ export function reset() {
   deleted.clear();
 }
 
+/** The objectives that changes were taken for since the newest load began: what it finds may be older. @type {Set<string>} */
+const heard = new Set();
+
 let loads = 0;
 let latest = Promise.resolve("");
 
@@ -104,6 +107,7 @@ let latest = Promise.resolve("");
  * something else is wanted before it is done, that is loaded instead.
  */
 export function load() {
+  heard.clear();
   latest = loadPages(loads += 1);
   return latest;
 }
@@ -144,8 +148,13 @@ async function loadPages(own) {
     const lost = new Map(gone.peek());
     objectives.clear();
     parents.clear();
-    for (const objective of found) put(derived(objective));
-    for (const objective of before) keepInUse(objective, lost);
+    for (const objective of found) {
+      if (!deleted.has(objective.id)) put(derived({ ...objective, keyResults: objective.keyResults.filter((kr) => !deleted.has(kr.id)) }));
+    }
+    for (const objective of before) {
+      if (heard.has(objective.id)) keepNewer(objective);
+      keepInUse(objective, lost);
+    }
     gone.value = lost;
     order.value = [...objectives.keys()].sort().reverse();
     problem.value = null;
@@ -172,6 +181,14 @@ async function add(found, id) {
   } catch (failure) {
     if (/** @type {Failure} */ (failure).status !== 404) throw failure;
   }
+}
+
+/** Keeps what has changed since a load began. @param {Objective} before as it was known */
+function keepNewer(before) {
+  if (objectives.has(before.id)) {
+    takeObjective(before);
+    before.keyResults.forEach(takeKeyResult);
+  } else put(before);
 }
 
 /**
@@ -210,6 +227,7 @@ function put(objective) {
  */
 export function takeObjective(fresh) {
   if (deleted.has(fresh.id)) return false;
+  heard.add(fresh.id);
   const known = objectives.get(fresh.id);
   if (!known) {
     put(derived({ ...fresh, keyResults: fresh.keyResults ?? [] }));
@@ -236,6 +254,7 @@ export async function discover(id) {
 export function takeKeyResult(fresh) {
   const objective = objectives.get(fresh.objectiveId);
   if (!objective || deleted.has(fresh.id)) return false;
+  heard.add(fresh.objectiveId);
   const before = objective.peek().keyResults.find((kr) => kr.id === fresh.id);
   if (before && (before.etag === fresh.etag || older(fresh, before))) return false;
   put(withKeyResult(objective.peek(), fresh));
