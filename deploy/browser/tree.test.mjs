@@ -212,6 +212,7 @@ for (const [width, size] of [["phone", phone], ["desk", desk]]) {
       await page.getByRole("link", { name: "Ship every week" }).press("Enter");
       await v.card("Ship every week").waitFor();
       await page.goBack();
+      await v.focuses(/^Objectives$/); // the heading: a key that is pressed before is pressed on nothing
       await views.getByRole("link", { name: "List" }).press("Enter");
       await v.card("Ship every week").waitFor();
       assert.equal(new URL(page.url()).search, "");
