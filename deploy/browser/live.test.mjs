@@ -95,3 +95,16 @@ visit("what changes while the list is being loaded is not undone by an answer th
   await page.evaluate(() => new Promise((drawn) => { requestAnimationFrame(() => setTimeout(drawn)); }));
   await isSo();
 });
+
+visit("a page whose part that follows changes could not be loaded goes on trying, and becomes live", async (open, { ada: client }) => {
+  const v = await open({ person: emma });
+  v.tolerate(/Failed to load resource|ERR_FAILED/);
+  const part = "**/okrs/watch.js";
+  await v.page.route(part, (route) => route.abort());
+  await v.go("/");
+  await v.page.getByText("Not live: connecting again").waitFor();
+  await v.page.unroute(part);
+  await v.page.getByText("Not live: connecting again").waitFor({ state: "detached" });
+  await client.objective("Seen at once");
+  await v.card("Seen at once").waitFor();
+});
