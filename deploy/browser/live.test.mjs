@@ -83,7 +83,7 @@ visit("what changes while the list is being loaded is not undone by an answer th
   await client.call("DELETE", `objectives/${doomed.id}`);
   await make("Is new");
   const isSo = async () => {
-    await v.card("Comes in").getByText("40\u202f% to go").waitFor();
+    await v.card("Comes in").locator(".figure", { hasText: /^60/ }).waitFor();
     await v.card("Is new").waitFor();
     await v.card("Goes away").waitFor({ state: "detached" });
     await v.until(async () => assert.equal(await page.getByRole("article").count(), 3));
