@@ -21,6 +21,7 @@ visit("the server is stopped in the middle of an edit, and comes back", async (o
     await card.getByLabel("Text of the objective").waitFor(); // the form itself, which needs the server
     await v.page.keyboard.type(" all year");
     await card.getByLabel("Percent achieved of “Four nines”").fill("45");
+    await v.hasParts();
     await system.down();
     await card.getByRole("button", { name: "Save" }).click();
     await card.getByText("The server did not answer. What you typed is kept.").waitFor();
@@ -54,6 +55,7 @@ visit("the line is cut, and what others did meanwhile is there once it is mended
     const card = v.card("Kept");
     await card.getByLabel("Percent achieved of “Ten of them”").fill("15");
     await v.page.evaluate(() => { globalThis.sameDocument = true; });
+    await v.hasParts();
     line.cut();
     await v.page.getByText("Not live: connecting again").waitFor();
     const agent = await Client.agent(system, max, "Reporter", ["read:okrs", "manage:krs"]);
@@ -77,6 +79,24 @@ visit("the line is cut, and what others did meanwhile is there once it is mended
   } finally {
     line.close();
   }
+});
+
+visit("parts that are cut off while they are loaded say so where they are missing, and trying again loses nothing", async (open, { ada: client }) => {
+  const kept = await client.objective("Kept", { "Ten of them": 10 });
+  const v = await open({ person: emma });
+  v.tolerate(/Failed to load resource|ERR_FAILED/);
+  const parts = /\/forms\/[^/]+\.js$/;
+  await v.page.route(parts, (route) => route.abort());
+  await v.go("/");
+  const card = v.card("Kept");
+  await card.getByLabel("Percent achieved of “Ten of them”").fill("15");
+  await client.call("POST", `keyResults/${kept.keyResults[0].id}/checkIns`, { value: "60" });
+  await card.getByRole("alert").getByText("This part of the page could not be loaded.").waitFor();
+  await v.accessible("a part is missing");
+  await v.page.unroute(parts);
+  await card.getByRole("button", { name: "Try again" }).click();
+  await card.getByText("60 %").first().waitFor();
+  await card.getByText("15 %").waitFor();
 });
 
 visit("an answer that is lost is asked for again, and nothing is made twice", async (open, world) => {

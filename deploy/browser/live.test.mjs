@@ -96,15 +96,26 @@ visit("what changes while the list is being loaded is not undone by an answer th
   await isSo();
 });
 
-visit("a page whose part that follows changes could not be loaded goes on trying, and becomes live", async (open, { ada: client }) => {
+visit("a page whose part that follows changes could not be loaded says that it is not live, and shows them nevertheless", async (open, { ada: client }) => {
   const v = await open({ person: emma });
   v.tolerate(/Failed to load resource|ERR_FAILED/);
   const part = "**/okrs/watch.js";
   await v.page.route(part, (route) => route.abort());
   await v.go("/");
-  await v.page.getByText("Not live: connecting again").waitFor();
+  const notLive = v.page.getByText("Not live: connecting again");
+  await notLive.waitFor();
   await v.page.unroute(part);
-  await v.page.getByText("Not live: connecting again").waitFor({ state: "detached" });
+  await v.page.evaluate(() => {
+    globalThis.wentAway = false;
+    new MutationObserver(() => { globalThis.wentAway ||= !document.body.innerText.includes("Not live"); })
+      .observe(document.body, { childList: true, subtree: true, characterData: true });
+  });
+  await client.objective("Seen soon");
+  await v.card("Seen soon").waitFor();
+  assert.equal(await v.page.evaluate(() => globalThis.wentAway), false, "it claimed to be live meanwhile");
+  await v.page.reload();
+  await v.card("Seen soon").waitFor();
+  await notLive.waitFor({ state: "detached" });
   await client.objective("Seen at once");
   await v.card("Seen at once").waitFor();
 });

@@ -183,6 +183,15 @@ export class Visitor {
       !document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }))));
   }
 
+  /** Waits until the page of objectives has loaded what it may need later, for which it needs the server. */
+  async hasParts() {
+    await this.page.evaluate(async () => {
+      const main = document.querySelector("script[type=module][src]").src;
+      const { parts, reader, writes } = await import(new URL("okrs/parts.js", main).href);
+      await Promise.all([...Object.values(parts), reader, writes].map((load) => load()));
+    });
+  }
+
   /** Waits until something that is called so has the focus. */
   async focuses(pattern) {
     await this.until(async () => assert.match(await this.focused(), pattern));

@@ -6,7 +6,7 @@ import { load, order, wanted } from "./store.js";
 /** @type {typeof import("./watch.js")|undefined} */
 let stream;
 let followed = 0;
-const pause = 3000; // milliseconds until what could not be loaded is tried again, as long as browsers wait with streams
+const pause = 3000; // milliseconds until the list is asked for again without a stream, as long as browsers wait with streams
 
 /** @typedef {import("./filter.js").Filter} Filter */
 
@@ -23,13 +23,22 @@ export async function watch(filter) {
   if (!same(filter, wanted.peek())) order.value = null; // what is known may be a part of it, and not worth a look
   wanted.value = filter;
   connection.value = "connecting";
+  await begin(own);
+}
+
+/**
+ * Loads, and follows from there. Some browsers remember of a module that it could not be had, until the page is loaded
+ * again: then the list alone is asked for, again and again.
+ * @param {number} own
+ */
+async function begin(own) {
   const [from, module] = await Promise.all([load(), import("./watch.js").catch(() => undefined)]);
   if (own !== followed) return;
   stream = module;
   if (stream) stream.follow(from);
   else {
     connection.value = "cut";
-    setTimeout(() => { if (own === followed) watch(wanted.peek()); }, pause);
+    setTimeout(() => { if (own === followed) begin(own); }, pause);
   }
 }
 
