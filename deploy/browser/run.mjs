@@ -1,7 +1,9 @@
 // Runs all tests, or those in the files whose names are given.
 //
 // OKR_BROWSER_SLOW=6 makes pages so many times slower than the machine, and lets what they ask for wait for up to 400 ms: so
-// one sees what a test reads before it is there. OKR_CHROMIUM is where the browser is; OKR_PICTURES is for pictures.test.mjs.
+// one sees what a test reads before it is there. OKR_BROWSER_ATTEMPTS=2 tries a test that failed once more, and says at the
+// end which those were and why: a step that a busy machine delays is to be mended, and hides nothing of the rest.
+// OKR_CHROMIUM is where the browser is; OKR_PICTURES is for pictures.test.mjs.
 
 // The pictures of the README are taken only when they are asked for: no two runs make the same bytes.
 const asked = ["screenshots"];
