@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -264,7 +265,10 @@ func listen(ctx context.Context, ephemeral bool, settings map[string]string) (*p
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 		if err != nil {
 			p.closeUnused()
-			return nil, fmt.Errorf("%w\nanother program uses the port: stop it, or set %s to another address", err, name)
+			if errors.Is(err, syscall.EADDRINUSE) {
+				return nil, fmt.Errorf("%w\nanother program uses the port: stop it, or set %s to another address", err, name)
+			}
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		p.open[name] = listener
 		settings[name] = listener.Addr().String()
