@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"google.golang.org/grpc/codes"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
@@ -126,6 +127,14 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	root.SetVersionTemplate("okrctl {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+			if value := unknown.GetSpecifiedShortnames(); value != "" && '0' <= value[0] && value[0] <= '9' {
+				return usagef("-%s reads as a flag: a value below zero comes after two dashes, as in -- -%s", value, value)
+			}
+		}
+		return err
+	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.server, "server", a.env("OKR_PUBLIC_URL", "http://localhost:3000"), "public address, where people sign in")
 	flags.StringVar(&a.store, "store", a.env("OKR_STORE_ADDR", "127.0.0.1:9001"), "gRPC address of okr-store")
