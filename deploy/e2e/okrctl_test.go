@@ -375,6 +375,12 @@ func TestAPersonWorksWithOkrctl(t *testing.T) {
 	if text := c.must(t, "kr", "checkins", metric); strings.Count(text, "\n") != 2 || !strings.Contains(text, "Slow start") || !strings.Contains(text, "at-risk") {
 		t.Errorf("checkins: %s", text)
 	}
+	// The value came through an application, and no member has confirmed it yet.
+	for _, args := range [][]string{{"kr", "get", metric}, {"kr", "list", "--objective", top}, {"mine"}} {
+		if text := c.must(t, args...); !strings.Contains(strings.ToLower(text), "unconfirmed") || !strings.Contains(text, "okrctl") {
+			t.Errorf("okrctl %s: %s", strings.Join(args, " "), text)
+		}
+	}
 	if k := c.json(t, "kr", "get", milestone); k.text("currentValue") != "100" {
 		t.Errorf("the milestone is %v", k)
 	}
@@ -523,6 +529,7 @@ func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
 		{"objectives", "list", "--state", "nonsense"},
 		{"objectives", "list", "-o", "yaml"},
 		{"checkin", "kr_1"},
+		{"checkin", "kr_1", "-3.5"},
 		{"checkin", "kr_1", "1", "-c", "sure"},
 		{"changes", "--since", "yesterday"},
 		{"changes", "--kind", "nonsense"},
@@ -535,6 +542,9 @@ func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
 		if got := c.try(t, args...); got.code != 2 || got.out != "" || !strings.Contains(got.err, "--help") {
 			t.Errorf("okrctl %s: %+v", strings.Join(args, " "), got)
 		}
+	}
+	if got := c.try(t, "checkin", "kr_1", "-3.5"); !strings.Contains(got.err, "two dashes, as in -- -3.5") {
+		t.Errorf("a value below zero: %+v", got)
 	}
 	for _, args := range [][]string{{}, {"help"}, {"objectives"}, {"changes", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := c.try(t, args...); got.code != 0 || got.out == "" || got.err != "" {

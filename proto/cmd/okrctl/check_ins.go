@@ -111,6 +111,7 @@ func (a *app) mine() *cobra.Command {
 			{"TARGET", func(d *okrv1.DueKeyResult) string { return value(d.GetKeyResult(), d.GetKeyResult().GetTargetValue()) }},
 			{"STATUS", func(d *okrv1.DueKeyResult) string { return status(d.GetKeyResult()) }},
 			{"LAST CHECK-IN", func(d *okrv1.DueKeyResult) string { return clock(d.GetKeyResult().GetLastCheckInTime()) }},
+			{"UNCONFIRMED", func(d *okrv1.DueKeyResult) string { return unconfirmed(d.GetKeyResult()) }},
 		})
 	})
 	cmd.Flags().StringVar(&req.OwnerId, "owner", "", "of another member")

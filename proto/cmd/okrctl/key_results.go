@@ -30,6 +30,7 @@ func keyResultColumns() []column[*okrv1.KeyResult] {
 		{"TARGET", func(k *okrv1.KeyResult) string { return value(k, k.GetTargetValue()) }},
 		{"STATUS", status},
 		{"LAST CHECK-IN", func(k *okrv1.KeyResult) string { return clock(k.GetLastCheckInTime()) }},
+		{"UNCONFIRMED", unconfirmed},
 		{"OWNER", (*okrv1.KeyResult).GetOwnerId},
 	}
 }
@@ -67,6 +68,7 @@ func (a *app) getKeyResult() *cobra.Command {
 			{"Status", status(k)},
 			{"Check-ins", fmt.Sprint(k.GetCheckInCount())},
 			{"Last check-in", clock(k.GetLastCheckInTime())},
+			{"Unconfirmed", unconfirmed(k)},
 			{"Owner", k.GetOwnerId()},
 			{"Created", clock(k.GetCreateTime()) + " by " + memberName(k.GetCreator().GetDisplayName(), k.GetCreator().GetMemberId())},
 			{"Changed", clock(k.GetUpdateTime()) + " by " + memberName(k.GetUpdater().GetDisplayName(), k.GetUpdater().GetMemberId())},

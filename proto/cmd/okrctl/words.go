@@ -112,6 +112,11 @@ func status(k *okrv1.KeyResult) string {
 	return word(k.GetConfidence())
 }
 
+// unconfirmed names the application that the value comes from, as long as no member has confirmed it.
+func unconfirmed(k *okrv1.KeyResult) string {
+	return memberName(k.GetAgentReport().GetClientName(), k.GetAgentReport().GetClientId())
+}
+
 func clock(t *timestamppb.Timestamp) string {
 	if t == nil {
 		return ""
