@@ -131,6 +131,22 @@ func TestAddressesThatDoNotExist(t *testing.T) {
 	}
 }
 
+func TestAQueryParameterThatCannotBeReadIsNamedWithWhatItMayBe(t *testing.T) {
+	w := start(t)
+	for query, want := range map[string]string{
+		"objectives?pageSize=1e999":                            `the query parameter "pageSize" is not a whole number that fits`,
+		"objectives?page_size=999999999999":                    `the query parameter "page_size" is not a whole number that fits`,
+		"objectives?text=a&pageTokens=maybe":                   `the query parameter "pageTokens" is not true or false`,
+		"objectives?states=OBJECTIVE_STATE_ACTIVE&states=OPEN": `the query parameter "states" is not one of OBJECTIVE_STATE_UNSPECIFIED, OBJECTIVE_STATE_ACTIVE, OBJECTIVE_STATE_CLOSED, OBJECTIVE_STATE_ARCHIVED`,
+		"changes?startTime=yesterday":                          `the query parameter "startTime" is not a time such as "2026-07-01T09:00:00Z"`,
+	} {
+		r := w.do(ask{path: "/api/v1/" + query, session: "ceo-session"})
+		if got := w.wantFault(r, 400, "REQUEST_MALFORMED"); got.Message != want {
+			t.Errorf("%s: %q, want %q", query, got.Message, want)
+		}
+	}
+}
+
 func TestOptionsTellsWhatAnAddressTakesAndAllowsNoOtherOrigin(t *testing.T) {
 	w := start(t)
 	r := w.do(ask{method: "OPTIONS", path: "/api/v1/objectives", header: http.Header{

@@ -3,6 +3,7 @@
 package mux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -213,6 +214,11 @@ func (m *Mux) answerRoutingError(_ context.Context, _ *runtime.ServeMux, _ runti
 
 // answerError answers what a service or the gateway's own decoding found.
 func (m *Mux) answerError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+	if status.Code(err) == codes.InvalidArgument && rpcerr.InfoOf(err) == nil { // of the gateway's decoding
+		if route, unknown := m.route(r); unknown == nil {
+			err = cmp.Or(route.misread(r.URL.Query()), err)
+		}
+	}
 	m.problem.Write(w, r, m.explain(r.Context(), err))
 }
 

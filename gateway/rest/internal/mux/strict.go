@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -13,8 +14,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
@@ -73,6 +77,42 @@ func (r *Route) checkQuery(req *http.Request) (url.Values, error) {
 		query.Set("afterCursor", last)
 	}
 	return query, nil
+}
+
+// misread names the query parameter that the gateway could not decode, and what its values are; nil if it could all of them.
+func (r *Route) misread(query url.Values) error {
+	request, err := protoregistry.GlobalTypes.FindMessageByName(r.RPC.Input().FullName())
+	if err != nil {
+		return fmt.Errorf("finding the request: %w", err)
+	}
+	for name, field := range r.query {
+		if values := query[name]; values != nil {
+			one := request.New().Interface()
+			if runtime.PopulateQueryParameters(one, url.Values{name: values}, utilities.NewDoubleArray(nil)) != nil {
+				return malformed("the query parameter %q is not %s", name, valueOf(field))
+			}
+		}
+	}
+	return nil
+}
+
+// valueOf says in words what a query parameter may be.
+func valueOf(field protoreflect.FieldDescriptor) string {
+	switch field.Kind() {
+	case protoreflect.BoolKind:
+		return "true or false"
+	case protoreflect.EnumKind:
+		values := field.Enum().Values()
+		names := make([]string, values.Len())
+		for i := range names {
+			names[i] = string(values.Get(i).Name())
+		}
+		return "one of " + strings.Join(names, ", ")
+	case protoreflect.MessageKind:
+		return `a time such as "2026-07-01T09:00:00Z"` // there is no other, but for masks, which are of any text
+	default:
+		return "a whole number that fits"
+	}
 }
 
 func isMask(field protoreflect.FieldDescriptor) bool {
