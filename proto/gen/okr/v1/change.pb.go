@@ -1180,13 +1180,13 @@ const file_okr_v1_change_proto_rawDesc = "" +
 	"\n" +
 	"key_result\x18\x02 \x01(\v2\x11.okr.v1.KeyResultH\x00R\tkeyResultB\n" +
 	"\n" +
-	"\bresource\"\xa3\a\n" +
+	"\bresource\"\xd7\a\n" +
 	"\aCheckIn\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xe0A\x03\xe0A\bR\x02id\x12'\n" +
 	"\rkey_result_id\x18\x02 \x01(\tB\x03\xe0A\x03R\vkeyResultId\x12&\n" +
-	"\fobjective_id\x18\x03 \x01(\tB\x03\xe0A\x03R\vobjectiveId\x12\xa9\x01\n" +
-	"\x05value\x18\x04 \x01(\tB\x92\x01\xbaH\x8e\x01\xba\x01b\n" +
-	"\x0edecimal.digits\x12\x1bmust have at most 18 digits\x1a3this.replace('-', '').replace('.', '').size() <= 18r'\x18\x142#^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$R\x05value\x12<\n" +
+	"\fobjective_id\x18\x03 \x01(\tB\x03\xe0A\x03R\vobjectiveId\x12\xdd\x01\n" +
+	"\x05value\x18\x04 \x01(\tB\xc6\x01\xbaH\xc2\x01\xba\x01\xba\x01\n" +
+	"\fdecimal.form\x12>must be a decimal number such as \"12.50\", of at most 18 digits\x1ajthis.matches('^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$') && this.replace('-', '').replace('.', '').size() <= 18r\x02\x18\x14R\x05value\x12<\n" +
 	"\n" +
 	"confidence\x18\x05 \x01(\x0e2\x12.okr.v1.ConfidenceB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
 	"confidence\x12\x94\x02\n" +
@@ -1203,9 +1203,10 @@ const file_okr_v1_change_proto_rawDesc = "" +
 	"\x03via\x18\v \x01(\v2\v.okr.v1.ViaB\x03\xe0A\x03R\x03via\x12@\n" +
 	"\vcreate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTimeB\r\n" +
-	"\v_attainment\"\x83\x04\n" +
-	"\bEvidence\x12\xbf\x01\n" +
-	"\x03url\x18\x01 \x01(\tB\xac\x01\xe0A\x02\xbaH\xa5\x01\xc8\x01\x01r\x9f\x01\x18\x80\x102\x99\x01^https?://[^\\x{00}-\\x{20}\\x{7F}-\\x{A0}\\x{2028}-\\x{202E}\\x{2066}-\\x{2069}/?#@\\\\]+([/?#][^\\x{00}-\\x{20}\\x{7F}-\\x{A0}\\x{2028}-\\x{202E}\\x{2066}-\\x{2069}]*)?$R\x03url\x12\xf3\x01\n" +
+	"\v_attainment\"\xf5\x04\n" +
+	"\bEvidence\x12\xb1\x02\n" +
+	"\x03url\x18\x01 \x01(\tB\x9e\x02\xe0A\x02\xbaH\x97\x02\xba\x01\x8b\x02\n" +
+	"\burl.form\x12Amust be an http or https address without a name or password in it\x1a\xbb\x01this.matches('^https?://[^\\\\x{00}-\\\\x{20}\\\\x{7F}-\\\\x{A0}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}/?#@\\\\\\\\]+([/?#][^\\\\x{00}-\\\\x{20}\\\\x{7F}-\\\\x{A0}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*)?$')\xc8\x01\x01r\x03\x18\x80\x10R\x03url\x12\xf3\x01\n" +
 	"\x0eobserved_value\x18\x02 \x01(\tB\xcb\x01\xbaH\xc7\x01\xba\x01\xbf\x01\n" +
 	"!observed_value.control_characters\x12>must not contain control characters or bidirectional overrides\x1aZthis.matches('^[^\\\\x{00}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x02\x18dR\robservedValue\x12?\n" +
 	"\robserved_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fobservedTime\"\xe2\x04\n" +

@@ -1241,7 +1241,7 @@ var File_okr_v1_key_result_proto protoreflect.FileDescriptor
 
 const file_okr_v1_key_result_proto_rawDesc = "" +
 	"\n" +
-	"\x17okr/v1/key_result.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13okr/v1/member.proto\"\xd8\x0e\n" +
+	"\x17okr/v1/key_result.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13okr/v1/member.proto\"\xc0\x0f\n" +
 	"\tKeyResult\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xe0A\x03\xe0A\bR\x02id\x12&\n" +
 	"\fobjective_id\x18\x02 \x01(\tB\x03\xe0A\x03R\vobjectiveId\x12\xb2\x02\n" +
@@ -1260,12 +1260,12 @@ const file_okr_v1_key_result_proto_rawDesc = "" +
 	"\aupdater\x18\t \x01(\v2\x0e.okr.v1.MemberB\x03\xe0A\x03R\aupdater\x125\n" +
 	"\bowner_id\x18\n" +
 	" \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\aownerId\x126\n" +
-	"\x04kind\x18\v \x01(\x0e2\x15.okr.v1.KeyResultKindB\v\xe0A\x05\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12\xb4\x01\n" +
-	"\vstart_value\x18\f \x01(\tB\x92\x01\xbaH\x8e\x01\xba\x01b\n" +
-	"\x0edecimal.digits\x12\x1bmust have at most 18 digits\x1a3this.replace('-', '').replace('.', '').size() <= 18r'\x18\x142#^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$R\n" +
-	"startValue\x12\xb6\x01\n" +
-	"\ftarget_value\x18\r \x01(\tB\x92\x01\xbaH\x8e\x01\xba\x01b\n" +
-	"\x0edecimal.digits\x12\x1bmust have at most 18 digits\x1a3this.replace('-', '').replace('.', '').size() <= 18r'\x18\x142#^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$R\vtargetValue\x12(\n" +
+	"\x04kind\x18\v \x01(\x0e2\x15.okr.v1.KeyResultKindB\v\xe0A\x05\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12\xe8\x01\n" +
+	"\vstart_value\x18\f \x01(\tB\xc6\x01\xbaH\xc2\x01\xba\x01\xba\x01\n" +
+	"\fdecimal.form\x12>must be a decimal number such as \"12.50\", of at most 18 digits\x1ajthis.matches('^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$') && this.replace('-', '').replace('.', '').size() <= 18r\x02\x18\x14R\n" +
+	"startValue\x12\xea\x01\n" +
+	"\ftarget_value\x18\r \x01(\tB\xc6\x01\xbaH\xc2\x01\xba\x01\xba\x01\n" +
+	"\fdecimal.form\x12>must be a decimal number such as \"12.50\", of at most 18 digits\x1ajthis.matches('^(-?[0-9]{1,18}([.][0-9]{1,17})?)?$') && this.replace('-', '').replace('.', '').size() <= 18r\x02\x18\x14R\vtargetValue\x12(\n" +
 	"\rcurrent_value\x18\x0e \x01(\tB\x03\xe0A\x03R\fcurrentValue\x12\xd6\x01\n" +
 	"\x04unit\x18\x0f \x01(\tB\xc1\x01\xbaH\xbd\x01\xba\x01\xb5\x01\n" +
 	"\x17unit.control_characters\x12>must not contain control characters or bidirectional overrides\x1aZthis.matches('^[^\\\\x{00}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x02\x18 R\x04unit\x125\n" +

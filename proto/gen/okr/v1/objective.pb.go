@@ -1159,7 +1159,7 @@ var File_okr_v1_objective_proto protoreflect.FileDescriptor
 
 const file_okr_v1_objective_proto_rawDesc = "" +
 	"\n" +
-	"\x16okr/v1/objective.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17okr/v1/key_result.proto\x1a\x13okr/v1/member.proto\"\xb7\r\n" +
+	"\x16okr/v1/objective.proto\x12\x06okr.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17okr/v1/key_result.proto\x1a\x13okr/v1/member.proto\"\x99\x0f\n" +
 	"\tObjective\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xe0A\x03\xe0A\bR\x02id\x12\xb2\x02\n" +
 	"\x05title\x18\x02 \x01(\tB\x9b\x02\xe0A\x02\xbaH\x94\x02\xba\x01O\n" +
@@ -1178,11 +1178,15 @@ const file_okr_v1_objective_proto_rawDesc = "" +
 	"\vdescription\x18\n" +
 	" \x01(\tB\xff\x01\xbaH\xfb\x01\xba\x01\xf2\x01\n" +
 	"\x17text.control_characters\x12^must not contain control characters other than tabs and line ends, nor bidirectional overrides\x1awthis.matches('^[^\\\\x{00}-\\\\x{08}\\\\x{0B}\\\\x{0C}\\\\x{0E}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x03\x18\x90NR\vdescription\x125\n" +
-	"\bowner_id\x18\v \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\aownerId\x12<\n" +
-	"\x05cycle\x18\f \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}(-(Q[1-4]|H[12]))?)?$R\x05cycle\x12\\\n" +
+	"\bowner_id\x18\v \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\aownerId\x12\x9b\x01\n" +
+	"\x05cycle\x18\f \x01(\tB\x84\x01\xbaH\x80\x01\xba\x01}\n" +
 	"\n" +
-	"start_date\x18\r \x01(\tB=\xbaH:r826^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$R\tstartDate\x12X\n" +
-	"\bdue_date\x18\x0e \x01(\tB=\xbaH:r826^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$R\adueDate\x12+\n" +
+	"cycle.form\x12>must be a year \"2026\", a half \"2026-H1\" or a quarter \"2026-Q3\"\x1a/this.matches('^([0-9]{4}(-(Q[1-4]|H[12]))?)?$')R\x05cycle\x12\x9c\x01\n" +
+	"\n" +
+	"start_date\x18\r \x01(\tB}\xbaHz\xba\x01w\n" +
+	"\tdate.form\x12\"must be a day such as \"2026-07-01\"\x1aFthis.matches('^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$')R\tstartDate\x12\x98\x01\n" +
+	"\bdue_date\x18\x0e \x01(\tB}\xbaHz\xba\x01w\n" +
+	"\tdate.form\x12\"must be a day such as \"2026-07-01\"\x1aFthis.matches('^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$')R\adueDate\x12+\n" +
 	"\x06period\x18\x0f \x01(\v2\x0e.okr.v1.PeriodB\x03\xe0A\x03R\x06period\x125\n" +
 	"\tparent_id\x18\x10 \x01(\tB\x18\xbaH\x15r\x13\x18@2\x0f^[A-Za-z0-9_]*$R\bparentId\x121\n" +
 	"\x05state\x18\x11 \x01(\x0e2\x16.okr.v1.ObjectiveStateB\x03\xe0A\x03R\x05state\x12\x19\n" +
@@ -1204,12 +1208,14 @@ const file_okr_v1_objective_proto_rawDesc = "" +
 	"request_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
 	"\x04mode\x18\x03 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"F\n" +
 	"\x13GetObjectiveRequest\x12/\n" +
-	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\"\xc4\x03\n" +
+	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\"\xa4\x04\n" +
 	"\x15ListObjectivesRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12<\n" +
-	"\x05cycle\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}(-(Q[1-4]|H[12]))?)?$R\x05cycle\x125\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12\x9b\x01\n" +
+	"\x05cycle\x18\x03 \x01(\tB\x84\x01\xbaH\x80\x01\xba\x01}\n" +
+	"\n" +
+	"cycle.form\x12>must be a year \"2026\", a half \"2026-H1\" or a quarter \"2026-Q3\"\x1a/this.matches('^([0-9]{4}(-(Q[1-4]|H[12]))?)?$')R\x05cycle\x125\n" +
 	"\bowner_id\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15\x18\x80\x012\x10^[A-Za-z0-9_-]*$R\aownerId\x12?\n" +
 	"\x06states\x18\x05 \x03(\x0e2\x16.okr.v1.ObjectiveStateB\x0f\xbaH\f\x92\x01\t\x10\x04\"\x05\x82\x01\x02\x10\x01R\x06states\x12\x1c\n" +
 	"\x04text\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12$\n" +
@@ -1238,10 +1244,12 @@ const file_okr_v1_objective_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\trequestId\x122\n" +
-	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"\xc1\x04\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x14.access.v1.WriteModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"\xb2\x05\n" +
 	"\x15CloseObjectiveRequest\x12/\n" +
-	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\x12F\n" +
-	"\x05score\x18\x02 \x01(\tB0\xe0A\x02\xbaH*\xc8\x01\x01r%2#^(0([.][0-9]{1,2})?|1([.]0{1,2})?)$R\x05score\x12\xa3\x02\n" +
+	"\fobjective_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@R\vobjectiveId\x12\xb6\x01\n" +
+	"\x05score\x18\x02 \x01(\tB\x9f\x01\xe0A\x02\xbaH\x98\x01\xba\x01\x91\x01\n" +
+	"\n" +
+	"score.form\x12Nmust be from \"0\" to \"1\" with at most two digits after the point, such as \"0.7\"\x1a3this.matches('^(0([.][0-9]{1,2})?|1([.]0{1,2})?)$')\xc8\x01\x01R\x05score\x12\xa3\x02\n" +
 	"\fclosing_note\x18\x03 \x01(\tB\xff\x01\xbaH\xfb\x01\xba\x01\xf2\x01\n" +
 	"\x17text.control_characters\x12^must not contain control characters other than tabs and line ends, nor bidirectional overrides\x1awthis.matches('^[^\\\\x{00}-\\\\x{08}\\\\x{0B}\\\\x{0C}\\\\x{0E}-\\\\x{1F}\\\\x{7F}-\\\\x{9F}\\\\x{2028}-\\\\x{202E}\\\\x{2066}-\\\\x{2069}]*$')r\x03\x18\xa0\x1fR\vclosingNote\x12\x1b\n" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
