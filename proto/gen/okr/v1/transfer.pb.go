@@ -36,7 +36,7 @@ const (
 	// columns; the column "record" says what a row is: "objective", "key_result" or "check_in". An objective comes before
 	// its key results, and a key result before its check-ins. A cell that a spreadsheet would take for a formula, which
 	// begins with "=", "+", "-", "@", a tab or a line end, or that begins with an apostrophe, gets an apostrophe in front,
-	// which an import takes off again. A line end within a cell is a line feed.
+	// which an import takes off again; a number below zero gets none. A line end within a cell is a line feed.
 	TransferFormat_TRANSFER_FORMAT_CSV TransferFormat = 2
 	// For people to read; it cannot be imported.
 	TransferFormat_TRANSFER_FORMAT_MARKDOWN TransferFormat = 3

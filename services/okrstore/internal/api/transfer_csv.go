@@ -96,8 +96,11 @@ func appendCSV(b *bytes.Buffer, row []string) error {
 const formulaStarts = "=+-@\t\r\n'"
 
 // defuse keeps spreadsheets from running what somebody wrote into a title: the cell gets an apostrophe in front, which
-// makes it text.
+// makes it text. A number below zero stays one, to be reckoned with.
 func defuse(cell string) string {
+	if digits, negative := strings.CutPrefix(cell, "-"); negative && digits != "" && strings.Trim(digits, "0123456789.") == "" {
+		return cell
+	}
 	if cell != "" && strings.IndexByte(formulaStarts, cell[0]) >= 0 {
 		return "'" + cell
 	}
