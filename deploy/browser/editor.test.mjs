@@ -167,3 +167,44 @@ visit("many objectives come in pages, the newest first", async (open, world) => 
   for (const name of ["Show 50 more of 111", "Show 50 more of 61", "Show the last 11"]) await v.button(name).click();
   await cards(211);
 });
+
+visit("a text that is too long is kept whole, and not sent", async (open, { ada: client }) => {
+  await client.objective("Short");
+  const v = await open({ person: ada });
+  const { page } = v;
+  const [most, more] = ["👍".repeat(500), "👍".repeat(501)]; // characters, and twice as many units of UTF-16
+  await v.go("/");
+  await v.button("New objective").click();
+  const form = page.locator("form.composer");
+  const title = form.getByLabel("What do you want to achieve?");
+  await title.fill(more);
+  await form.locator(".error", { hasText: "at most 500 characters, please" }).waitFor();
+  assert.equal(await title.inputValue(), more, "nothing was cut off");
+  assert.equal(await form.getByRole("button", { name: "Add objective" }).getAttribute("aria-disabled"), "true");
+  await v.accessible("a title that is too long");
+  await v.picture("too-long");
+  await title.fill(most);
+  await page.keyboard.press("Enter");
+  await v.card(most).waitFor();
+
+  const card = v.card("Short");
+  await card.getByRole("button", { name: "Edit “Short”" }).click();
+  const description = card.getByLabel("Why it matters, and what is meant");
+  await description.fill("x".repeat(10_001));
+  await card.locator(".error", { hasText: "at most 10000 characters, please" }).waitFor();
+  await card.getByRole("button", { name: "Save" }).click();
+  assert.equal((await description.inputValue()).length, 10_001);
+  await description.fill("x".repeat(10_000));
+  await card.getByRole("button", { name: "Save" }).click();
+  await v.hears(/Saved/);
+});
+
+visit("what the server refuses in a text is said of the field as people call it", async (open) => {
+  const v = await open({ person: ada });
+  v.tolerate(/status of 400/);
+  await v.go("/");
+  await v.button("New objective").click();
+  await v.page.keyboard.insertText("Left\u202eright");
+  await v.page.keyboard.press("Enter");
+  await v.page.getByText("title: must not contain control characters or bidirectional overrides.", { exact: true }).waitFor();
+});

@@ -39,7 +39,7 @@ export const reasons = {
  */
 function failure(failed) {
   if (failed.status === 0) return "The server did not answer. What you typed is kept. Check the connection and try again.";
-  if (failed.violations.length > 0) return failed.violations.map((v) => `${v.field ? `${v.field}: ` : ""}${v.description}.`).join(" ");
+  if (failed.violations.length > 0) return failed.violations.map((v) => `${v.field ? `${v.field.replace(/.*\./, "").replaceAll("_", " ")}: ` : ""}${v.description}.`).join(" ");
   if (failed.reason === "STYTCH_DENIED" && failed.metadata.roles) return `Your role does not allow this. It takes the role ${roleNames(failed.metadata.roles.split(" "))}.`;
   if (reasons[failed.reason]) return reasons[failed.reason];
   if (failed.status === 401) return reasons.TOKEN_EXPIRED;
@@ -71,6 +71,7 @@ export const text = isolating({
   copy: "Copy",
   copied: "Copied.",
   empty: "Write something first.",
+  tooLong: (/** @type {number} */ limit) => `That is too long: at most ${limit} characters, please.`,
   restApi: "REST API",
   quoted,
   failure,

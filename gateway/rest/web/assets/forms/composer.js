@@ -9,10 +9,10 @@ import { say } from "../core/live.js";
 import { text } from "../core/strings.js";
 import { createKeyResult, createObjective } from "../okrs/writes.js";
 import { Button } from "../ui/button.js";
-import { Field } from "../ui/field.js";
+import { Field, tooLong } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
 import { useForm } from "./form.js";
-import { kinds } from "./kinds.js";
+import { kinds, titleLimit } from "./kinds.js";
 import { t } from "./strings.js";
 
 /**
@@ -28,6 +28,7 @@ export default function Composer({ name, resource, under = "", denied, onClose }
   const now = /** @type {Record<string, string>} */ (defaults());
   const form = useForm(name, now);
   const wrong = more && Object.keys(errors(form, form.value("kind"))).length > 0;
+  const why = denied || (value.trim() ? tooLong(value, titleLimit) : text.empty);
   const focus = () => box.current?.querySelector("textarea")?.focus();
   const { busy, failure, run } = useAction(async () => {
     const fields = { title: value.trim(), ...(more && wire({ ...now, ...form.fields }, form.value("format"))) };
@@ -58,18 +59,18 @@ export default function Composer({ name, resource, under = "", denied, onClose }
   };
   const add = (/** @type {Event} */ event) => {
     event.preventDefault();
-    if (!denied && value.trim() && !wrong) run();
+    if (!why && !wrong) run();
   };
   const escape = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape" && value === "") close();
   };
   return html`
     <form class="editor composer" id=${name} ref=${box} onSubmit=${add} onKeyDown=${escape} novalidate>
-      <${Field} label=${words.new} hint=${words.hint} long maxlength="500" value=${value} readonly=${Boolean(denied)}
+      <${Field} label=${words.new} hint=${words.hint} long maxlength=${titleLimit} value=${value} readonly=${Boolean(denied)}
         onValue=${(/** @type {string} */ typed) => setDraft(name, { ...draft, value: typed, requestId: undefined })} />
       ${more && html`<${Fields} form=${form} denied=${denied} failure=${failure.value} />`}
       <p class="actions">
-        <${Button} kind="primary" submit busy=${busy.value} why=${denied || (value.trim() ? "" : text.empty)}>${words.add}<//>
+        <${Button} kind="primary" submit busy=${busy.value} why=${why}>${words.add}<//>
         <${Button} onClick=${close}>${text.cancel}<//>
         ${!more && html`<${Button} kind="quiet" icon="down" onClick=${() => setDraft(name, { value, fields: {} })}>${t.more}<//>`}
       </p>

@@ -9,11 +9,11 @@ import { text } from "../core/strings.js";
 import { editButtonId, editKey } from "../okrs/tools.js";
 import { changeFields } from "../okrs/writes.js";
 import { Button } from "../ui/button.js";
-import { Field } from "../ui/field.js";
+import { Field, tooLong } from "../ui/field.js";
 import { Problem } from "../ui/problem.js";
 import Conflict from "./conflict.js";
 import { useForm } from "./form.js";
-import { kinds } from "./kinds.js";
+import { kinds, titleLimit } from "./kinds.js";
 import { failureOf, forget, sendDraft } from "./send.js";
 import { t } from "./strings.js";
 
@@ -26,7 +26,7 @@ export default function Editor({ item, resource, denied }) {
   const form = useForm(key, fieldsOf(item));
   const box = useRef(/** @type {HTMLFormElement|null} */ (null));
   const title = form.value("title");
-  const wrong = Object.keys(errors(form, item.kind)).length > 0 || !title.trim();
+  const wrong = Object.keys(errors(form, item.kind)).length > 0 || !title.trim() || tooLong(title, titleLimit);
   const run = async (/** @type {Record<string, string>} */ was) => {
     const typed = Object.fromEntries(form.changed.map((name) => [name, name === "description" ? form.fields[name] : form.fields[name].trim()]));
     const stands = (/** @type {any} */ now) => {
@@ -64,7 +64,7 @@ export default function Editor({ item, resource, denied }) {
     ? text.quoted(of("title")) : t.conflict.all(conflicts.map((name) => said(name, of(name)))));
   return html`
     <form class="editor" ref=${box} onSubmit=${submit} onKeyDown=${escape} novalidate>
-      <${Field} label=${words.edit} hideLabel long value=${title} maxlength="500" readonly=${Boolean(denied)}
+      <${Field} label=${words.edit} hideLabel long value=${title} maxlength=${titleLimit} readonly=${Boolean(denied)}
         error=${title.trim() ? "" : text.empty} onValue=${(/** @type {string} */ typed) => form.set({ title: typed })} />
       <${Fields} form=${form} denied=${denied} item=${item} failure=${failure} />
       ${conflicts.length > 0 && html`

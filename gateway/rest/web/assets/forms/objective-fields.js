@@ -6,7 +6,7 @@ import { html } from "../core/html.js";
 import { me, personName } from "../core/people.js";
 import { text } from "../core/strings.js";
 import { periodOf } from "../okrs/rules.js";
-import { Field } from "../ui/field.js";
+import { Field, tooLong } from "../ui/field.js";
 import { Select } from "../ui/select.js";
 import { cyclesNear, presentCycle } from "./cycles.js";
 import { Owner } from "./owner.js";
@@ -15,6 +15,8 @@ import { t } from "./strings.js";
 
 /** @typedef {import("../core/api.js").Objective} Objective */
 /** @typedef {import("./form.js").Form} Form */
+
+const descriptionLimit = 10_000; // characters
 
 const names = /** @type {const} */ (["title", "description", "ownerId", "cycle", "startDate", "dueDate", "parentId"]);
 
@@ -31,6 +33,7 @@ export const fieldsOf = (objective) => Object.fromEntries(names.map((name) => [n
 export function errors({ value }) {
   const period = periodOf({ cycle: value("cycle"), startDate: value("startDate"), dueDate: value("dueDate") });
   return {
+    ...(tooLong(value("description"), descriptionLimit) && { description: text.tooLong(descriptionLimit) }),
     ...(wrongCycle(value("cycle").trim().toUpperCase()) && { cycle: t.objective.cycleWrong }),
     ...(period && period.dueDate < period.startDate && { dueDate: t.objective.order }),
   };
@@ -60,7 +63,7 @@ export function ObjectiveFields({ form, denied, item, failure }) {
   const set = (/** @type {string} */ name) => (/** @type {string} */ value) => form.set({ [name]: value });
   const readonly = Boolean(denied);
   return html`
-    <${Field} label=${t.objective.description} lines maxlength="10000" value=${form.value("description")} readonly=${readonly} onValue=${set("description")} />
+    <${Field} label=${t.objective.description} lines maxlength=${descriptionLimit} value=${form.value("description")} readonly=${readonly} onValue=${set("description")} />
     <div class="pair">
       <${Owner} label=${t.objective.owner} none=${t.people.nobody} value=${form.value("ownerId")} readonly=${readonly} onValue=${set("ownerId")} />
       <${Parent} value=${form.value("parentId")} item=${item} readonly=${readonly}

@@ -2,14 +2,20 @@
 
 import { useId } from "../vendor/preact-hooks.js";
 import { classes, html } from "../core/html.js";
+import { text } from "../core/strings.js";
+
+/** What is wrong with a text that has more characters than the server takes, else "". @param {string} value @param {number} limit */
+export const tooLong = (value, limit) => ([...value.trim()].length > limit ? text.tooLong(limit) : "");
 
 /**
  * @param {{label: string, hideLabel?: boolean, hint?: string, error?: string, long?: boolean, lines?: boolean, id?: string,
  *   value: string, onValue: (value: string) => void, [attribute: string]: any}} props
  * long: grows with its text, which stays one line for the server: Enter sends the form. lines: grows, and Enter begins
- * another line; with a key that is held for shortcuts it sends the form.
+ * another line; with a key that is held for shortcuts it sends the form. Both take more than maxlength and say so: what is
+ * pasted would be cut otherwise.
  */
-export function Field({ label, hideLabel, hint, error, long, lines, id, value, onValue, ...rest }) {
+export function Field({ label, hideLabel, hint, error: wrong, long, lines, id, value, onValue, maxlength, ...rest }) {
+  const error = wrong || ((long || lines) && maxlength ? tooLong(value, Number(maxlength)) : "");
   const own = useId();
   const name = id ?? own;
   const described = classes(hint && `${name}-hint`, error && `${name}-error`) || null;
@@ -29,7 +35,7 @@ export function Field({ label, hideLabel, hint, error, long, lines, id, value, o
       ${long || lines
         ? html`<textarea id=${name} rows=${lines ? "2" : "1"} value=${value} aria-invalid=${error ? "true" : null}
             aria-describedby=${described} autocomplete="off" onInput=${input} onKeyDown=${enter} ...${rest}></textarea>`
-        : html`<input id=${name} value=${value} aria-invalid=${error ? "true" : null} aria-describedby=${described}
+        : html`<input id=${name} value=${value} maxlength=${maxlength} aria-invalid=${error ? "true" : null} aria-describedby=${described}
             autocomplete="off" onInput=${input} ...${rest} />`}
       ${error && html`<p class="error" id=${`${name}-error`} role="alert">${error}</p>`}
     </div>`;
