@@ -10,6 +10,8 @@ const asked = ["screenshots"];
 // The pictures come first: what agents did is in them, and never goes away.
 const files = ["pictures", "signin", "second-factor", "rules", "editor", "objectives", "locales", "check-ins", "history", "proposals", "transfer", "live", "failures", "optimism", "keyboard", "views", "consent", "agents", "administration", "security", "walk", "parents", "tree", "scale"];
 const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => ![...files, ...asked].includes(name));
+if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}: name one of ${[...files, ...asked].join(", ")}; options of node come before the file`);
 for (const file of wanted.length > 0 ? [...files, ...asked].filter((name) => wanted.includes(name)) : files) {
   await import(`./${file}.test.mjs`);
 }
