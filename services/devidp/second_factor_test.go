@@ -243,3 +243,147 @@ func TestWhereItIsOptionalWhoIsEnrolledIsAsked(t *testing.T) {
 	f.enroll()
 	signIn(t, f.Server, f.api, devidptest.MaxEmail, devidptest.Acme)
 }
+
+// own are the requests of a member who is signed in, about a second factor of their own.
+type own struct {
+	*secondFactors
+	member, session string
+}
+
+// startOwn is Emma with a session, where a second factor is optional.
+func startOwn(t *testing.T) *own {
+	t.Helper()
+	f := startSecondFactors(t)
+	_, err := f.api.Organizations.Update(t.Context(), &organizations.UpdateParams{OrganizationID: devidptest.Acme, MFAPolicy: "OPTIONAL"})
+	ok(t, err)
+	return &own{f, devidptest.Emma, signIn(t, f.Server, f.api, devidptest.EmmaEmail, devidptest.Acme).SessionToken}
+}
+
+func (o *own) create() (*totps.CreateResponse, error) {
+	return o.api.TOTPs.Create(o.t.Context(), &totps.CreateParams{OrganizationID: devidptest.Acme, MemberID: o.member, SessionToken: o.session})
+}
+
+func (o *own) authenticate(code, enrollment string) (*totps.AuthenticateResponse, error) {
+	return o.api.TOTPs.Authenticate(o.t.Context(), &totps.AuthenticateParams{
+		OrganizationID: devidptest.Acme, MemberID: o.member, SessionToken: o.session, Code: code, SetMFAEnrollment: enrollment, SessionDurationMinutes: 120,
+	})
+}
+
+func TestAMemberWithASessionRegistersAnAuthenticatorAppAndIsAskedForItFromThenOn(t *testing.T) {
+	t.Parallel()
+	o := startOwn(t)
+	created, err := o.create()
+	ok(t, err)
+	if created.Member.TOTPRegistrationID != "" || created.Member.MFAEnrolled {
+		t.Errorf("before the first code the member is %+v", created.Member)
+	}
+	if again := signIn(t, o.Server, o.api, devidptest.EmmaEmail, devidptest.Acme); again.MFARequired != nil {
+		t.Error("an app that has had no code yet is asked for")
+	}
+	_, err = o.authenticate("000000", "enroll")
+	wantError(t, err, http.StatusUnauthorized, "unable_to_authenticate_totp")
+	in, err := o.authenticate(o.shows(created.Secret), "enroll")
+	ok(t, err)
+	if in.SessionToken != o.session || !in.Member.MFAEnrolled || in.Member.TOTPRegistrationID != created.TOTPRegistrationID {
+		t.Errorf("the same session: %v; the member is %+v", in.SessionToken == o.session, in.Member)
+	}
+	factors := in.MemberSession.AuthenticationFactors
+	if len(factors) != 2 || factors[0].Type != "email_otp" || factors[1].AuthenticatorAppFactor == nil {
+		t.Errorf("the session has the factors %+v", factors)
+	}
+	if got, want := in.MemberSession.ExpiresAt.Sub(o.clock.Now()), 2*time.Hour-time.Second; got < want {
+		t.Errorf("the session lives for %s", got)
+	}
+	_, err = o.api.Sessions.AuthenticateJWTLocal(t.Context(), in.SessionJWT, time.Minute, nil)
+	ok(t, err)
+	_, err = o.authenticate(o.shows(created.Secret), "enroll")
+	wantError(t, err, http.StatusBadRequest, "totp_code_already_authenticated")
+	_, err = o.create()
+	wantError(t, err, http.StatusBadRequest, "active_totp_exists")
+
+	ist := o.enter().IntermediateSessionToken
+	_, err = o.secondFactors.authenticate(ist, o.shows(created.Secret))
+	wantError(t, err, http.StatusBadRequest, "totp_code_already_authenticated")
+	o.clock.Advance(30 * time.Second)
+	_, err = o.secondFactors.authenticate(ist, o.shows(created.Secret))
+	ok(t, err)
+
+	o.clock.Advance(30 * time.Second)
+	in, err = o.authenticate(o.shows(created.Secret), "unenroll")
+	ok(t, err)
+	if in.Member.MFAEnrolled || len(in.MemberSession.AuthenticationFactors) != 2 {
+		t.Errorf("the member is %+v, with the factors %+v", in.Member, in.MemberSession.AuthenticationFactors)
+	}
+	signIn(t, o.Server, o.api, devidptest.EmmaEmail, devidptest.Acme)
+	recovered, err := o.api.RecoveryCodes.Recover(t.Context(), &recoverycodes.RecoverParams{
+		OrganizationID: devidptest.Acme, MemberID: devidptest.Emma, SessionToken: o.session, RecoveryCode: created.RecoveryCodes[0],
+	})
+	ok(t, err)
+	if recovered.SessionToken != o.session || recovered.RecoveryCodesRemaining != 9 {
+		t.Errorf("with a recovery code the answer is %+v", recovered)
+	}
+}
+
+func TestWhatASecondFactorOfASessionIsRefusedFor(t *testing.T) {
+	t.Parallel()
+	o := startOwn(t)
+	max := &own{o.secondFactors, devidptest.Emma, signIn(t, o.Server, o.api, devidptest.MaxEmail, devidptest.Acme).SessionToken}
+	_, err := max.create()
+	wantError(t, err, http.StatusBadRequest, "member_session_mismatch")
+	created, err := o.create()
+	ok(t, err)
+	_, err = max.authenticate(o.shows(created.Secret), "enroll")
+	wantError(t, err, http.StatusBadRequest, "member_session_mismatch")
+	_, err = o.api.TOTPs.Create(t.Context(), &totps.CreateParams{OrganizationID: devidptest.Globex, MemberID: devidptest.Emma, SessionToken: o.session})
+	wantError(t, err, http.StatusNotFound, "member_not_found")
+	agent := o.MintAgent(devidptest.Emma, "read:okrs").AccessToken
+	_, err = o.api.TOTPs.Create(t.Context(), &totps.CreateParams{OrganizationID: devidptest.Acme, MemberID: devidptest.Emma, SessionJWT: agent})
+	wantError(t, err, http.StatusUnauthorized, "unable_to_parse_session_jwt")
+	_, err = o.api.TOTPs.Create(t.Context(), &totps.CreateParams{OrganizationID: devidptest.Acme, MemberID: devidptest.Emma})
+	wantError(t, err, http.StatusBadRequest, "no_session_arguments")
+
+	// Whoever guesses loses the registration, and with one that is complete the session.
+	for range 5 {
+		_, err = o.authenticate("000000", "enroll")
+		wantError(t, err, http.StatusUnauthorized, "unable_to_authenticate_totp")
+	}
+	_, err = o.authenticate(o.shows(created.Secret), "enroll")
+	wantError(t, err, http.StatusNotFound, "totp_not_found")
+	created, err = o.create()
+	ok(t, err)
+	for range 4 {
+		_, err = o.authenticate("000000", "enroll")
+		wantError(t, err, http.StatusUnauthorized, "unable_to_authenticate_totp")
+	}
+	_, err = o.authenticate(o.shows(created.Secret), "enroll")
+	ok(t, err)
+	for range 5 {
+		_, err = o.authenticate("000000", "unenroll")
+		wantError(t, err, http.StatusUnauthorized, "unable_to_authenticate_totp")
+	}
+	_, err = o.authenticate(o.shows(created.Secret), "unenroll")
+	wantError(t, err, http.StatusNotFound, "session_not_found")
+
+	_, err = o.api.Organizations.Update(t.Context(), &organizations.UpdateParams{OrganizationID: devidptest.Acme, MFAMethods: "RESTRICTED", AllowedMFAMethods: []string{"sms_otp"}})
+	ok(t, err)
+	max.member = devidptest.Max
+	_, err = max.create()
+	wantError(t, err, http.StatusForbidden, "operation_restricted_by_organization_mfa_methods")
+}
+
+func TestWhereASecondFactorIsRequiredNobodyChoosesNotToBeAsked(t *testing.T) {
+	t.Parallel()
+	f := startSecondFactors(t)
+	ist := f.enter().IntermediateSessionToken
+	created, err := f.create(ist)
+	ok(t, err)
+	in, err := f.authenticate(ist, f.shows(created.Secret))
+	ok(t, err)
+	o := &own{f, devidptest.Emma, in.SessionToken}
+	f.clock.Advance(30 * time.Second)
+	in, err = o.authenticate(f.shows(created.Secret), "enroll")
+	ok(t, err)
+	if in.Member.MFAEnrolled {
+		t.Error("what cannot be chosen was chosen")
+	}
+}

@@ -86,10 +86,6 @@ func (c *call) authenticateSession(req authenticateSessionRequest) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	life, err := req.life()
-	if err != nil {
-		return nil, err
-	}
 	var granted *verdict
 	if check := req.AuthorizationCheck; check != nil {
 		if check.OrganizationID != who.org.OrganizationID {
@@ -103,15 +99,10 @@ func (c *call) authenticateSession(req authenticateSessionRequest) (any, error) 
 		granted = &verdict{Authorized: true, GrantingRoles: roles}
 	}
 
-	session := who.session
-	session.LastAccessedAt = c.now
-	if life > 0 {
-		session.ExpiresAt = c.now.Add(life)
-	}
-	if err := req.mergeClaims(&session); err != nil {
+	session, err := c.use(who.session, req.sessionRequest)
+	if err != nil {
 		return nil, err
 	}
-	c.tx.Sessions().Put(session.SessionID, session)
 	jwt, err := c.signSession(session, who.member, who.org)
 	if err != nil {
 		return nil, err
@@ -121,6 +112,23 @@ func (c *call) authenticateSession(req authenticateSessionRequest) (any, error) 
 		SessionToken:  c.mac.SessionToken(session.SessionID), SessionJWT: jwt,
 		Member: c.viewMember(who.member, who.org), Organization: c.viewOrganization(who.org), Verdict: granted,
 	}, nil
+}
+
+// use notes that a session was used, and extends it if asked to.
+func (c *call) use(session state.Session, req sessionRequest) (state.Session, error) {
+	life, err := req.life()
+	if err != nil {
+		return session, err
+	}
+	session.LastAccessedAt = c.now
+	if life > 0 {
+		session.ExpiresAt = c.now.Add(life)
+	}
+	if err := req.mergeClaims(&session); err != nil {
+		return session, err
+	}
+	c.tx.Sessions().Put(session.SessionID, session)
+	return session, nil
 }
 
 type exchangeSessionRequest struct {

@@ -20,8 +20,7 @@ const (
 	maxTOTPMinutes     = 1440
 )
 
-// secondFactorRequest names who is asked for a second factor, and the sign-in that got so far. To add a second factor to a
-// session that there is already is not emulated.
+// secondFactorRequest names whose second factor it is about, and the sign-in that got so far or the session.
 type secondFactorRequest struct {
 	OrganizationID           string `json:"organization_id"`
 	MemberID                 string `json:"member_id"`
@@ -30,22 +29,36 @@ type secondFactorRequest struct {
 	SessionJWT               string `json:"session_jwt"`
 }
 
-// entrant is a member who has proven their address, and is asked for a second factor.
+// entrant is a member who has proven their address, and is asked for a second factor or gives one of their own accord.
 type entrant struct {
 	proof  proof
 	org    state.Organization
 	member state.Member
+	// session is nil while they sign in.
+	session *state.Session
 }
 
-// entrant finds who a request for a second factor is about. The proof has to be of that member's address, and one that the
-// organization takes.
+// entrant finds who a request for a second factor is about. The session has to be that member's, the proof of that member's
+// address, and one that the organization takes.
 func (c *call) entrant(req secondFactorRequest) (entrant, error) {
 	if err := exactlyOne(count(req.IntermediateSessionToken, req.SessionToken, req.SessionJWT)); err != nil {
 		return entrant{}, err
 	}
+	find := c.bySignIn
 	if req.IntermediateSessionToken == "" {
-		return entrant{}, notEmulated("A second factor for a session")
+		find = c.bySession
 	}
+	who, err := find(req)
+	if err != nil {
+		return entrant{}, err
+	}
+	if who.org.MFAMethods == state.Restricted && !slices.Contains(who.org.AllowedMFAMethods, "totp") {
+		return entrant{}, forbidden("operation_restricted_by_organization_mfa_methods", "The organization does not take authenticator apps.")
+	}
+	return who, nil
+}
+
+func (c *call) bySignIn(req secondFactorRequest) (entrant, error) {
 	p, err := c.intermediate(req.IntermediateSessionToken)
 	if err != nil {
 		return entrant{}, err
@@ -61,10 +74,26 @@ func (c *call) entrant(req secondFactorRequest) (entrant, error) {
 	if state.NormalEmail(m.Email) != state.NormalEmail(p.email) || c.missing(p, org) != nil {
 		return entrant{}, badRequest("invalid_intermediate_session_token_for_organization", "The intermediate session is not of this member.")
 	}
-	if org.MFAMethods == state.Restricted && !slices.Contains(org.AllowedMFAMethods, "totp") {
-		return entrant{}, forbidden("operation_restricted_by_organization_mfa_methods", "The organization does not take authenticator apps.")
+	return entrant{proof: p, org: org, member: m}, nil
+}
+
+func (c *call) bySession(req secondFactorRequest) (entrant, error) {
+	who, err := c.identify(req.SessionToken, req.SessionJWT)
+	if err != nil {
+		return entrant{}, err
 	}
-	return entrant{p, org, m}, nil
+	org, err := c.organization(req.OrganizationID)
+	if err != nil {
+		return entrant{}, err
+	}
+	m, err := c.member(org, req.MemberID)
+	if err != nil {
+		return entrant{}, err
+	}
+	if m.MemberID != who.member.MemberID {
+		return entrant{}, badRequest("member_session_mismatch", "The session is not of this member.")
+	}
+	return entrant{proof: who.proof(), org: org, member: m, session: &who.session}, nil
 }
 
 type createTOTPRequest struct {
@@ -130,7 +159,8 @@ type authenticateTOTPRequest struct {
 	SetMFAEnrollment string `json:"set_mfa_enrollment"`
 }
 
-// authenticateTOTP signs in with the code that an authenticator app shows. The app's first code completes its registration.
+// authenticateTOTP signs in with the code that an authenticator app shows, or adds it to a session. The app's first code
+// completes its registration.
 func (c *call) authenticateTOTP(req authenticateTOTPRequest) (any, error) {
 	who, err := c.entrant(req.secondFactorRequest)
 	if err != nil {
@@ -145,13 +175,14 @@ func (c *call) authenticateTOTP(req authenticateTOTPRequest) (any, error) {
 	case repeated:
 		return nil, badRequest("totp_code_already_authenticated", "The code was used: wait for the next one.")
 	case !taken:
-		c.countWrong(req.IntermediateSessionToken)
+		c.countWrong(who, req.secondFactorRequest)
 		return nil, refuse(http.StatusUnauthorized, "unable_to_authenticate_totp", "The code is wrong.").keeping()
 	}
-	switch req.SetMFAEnrollment {
-	case "enroll":
+	switch {
+	case who.org.MFAPolicy == state.RequiredForAll: // there is nothing to choose
+	case req.SetMFAEnrollment == "enroll":
 		who.member.MFAEnrolled = true
-	case "unenroll":
+	case req.SetMFAEnrollment == "unenroll":
 		who.member.MFAEnrolled = false
 	}
 	factor := c.newFactor("totp", "authenticator_app")
@@ -159,25 +190,66 @@ func (c *call) authenticateTOTP(req authenticateTOTPRequest) (any, error) {
 	return c.complete(who, factor, req.secondFactorRequest, req.sessionRequest)
 }
 
-// countWrong counts a wrong code against the sign-in, which ends with one too many.
-func (c *call) countWrong(token string) {
-	key := state.Hash(token)
-	s, _ := c.tx.IntermediateSessions().Get(key)
-	if s.Tries++; s.Tries >= state.MaxPasscodeTries {
-		c.tx.IntermediateSessions().Delete(key)
+// countWrong counts a wrong code against the sign-in or the session. One too many ends the sign-in; with a session it ends
+// the registration of an app that has had no code yet, and the session of a member who has one.
+func (c *call) countWrong(who entrant, req secondFactorRequest) {
+	if who.session == nil {
+		key := state.Hash(req.IntermediateSessionToken)
+		s, _ := c.tx.IntermediateSessions().Get(key)
+		if s.Tries++; s.Tries >= state.MaxPasscodeTries {
+			c.tx.IntermediateSessions().Delete(key)
+			return
+		}
+		c.tx.IntermediateSessions().Put(key, s)
 		return
 	}
-	c.tx.IntermediateSessions().Put(key, s)
+	session, m := *who.session, who.member
+	session.Tries++
+	switch {
+	case session.Tries < state.MaxPasscodeTries:
+	case m.TOTP.Verified:
+		c.tx.Sessions().Delete(session.SessionID)
+		return
+	default:
+		session.Tries, m.TOTP = 0, nil
+		c.tx.Members().Put(m.MemberID, m)
+	}
+	c.tx.Sessions().Put(session.SessionID, session)
 }
 
-// complete signs in with both factors, which uses the intermediate session up.
+// complete signs in with both factors, which uses the intermediate session up, or adds the second one to the session.
 func (c *call) complete(who entrant, second state.Factor, req secondFactorRequest, session sessionRequest) (*signedIn, error) {
+	if who.session != nil {
+		return c.stepUp(who, second, session)
+	}
 	answer, err := c.signInWith(who.member, who.org, who.proof, []state.Factor{second}, session)
 	if err != nil {
 		return nil, err
 	}
 	c.tx.IntermediateSessions().Delete(state.Hash(req.IntermediateSessionToken))
 	return answer, nil
+}
+
+// stepUp adds a second factor to a session, in place of an earlier one of its kind.
+func (c *call) stepUp(who entrant, second state.Factor, req sessionRequest) (*signedIn, error) {
+	session := *who.session
+	session.Tries = 0
+	session.Factors = append(
+		slices.DeleteFunc(slices.Clone(session.Factors), func(f state.Factor) bool { return f.Type == second.Type }), second)
+	who.member.UpdatedAt = c.now
+	c.tx.Members().Put(who.member.MemberID, who.member)
+	session, err := c.use(session, req)
+	if err != nil {
+		return nil, err
+	}
+	view := c.viewSession(session, who.member, who.org)
+	answer := &signedIn{
+		MemberID: who.member.MemberID, OrganizationID: who.org.OrganizationID, Member: c.viewMember(who.member, who.org),
+		Organization: c.viewOrganization(who.org), MemberAuthenticated: true, MemberSession: &view,
+		SessionToken: c.mac.SessionToken(session.SessionID),
+	}
+	answer.SessionJWT, err = c.signSession(session, who.member, who.org)
+	return answer, err
 }
 
 type recoverRequest struct {
@@ -191,7 +263,7 @@ type recoverAnswer struct {
 	RecoveryCodesRemaining int `json:"recovery_codes_remaining"`
 }
 
-// recoverAccount signs in with a recovery code in place of the authenticator app.
+// recoverAccount signs in with a recovery code in place of the authenticator app, or adds it to a session.
 func (c *call) recoverAccount(req recoverRequest) (any, error) {
 	who, err := c.entrant(req.secondFactorRequest)
 	if err != nil {
@@ -202,7 +274,7 @@ func (c *call) recoverAccount(req recoverRequest) (any, error) {
 		return nil, notFound("recovery_codes_not_found", "The member has no recovery codes.")
 	}
 	if !app.TakeRecovery(req.RecoveryCode) {
-		c.countWrong(req.IntermediateSessionToken)
+		c.countWrong(who, req.secondFactorRequest)
 		return nil, refuse(http.StatusUnauthorized, "unable_to_authenticate_recovery_code", "The recovery code is wrong, or was used.").keeping()
 	}
 	factor := c.newFactor("recovery_codes", "recovery_code")

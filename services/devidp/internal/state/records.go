@@ -197,6 +197,7 @@ type Session struct {
 	ExpiresAt      time.Time      `json:"expires_at"`
 	Factors        []Factor       `json:"factors"`
 	CustomClaims   map[string]any `json:"custom_claims"`
+	Tries          int            `json:"tries"` // Wrong codes of a second factor since the last right one.
 }
 
 // IntermediateSession is a proven address that has not chosen an organization yet. It is stored under its token's hash.
