@@ -228,9 +228,12 @@ func unsigned(t *testing.T, jwt string) string {
 }
 
 // present is what a caller sends along with a request; nil if the surface has nothing of the kind.
-func (c *caller) present(t *testing.T, surface, rpc, intermediate string) http.Header {
+func (c *caller) present(t *testing.T, surface, rpc string, r request) http.Header {
 	t.Helper()
 	headers := c.headers
+	if r.of != nil && c.person != nil {
+		headers = sessionHeaders(t, r.of)
+	}
 	switch rpc {
 	case "authz.v1.SessionService/RevokeSession", "authz.v1.SessionService/RefreshSession", "authz.v1.SessionService/SwitchOrganization":
 		if c.person != nil {
@@ -241,14 +244,14 @@ func (c *caller) present(t *testing.T, surface, rpc, intermediate string) http.H
 		return nil
 	}
 	h := headers[surface].Clone()
-	if intermediate == "" {
+	if r.intermediate == "" {
 		return h
 	}
 	if surface == "grpc" {
-		h.Set("intermediate-session-token", intermediate)
+		h.Set("intermediate-session-token", r.intermediate)
 		return h
 	}
-	cookie := cookies(cookieIntermediate, intermediate)
+	cookie := cookies(cookieIntermediate, r.intermediate)
 	if session := h.Get("Cookie"); session != "" {
 		cookie = session + "; " + cookie
 	}
@@ -341,7 +344,7 @@ func (w *world) try(t *testing.T, s surface, op operation, c *caller, found *tab
 	if !ok {
 		t.Fatalf("requests_test.go makes no request of %s", op.rpcName())
 	}
-	got, err := s.call(t.Context(), op, c.present(t, s.name(), op.rpcName(), r.intermediate), r.message)
+	got, err := s.call(t.Context(), op, c.present(t, s.name(), op.rpcName(), r), r.message)
 	if err != nil {
 		t.Fatalf("%s %s: %v", s.name(), op.name, err)
 	}

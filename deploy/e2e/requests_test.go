@@ -54,6 +54,8 @@ type requests struct {
 type request struct {
 	message      proto.Message
 	intermediate string
+	// of is whose request it can be alone. Callers in person make it in that member's place.
+	of *person
 }
 
 func (r *requests) freshObjective(t *testing.T) string {
@@ -399,15 +401,21 @@ func (r *requests) ofSession(t *testing.T, method string) (request, bool) {
 			CodeVerifier: verifier,
 		}}, true
 	case "ListDiscoveredOrganizations":
-		return request{&authzv1.ListDiscoveredOrganizationsRequest{}, r.underWay(t, r.address())}, true
+		return request{message: &authzv1.ListDiscoveredOrganizationsRequest{}, intermediate: r.underWay(t, r.address())}, true
 	case "JoinOrganization":
 		email := r.address()
 		r.ceo.system.provider.addMember(t, r.ceo.organization, email)
-		return request{&authzv1.JoinOrganizationRequest{OrganizationId: r.ceo.organization}, r.underWay(t, email)}, true
+		return request{message: &authzv1.JoinOrganizationRequest{OrganizationId: r.ceo.organization}, intermediate: r.underWay(t, email)}, true
 	case "CreateOrganization":
-		return request{&authzv1.CreateOrganizationRequest{DisplayName: "Another"}, r.underWay(t, r.address())}, true
+		return request{message: &authzv1.CreateOrganizationRequest{DisplayName: "Another"}, intermediate: r.underWay(t, r.address())}, true
 	case "CreateTotp", "AuthenticateTotp", "AuthenticateRecoveryCode":
 		return r.ofSecondFactor(t, method), true
+	case "GetSecondFactor":
+		return request{message: &authzv1.GetSecondFactorRequest{}}, true
+	case "StartTotpEnrollment":
+		return request{message: &authzv1.StartTotpEnrollmentRequest{}}, true
+	case "CompleteTotpEnrollment", "RotateRecoveryCodes", "RemoveTotp":
+		return r.ofOwnFactor(t, method), true
 	case "SwitchOrganization":
 		return request{message: &authzv1.SwitchOrganizationRequest{OrganizationId: r.elsewhere}}, true
 	case "GetSession":
@@ -427,35 +435,56 @@ func (r *requests) ofSecondFactor(t *testing.T, method string) request {
 	email, organization := r.address(), r.ceo.organization
 	member := r.ceo.system.provider.addMember(t, organization, email)
 	if method == "CreateTotp" {
-		return request{&authzv1.CreateTotpRequest{OrganizationId: organization, MemberId: member}, r.underWay(t, email)}
+		return request{message: &authzv1.CreateTotpRequest{OrganizationId: organization, MemberId: member}, intermediate: r.underWay(t, email)}
 	}
 	p := r.nobody(t)
 	p.prove(t, email)
 	whose := `"organizationId":"` + organization + `","memberId":"` + member + `"`
 	app := p.must(t, http.MethodPost, "/api/v1/session:createTotp", "{"+whose+"}")
-	code := totp(t, app.text("secret"))
+	code := totp(t, app.text("secret"), time.Now())
 	if method == "AuthenticateTotp" {
-		return request{&authzv1.AuthenticateTotpRequest{OrganizationId: organization, MemberId: member, Code: code}, p.cookie(t, cookieIntermediate)}
+		return request{
+			message:      &authzv1.AuthenticateTotpRequest{OrganizationId: organization, MemberId: member, Code: code},
+			intermediate: p.cookie(t, cookieIntermediate),
+		}
 	}
 	p.must(t, http.MethodPost, "/api/v1/session:authenticateTotp", "{"+whose+`,"code":"`+code+`"}`)
 	recovery, _ := app["recoveryCodes"].([]any)
 	if len(recovery) == 0 {
 		t.Fatalf("there are no recovery codes: %v", app)
 	}
-	return request{&authzv1.AuthenticateRecoveryCodeRequest{
+	return request{message: &authzv1.AuthenticateRecoveryCodeRequest{
 		OrganizationId: organization, MemberId: member, RecoveryCode: fmt.Sprint(recovery[0]),
-	}, r.underWay(t, email)}
+	}, intermediate: r.underWay(t, email)}
 }
 
-// totp is what an authenticator app shows now (RFC 6238).
-func totp(t *testing.T, secret string) string {
+// ofOwnFactor are requests of a fresh member who is signed in, with an authenticator app that has had no code yet, or is in
+// use.
+func (r *requests) ofOwnFactor(t *testing.T, method string) request {
+	t.Helper()
+	p := r.ceo.hire(t, r.address())
+	const at = "/api/v1/session/secondFactor:"
+	secret := p.must(t, http.MethodPost, at+"startTotpEnrollment", "{}").text("secret")
+	if method == "CompleteTotpEnrollment" {
+		return request{message: &authzv1.CompleteTotpEnrollmentRequest{Code: totp(t, secret, time.Now())}, of: p}
+	}
+	p.must(t, http.MethodPost, at+"completeTotpEnrollment", `{"code":"`+totp(t, secret, time.Now())+`"}`)
+	next := totp(t, secret, time.Now().Add(30*time.Second)) // no code is good twice
+	if method == "RemoveTotp" {
+		return request{message: &authzv1.RemoveTotpRequest{Code: next}, of: p}
+	}
+	return request{message: &authzv1.RotateRecoveryCodesRequest{Code: next}, of: p}
+}
+
+// totp is what an authenticator app shows at a moment (RFC 6238).
+func totp(t *testing.T, secret string, at time.Time) string {
 	t.Helper()
 	key, err := base32.StdEncoding.DecodeString(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mac := hmac.New(sha1.New, key)
-	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(time.Now().Unix()/30)))
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(at.Unix()/30)))
 	sum := mac.Sum(nil)
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[sum[19]&15:])&0x7fff_ffff%1_000_000)
 }

@@ -129,3 +129,247 @@ func TestWhatStytchRefusesAboutSecondFactorsSaysWhatToDo(t *testing.T) {
 	_, err = w.enterCode(w.proven(devidptest.EmmaEmail), "123456")
 	expect(t, err, unavailable)
 }
+
+const (
+	noApp     = accessv1.ErrorReason_ERROR_REASON_TOTP_NOT_FOUND
+	appExists = accessv1.ErrorReason_ERROR_REASON_TOTP_EXISTS
+)
+
+// ownFactor is what a member is told of their second factor.
+func (w *world) ownFactor(as *authzv1.SessionCredentials) *authzv1.SecondFactor {
+	w.t.Helper()
+	factor, err := w.sessions.GetSecondFactor(w.with(as), &authzv1.GetSecondFactorRequest{})
+	ok(w.t, err)
+	return factor
+}
+
+func (w *world) completeEnrollment(as *authzv1.SessionCredentials, code string) (*authzv1.SignIn, error) {
+	return w.sessions.CompleteTotpEnrollment(w.with(as), &authzv1.CompleteTotpEnrollmentRequest{Code: code})
+}
+
+func (w *world) startEnrollment(as *authzv1.SessionCredentials) *authzv1.CreateTotpResponse {
+	w.t.Helper()
+	app, err := w.sessions.StartTotpEnrollment(w.with(as), &authzv1.StartTotpEnrollmentRequest{})
+	ok(w.t, err)
+	return app
+}
+
+func (w *world) rotate(as *authzv1.SessionCredentials, code string) (*authzv1.SignIn, error) {
+	return w.sessions.RotateRecoveryCodes(w.with(as), &authzv1.RotateRecoveryCodesRequest{Code: code})
+}
+
+func (w *world) removeApp(as *authzv1.SessionCredentials, code string) (*authzv1.SignIn, error) {
+	return w.sessions.RemoveTotp(w.with(as), &authzv1.RemoveTotpRequest{Code: code})
+}
+
+func TestAMemberSetsUpAnAuthenticatorAppOfTheirOwnAccord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.idpClock.set(-time.Minute)
+	emma := w.signIn(devidptest.EmmaEmail, devidptest.Acme)
+	before := w.ownFactor(emma)
+	if before.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_UNREGISTERED || before.GetEnrolled() || before.GetRequired() ||
+		before.RecoveryCodesRemaining != nil || before.GetMemberId() != devidptest.Emma {
+		t.Errorf("before there is an app it is %v", before)
+	}
+	app := w.startEnrollment(emma)
+	if _, err := png.Decode(bytes.NewReader(app.GetQrPng())); err != nil || len(app.GetRecoveryCodes()) != 10 {
+		t.Errorf("the QR code: %v; the recovery codes: %v", err, app.GetRecoveryCodes())
+	}
+	w.signIn(devidptest.EmmaEmail, devidptest.Acme) // nobody is asked for an app that has had no code yet
+
+	_, err := w.completeEnrollment(emma, "000000")
+	expect(t, err, codeInvalid)
+	w.idpClock.set(0)
+	done, err := w.completeEnrollment(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+	in := done.GetCredentials()
+	if done.GetStep() != authzv1.SignInStep_SIGN_IN_STEP_DONE || in.GetSessionToken() != emma.GetSessionToken() || len(done.GetRecoveryCodes()) != 0 ||
+		!in.GetExpireTime().AsTime().After(emma.GetExpireTime().AsTime()) {
+		t.Errorf("after the first code the answer is %v", done)
+	}
+	w.authenticate(bySession(in))
+	if known, err := w.sessions.GetSession(w.with(emma), &authzv1.GetSessionRequest{}); err != nil || !known.GetExpireTime().AsTime().Equal(in.GetExpireTime().AsTime()) {
+		t.Errorf("the session is known as %v, %v", known, err)
+	}
+	after := w.ownFactor(in)
+	if after.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_REGISTERED || !after.GetEnrolled() || after.GetRequired() || after.GetRecoveryCodesRemaining() != 10 {
+		t.Errorf("with an app it is %v", after)
+	}
+	_, err = w.completeEnrollment(in, w.shows(app.GetSecret()))
+	expect(t, err, codeInvalid) // it was used
+	_, err = w.sessions.StartTotpEnrollment(w.with(in), &authzv1.StartTotpEnrollmentRequest{})
+	expect(t, err, appExists)
+
+	ctx, factor := w.secondFactor()
+	if factor.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_REGISTERED || !factor.GetEnrolled() || factor.GetRequired() {
+		t.Errorf("at the next sign-in it is %v", factor)
+	}
+	_, err = w.enterCode(ctx, w.shows(app.GetSecret()))
+	expect(t, err, codeInvalid) // it was used
+	_, err = w.enterRecoveryCode(ctx, app.GetRecoveryCodes()[0])
+	ok(t, err)
+	if left := w.ownFactor(in).GetRecoveryCodesRemaining(); left != 9 {
+		t.Errorf("after one was used, %d recovery codes are left", left)
+	}
+	w.idpClock.advance(30 * time.Second)
+	ctx, _ = w.secondFactor()
+	_, err = w.enterCode(ctx, w.shows(app.GetSecret()))
+	ok(t, err)
+}
+
+func TestRecoveryCodesAreReplacedAndAnAppIsRemovedByItsCodeAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	emma := w.signIn(devidptest.EmmaEmail, devidptest.Acme)
+	_, err := w.rotate(emma, "123456")
+	expect(t, err, noApp)
+	_, err = w.removeApp(emma, "123456")
+	expect(t, err, noApp)
+	app := w.startEnrollment(emma)
+	_, err = w.completeEnrollment(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+	for _, code := range []string{"000000", w.shows(app.GetSecret())} { // one that is wrong, and one that was used
+		_, err = w.rotate(emma, code)
+		expect(t, err, codeInvalid)
+		_, err = w.removeApp(emma, code)
+		expect(t, err, codeInvalid)
+	}
+	if left := w.ownFactor(emma); left.GetRecoveryCodesRemaining() != 10 || !left.GetEnrolled() {
+		t.Errorf("after what was refused it is %v", left)
+	}
+
+	w.idpClock.advance(30 * time.Second)
+	rotated, err := w.rotate(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+	if len(rotated.GetRecoveryCodes()) != 10 || rotated.GetCredentials().GetSessionToken() != emma.GetSessionToken() {
+		t.Errorf("after they were replaced the answer is %v", rotated)
+	}
+	ctx, _ := w.secondFactor()
+	_, err = w.enterRecoveryCode(ctx, app.GetRecoveryCodes()[0])
+	expect(t, err, codeInvalid)
+	_, err = w.enterRecoveryCode(ctx, rotated.GetRecoveryCodes()[0])
+	ok(t, err)
+
+	w.idpClock.advance(30 * time.Second)
+	_, err = w.removeApp(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+	if left := w.ownFactor(emma); left.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_UNREGISTERED || left.GetEnrolled() || left.RecoveryCodesRemaining != nil {
+		t.Errorf("after it was removed it is %v", left)
+	}
+	w.signIn(devidptest.EmmaEmail, devidptest.Acme)
+	if another := w.startEnrollment(emma); another.GetSecret() == app.GetSecret() {
+		t.Error("another app has the secret of the one that was removed")
+	}
+}
+
+func TestASecondFactorIsOfItsMemberInPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	emma, max := w.signIn(devidptest.EmmaEmail, devidptest.Acme), w.signIn(devidptest.MaxEmail, devidptest.Acme)
+	app := w.startEnrollment(emma)
+	_, err := w.completeEnrollment(max, w.shows(app.GetSecret()))
+	expect(t, err, noApp) // it is registered with Emma's session
+	if left := w.ownFactor(emma); left.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_UNREGISTERED || left.GetEnrolled() {
+		t.Errorf("after somebody else's try it is %v", left)
+	}
+
+	agent := kittest.With(t.Context(), access.MetadataAuthorization, "Bearer "+w.idp.MintAgent(devidptest.Emma, "read:okrs").AccessToken)
+	for name, ctx := range map[string]context.Context{"an agent": agent, "nobody": t.Context()} {
+		want := accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED
+		if name == "nobody" {
+			want = missing
+		}
+		_, err = w.sessions.GetSecondFactor(ctx, &authzv1.GetSecondFactorRequest{})
+		expect(t, err, want)
+		_, err = w.sessions.StartTotpEnrollment(ctx, &authzv1.StartTotpEnrollmentRequest{})
+		expect(t, err, want)
+		_, err = w.sessions.CompleteTotpEnrollment(ctx, &authzv1.CompleteTotpEnrollmentRequest{Code: w.shows(app.GetSecret())})
+		expect(t, err, want)
+		_, err = w.sessions.RotateRecoveryCodes(ctx, &authzv1.RotateRecoveryCodesRequest{Code: w.shows(app.GetSecret())})
+		expect(t, err, want)
+		_, err = w.sessions.RemoveTotp(ctx, &authzv1.RemoveTotpRequest{Code: w.shows(app.GetSecret())})
+		expect(t, err, want)
+	}
+	for _, code := range []string{"", "12345", "1234567", "12345a", "１２３４５６"} {
+		_, err = w.completeEnrollment(emma, code)
+		expect(t, err, fieldInvalid)
+		_, err = w.rotate(emma, code)
+		expect(t, err, fieldInvalid)
+		_, err = w.removeApp(emma, code)
+		expect(t, err, fieldInvalid)
+	}
+	_, err = w.completeEnrollment(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+}
+
+func TestWhoeverGuessesCodesWithASessionLosesIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	emma := w.signIn(devidptest.EmmaEmail, devidptest.Acme)
+	first := w.startEnrollment(emma)
+	for range 5 {
+		_, err := w.completeEnrollment(emma, "000000")
+		expect(t, err, codeInvalid)
+	}
+	_, err := w.completeEnrollment(emma, w.shows(first.GetSecret()))
+	expect(t, err, noApp)
+	app := w.startEnrollment(emma)
+	_, err = w.completeEnrollment(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+	w.idpClock.advance(30 * time.Second)
+	for range 5 {
+		_, err = w.removeApp(emma, "000000")
+		expect(t, err, codeInvalid)
+	}
+	_, err = w.removeApp(emma, w.shows(app.GetSecret()))
+	expect(t, err, invalid)
+}
+
+func TestWhereTheOrganizationDecidesAboutSecondFactorsTheMemberIsToldSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	emma := w.signIn(devidptest.EmmaEmail, devidptest.Acme)
+	w.stytch(http.MethodPut, "/v1/b2b/organizations/"+devidptest.Acme, map[string]any{"mfa_policy": "REQUIRED_FOR_ALL"})
+	app := w.startEnrollment(emma)
+	_, err := w.completeEnrollment(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+	if factor := w.ownFactor(emma); !factor.GetRequired() || factor.GetEnrolled() || factor.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_REGISTERED {
+		t.Errorf("where everybody is asked it is %v", factor)
+	}
+	w.stytch(http.MethodPut, "/v1/b2b/organizations/"+devidptest.Acme, map[string]any{
+		"mfa_policy": "OPTIONAL", "mfa_methods": "RESTRICTED", "allowed_mfa_methods": []string{"sms_otp"},
+	})
+	max := w.signIn(devidptest.MaxEmail, devidptest.Acme)
+	if factor := w.ownFactor(max); factor.GetRequired() || factor.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_NOT_ALLOWED {
+		t.Errorf("where apps are not taken it is %v", factor)
+	}
+	_, err = w.sessions.StartTotpEnrollment(w.with(max), &authzv1.StartTotpEnrollmentRequest{})
+	expect(t, err, denied)
+}
+
+func TestAnAppThatCouldNotBeRemovedIsThereAndNotAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	emma := w.signIn(devidptest.EmmaEmail, devidptest.Acme)
+	app := w.startEnrollment(emma)
+	_, err := w.completeEnrollment(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+	for _, path := range []string{"/v1/b2b/recovery_codes/rotate", "/v1/b2b/organizations/" + devidptest.Acme + "/members/" + devidptest.Emma + "/totp"} {
+		w.idpClock.advance(30 * time.Second)
+		w.proxy.behaveAt(path, hangUp)
+		if path == "/v1/b2b/recovery_codes/rotate" {
+			_, err = w.rotate(emma, w.shows(app.GetSecret()))
+		} else {
+			_, err = w.removeApp(emma, w.shows(app.GetSecret()))
+		}
+		expect(t, err, unavailable)
+	}
+	w.proxy.behave("", nil)
+	if factor := w.ownFactor(emma); factor.GetEnrolled() || factor.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_REGISTERED {
+		t.Errorf("it is %v", factor)
+	}
+	w.idpClock.advance(30 * time.Second)
+	_, err = w.removeApp(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+}

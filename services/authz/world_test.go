@@ -349,9 +349,9 @@ func codeOf(reason accessv1.ErrorReason) codes.Code {
 	case accessv1.ErrorReason_ERROR_REASON_SESSION_REQUIRED, accessv1.ErrorReason_ERROR_REASON_STYTCH_DENIED:
 		return codes.PermissionDenied
 	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND, accessv1.ErrorReason_ERROR_REASON_SSO_NOT_CONFIGURED,
-		memberMissing, connectionMissing, sessionMissing, scimMissing:
+		memberMissing, connectionMissing, sessionMissing, scimMissing, noApp:
 		return codes.NotFound
-	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_SLUG_TAKEN, memberExists:
+	case accessv1.ErrorReason_ERROR_REASON_ORGANIZATION_SLUG_TAKEN, memberExists, appExists:
 		return codes.AlreadyExists
 	case accessv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH:
 		return codes.Aborted

@@ -113,6 +113,10 @@ const (
 	// PERMISSION_DENIED: Stytch's access rules do not allow this member to do it. Metadata, for what is done to an
 	// organization: "permission", such as "stytch.member:create", and "roles" (space separated; any one of them would do).
 	ErrorReason_ERROR_REASON_STYTCH_DENIED ErrorReason = 34
+	// NOT_FOUND: the member has no authenticator app, or its registration was not completed in time: start again.
+	ErrorReason_ERROR_REASON_TOTP_NOT_FOUND ErrorReason = 38
+	// ALREADY_EXISTS: the member has an authenticator app, and can have one.
+	ErrorReason_ERROR_REASON_TOTP_EXISTS ErrorReason = 39
 	// INVALID_ARGUMENT: the body is not the JSON that the method takes, or the URL has a parameter that it does not know.
 	ErrorReason_ERROR_REASON_REQUEST_MALFORMED ErrorReason = 40
 	// HTTP 415: the body is not application/json.
@@ -242,6 +246,8 @@ var (
 		32: "ERROR_REASON_SIGN_IN_EXPIRED",
 		33: "ERROR_REASON_ORGANIZATION_SLUG_TAKEN",
 		34: "ERROR_REASON_STYTCH_DENIED",
+		38: "ERROR_REASON_TOTP_NOT_FOUND",
+		39: "ERROR_REASON_TOTP_EXISTS",
 		40: "ERROR_REASON_REQUEST_MALFORMED",
 		41: "ERROR_REASON_CONTENT_TYPE_UNSUPPORTED",
 		42: "ERROR_REASON_BODY_TOO_LARGE",
@@ -320,6 +326,8 @@ var (
 		"ERROR_REASON_SIGN_IN_EXPIRED":            32,
 		"ERROR_REASON_ORGANIZATION_SLUG_TAKEN":    33,
 		"ERROR_REASON_STYTCH_DENIED":              34,
+		"ERROR_REASON_TOTP_NOT_FOUND":             38,
+		"ERROR_REASON_TOTP_EXISTS":                39,
 		"ERROR_REASON_REQUEST_MALFORMED":          40,
 		"ERROR_REASON_CONTENT_TYPE_UNSUPPORTED":   41,
 		"ERROR_REASON_BODY_TOO_LARGE":             42,
@@ -392,7 +400,7 @@ var File_access_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_access_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xf6\x15\n" +
+	"\x1caccess/v1/error_reason.proto\x12\taccess.v1*\xb5\x16\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_TOKEN_MISSING\x10\x01\x12\x1e\n" +
@@ -432,7 +440,9 @@ const file_access_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_SIGN_IN_LINK_INVALID\x10\x1f\x12 \n" +
 	"\x1cERROR_REASON_SIGN_IN_EXPIRED\x10 \x12(\n" +
 	"$ERROR_REASON_ORGANIZATION_SLUG_TAKEN\x10!\x12\x1e\n" +
-	"\x1aERROR_REASON_STYTCH_DENIED\x10\"\x12\"\n" +
+	"\x1aERROR_REASON_STYTCH_DENIED\x10\"\x12\x1f\n" +
+	"\x1bERROR_REASON_TOTP_NOT_FOUND\x10&\x12\x1c\n" +
+	"\x18ERROR_REASON_TOTP_EXISTS\x10'\x12\"\n" +
 	"\x1eERROR_REASON_REQUEST_MALFORMED\x10(\x12)\n" +
 	"%ERROR_REASON_CONTENT_TYPE_UNSUPPORTED\x10)\x12\x1f\n" +
 	"\x1bERROR_REASON_BODY_TOO_LARGE\x10*\x12 \n" +

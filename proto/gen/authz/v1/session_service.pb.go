@@ -330,8 +330,10 @@ type SignIn struct {
 	SecondFactor *SecondFactor `protobuf:"bytes,7,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
 	// After a recovery code: how many the member has left.
 	RecoveryCodesRemaining *int32 `protobuf:"varint,8,opt,name=recovery_codes_remaining,json=recoveryCodesRemaining,proto3,oneof" json:"recovery_codes_remaining,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// After RotateRecoveryCodes: the codes that are good now. They are shown to the member and kept nowhere.
+	RecoveryCodes []string `protobuf:"bytes,9,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SignIn) Reset() {
@@ -420,17 +422,30 @@ func (x *SignIn) GetRecoveryCodesRemaining() int32 {
 	return 0
 }
 
-// A second factor that is asked for.
+func (x *SignIn) GetRecoveryCodes() []string {
+	if x != nil {
+		return x.RecoveryCodes
+	}
+	return nil
+}
+
+// A second factor that a member has, or is asked for.
 type SecondFactor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The Stytch id of the organization that asks for it.
+	// The Stytch id of the organization that it is for.
 	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	// The Stytch id of the member who is to give it.
 	MemberId string `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
 	// Whether the code of an authenticator app will do.
-	TotpStatus    TotpStatus `protobuf:"varint,3,opt,name=totp_status,json=totpStatus,proto3,enum=authz.v1.TotpStatus" json:"totp_status,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TotpStatus TotpStatus `protobuf:"varint,3,opt,name=totp_status,json=totpStatus,proto3,enum=authz.v1.TotpStatus" json:"totp_status,omitempty"`
+	// The member is asked for it at every sign-in, by choice or because an administrator decided so.
+	Enrolled bool `protobuf:"varint,4,opt,name=enrolled,proto3" json:"enrolled,omitempty"`
+	// The organization asks all members for it, whatever each of them chose.
+	Required bool `protobuf:"varint,5,opt,name=required,proto3" json:"required,omitempty"`
+	// From GetSecondFactor, of a member who has registered an app: how many recovery codes are left.
+	RecoveryCodesRemaining *int32 `protobuf:"varint,6,opt,name=recovery_codes_remaining,json=recoveryCodesRemaining,proto3,oneof" json:"recovery_codes_remaining,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *SecondFactor) Reset() {
@@ -482,6 +497,27 @@ func (x *SecondFactor) GetTotpStatus() TotpStatus {
 		return x.TotpStatus
 	}
 	return TotpStatus_TOTP_STATUS_UNSPECIFIED
+}
+
+func (x *SecondFactor) GetEnrolled() bool {
+	if x != nil {
+		return x.Enrolled
+	}
+	return false
+}
+
+func (x *SecondFactor) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *SecondFactor) GetRecoveryCodesRemaining() int32 {
+	if x != nil && x.RecoveryCodesRemaining != nil {
+		return *x.RecoveryCodesRemaining
+	}
+	return 0
 }
 
 // An organization that a person can enter.
@@ -1282,7 +1318,7 @@ func (x *CreateTotpRequest) GetMemberId() string {
 	return ""
 }
 
-// Answer of CreateTotp. It is shown to the member and kept nowhere.
+// Answer of CreateTotp and StartTotpEnrollment. It is shown to the member and kept nowhere.
 type CreateTotpResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The secret that the app is to have, in base32. Its codes have six digits, of SHA-1 and 30 seconds.
@@ -1474,6 +1510,218 @@ func (x *AuthenticateRecoveryCodeRequest) GetRecoveryCode() string {
 	return ""
 }
 
+// Request of GetSecondFactor.
+type GetSecondFactorRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSecondFactorRequest) Reset() {
+	*x = GetSecondFactorRequest{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSecondFactorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSecondFactorRequest) ProtoMessage() {}
+
+func (x *GetSecondFactorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSecondFactorRequest.ProtoReflect.Descriptor instead.
+func (*GetSecondFactorRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{19}
+}
+
+// Request of StartTotpEnrollment.
+type StartTotpEnrollmentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartTotpEnrollmentRequest) Reset() {
+	*x = StartTotpEnrollmentRequest{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartTotpEnrollmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartTotpEnrollmentRequest) ProtoMessage() {}
+
+func (x *StartTotpEnrollmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartTotpEnrollmentRequest.ProtoReflect.Descriptor instead.
+func (*StartTotpEnrollmentRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{20}
+}
+
+// Request of CompleteTotpEnrollment.
+type CompleteTotpEnrollmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The six digits.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompleteTotpEnrollmentRequest) Reset() {
+	*x = CompleteTotpEnrollmentRequest{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompleteTotpEnrollmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompleteTotpEnrollmentRequest) ProtoMessage() {}
+
+func (x *CompleteTotpEnrollmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompleteTotpEnrollmentRequest.ProtoReflect.Descriptor instead.
+func (*CompleteTotpEnrollmentRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *CompleteTotpEnrollmentRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+// Request of RotateRecoveryCodes.
+type RotateRecoveryCodesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The six digits.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateRecoveryCodesRequest) Reset() {
+	*x = RotateRecoveryCodesRequest{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateRecoveryCodesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateRecoveryCodesRequest) ProtoMessage() {}
+
+func (x *RotateRecoveryCodesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateRecoveryCodesRequest.ProtoReflect.Descriptor instead.
+func (*RotateRecoveryCodesRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RotateRecoveryCodesRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+// Request of RemoveTotp.
+type RemoveTotpRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The six digits.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveTotpRequest) Reset() {
+	*x = RemoveTotpRequest{}
+	mi := &file_authz_v1_session_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveTotpRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveTotpRequest) ProtoMessage() {}
+
+func (x *RemoveTotpRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_session_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveTotpRequest.ProtoReflect.Descriptor instead.
+func (*RemoveTotpRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RemoveTotpRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
 // Request of SwitchOrganization.
 type SwitchOrganizationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1485,7 +1733,7 @@ type SwitchOrganizationRequest struct {
 
 func (x *SwitchOrganizationRequest) Reset() {
 	*x = SwitchOrganizationRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[19]
+	mi := &file_authz_v1_session_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1745,7 @@ func (x *SwitchOrganizationRequest) String() string {
 func (*SwitchOrganizationRequest) ProtoMessage() {}
 
 func (x *SwitchOrganizationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[19]
+	mi := &file_authz_v1_session_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1758,7 @@ func (x *SwitchOrganizationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchOrganizationRequest.ProtoReflect.Descriptor instead.
 func (*SwitchOrganizationRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{19}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SwitchOrganizationRequest) GetOrganizationId() string {
@@ -1529,7 +1777,7 @@ type GetSessionRequest struct {
 
 func (x *GetSessionRequest) Reset() {
 	*x = GetSessionRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[20]
+	mi := &file_authz_v1_session_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1789,7 @@ func (x *GetSessionRequest) String() string {
 func (*GetSessionRequest) ProtoMessage() {}
 
 func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[20]
+	mi := &file_authz_v1_session_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1802,7 @@ func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSessionRequest.ProtoReflect.Descriptor instead.
 func (*GetSessionRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{20}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{25}
 }
 
 // Request of RefreshSession.
@@ -1566,7 +1814,7 @@ type RefreshSessionRequest struct {
 
 func (x *RefreshSessionRequest) Reset() {
 	*x = RefreshSessionRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[21]
+	mi := &file_authz_v1_session_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +1826,7 @@ func (x *RefreshSessionRequest) String() string {
 func (*RefreshSessionRequest) ProtoMessage() {}
 
 func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[21]
+	mi := &file_authz_v1_session_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +1839,7 @@ func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshSessionRequest.ProtoReflect.Descriptor instead.
 func (*RefreshSessionRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{21}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{26}
 }
 
 // Request of RevokeSession.
@@ -1603,7 +1851,7 @@ type RevokeSessionRequest struct {
 
 func (x *RevokeSessionRequest) Reset() {
 	*x = RevokeSessionRequest{}
-	mi := &file_authz_v1_session_service_proto_msgTypes[22]
+	mi := &file_authz_v1_session_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1615,7 +1863,7 @@ func (x *RevokeSessionRequest) String() string {
 func (*RevokeSessionRequest) ProtoMessage() {}
 
 func (x *RevokeSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_session_service_proto_msgTypes[22]
+	mi := &file_authz_v1_session_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1628,14 +1876,14 @@ func (x *RevokeSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSessionRequest.ProtoReflect.Descriptor instead.
 func (*RevokeSessionRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{22}
+	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{27}
 }
 
 var File_authz_v1_session_service_proto protoreflect.FileDescriptor
 
 const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1eauthz/v1/session_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x18authz/v1/principal.proto\x1a\x16authz/v1/session.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x03\n" +
+	"\x1eauthz/v1/session_service.proto\x12\bauthz.v1\x1a\x16access/v1/access.proto\x1a\x18authz/v1/principal.proto\x1a\x16authz/v1/session.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x04\n" +
 	"\x06SignIn\x12(\n" +
 	"\x04step\x18\x01 \x01(\x0e2\x14.authz.v1.SignInStepR\x04step\x12>\n" +
 	"\vcredentials\x18\x02 \x01(\v2\x1c.authz.v1.SessionCredentialsR\vcredentials\x12#\n" +
@@ -1644,13 +1892,18 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\x14allowed_auth_methods\x18\x05 \x03(\tR\x12allowedAuthMethods\x12+\n" +
 	"\asession\x18\x06 \x01(\v2\x11.authz.v1.SessionR\asession\x12;\n" +
 	"\rsecond_factor\x18\a \x01(\v2\x16.authz.v1.SecondFactorR\fsecondFactor\x12=\n" +
-	"\x18recovery_codes_remaining\x18\b \x01(\x05H\x00R\x16recoveryCodesRemaining\x88\x01\x01B\x1b\n" +
-	"\x19_recovery_codes_remaining\"\x8b\x01\n" +
+	"\x18recovery_codes_remaining\x18\b \x01(\x05H\x00R\x16recoveryCodesRemaining\x88\x01\x01\x12*\n" +
+	"\x0erecovery_codes\x18\t \x03(\tB\x03\x80\x01\x01R\rrecoveryCodesB\x1b\n" +
+	"\x19_recovery_codes_remaining\"\x9f\x02\n" +
 	"\fSecondFactor\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1b\n" +
 	"\tmember_id\x18\x02 \x01(\tR\bmemberId\x125\n" +
 	"\vtotp_status\x18\x03 \x01(\x0e2\x14.authz.v1.TotpStatusR\n" +
-	"totpStatus\"\xae\x01\n" +
+	"totpStatus\x12\x1a\n" +
+	"\benrolled\x18\x04 \x01(\bR\benrolled\x12\x1a\n" +
+	"\brequired\x18\x05 \x01(\bR\brequired\x12=\n" +
+	"\x18recovery_codes_remaining\x18\x06 \x01(\x05H\x00R\x16recoveryCodesRemaining\x88\x01\x01B\x1b\n" +
+	"\x19_recovery_codes_remaining\"\xae\x01\n" +
 	"\x16DiscoveredOrganization\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x12\n" +
@@ -1715,7 +1968,18 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\x1fAuthenticateRecoveryCodeRequest\x126\n" +
 	"\x0forganization_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eorganizationId\x12*\n" +
 	"\tmember_id\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\bmemberId\x124\n" +
-	"\rrecovery_code\x18\x03 \x01(\tB\x0f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@\x80\x01\x01R\frecoveryCode\"S\n" +
+	"\rrecovery_code\x18\x03 \x01(\tB\x0f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18@\x80\x01\x01R\frecoveryCode\"\x18\n" +
+	"\x16GetSecondFactorRequest\"\x1c\n" +
+	"\x1aStartTotpEnrollmentRequest\"L\n" +
+	"\x1dCompleteTotpEnrollmentRequest\x12+\n" +
+	"\x04code\x18\x01 \x01(\tB\x17\xe0A\x02\xbaH\x0er\f2\n" +
+	"^[0-9]{6}$\x80\x01\x01R\x04code\"I\n" +
+	"\x1aRotateRecoveryCodesRequest\x12+\n" +
+	"\x04code\x18\x01 \x01(\tB\x17\xe0A\x02\xbaH\x0er\f2\n" +
+	"^[0-9]{6}$\x80\x01\x01R\x04code\"@\n" +
+	"\x11RemoveTotpRequest\x12+\n" +
+	"\x04code\x18\x01 \x01(\tB\x17\xe0A\x02\xbaH\x0er\f2\n" +
+	"^[0-9]{6}$\x80\x01\x01R\x04code\"S\n" +
 	"\x19SwitchOrganizationRequest\x126\n" +
 	"\x0forganization_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eorganizationId\"\x13\n" +
 	"\x11GetSessionRequest\"\x17\n" +
@@ -1748,7 +2012,7 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\x1fREDIRECT_TOKEN_TYPE_UNSPECIFIED\x10\x00\x12'\n" +
 	"#REDIRECT_TOKEN_TYPE_DISCOVERY_OAUTH\x10\x01\x12\x1b\n" +
 	"\x17REDIRECT_TOKEN_TYPE_SSO\x10\x02\x120\n" +
-	",REDIRECT_TOKEN_TYPE_MULTI_TENANT_MAGIC_LINKS\x10\x032\xf1\r\n" +
+	",REDIRECT_TOKEN_TYPE_MULTI_TENANT_MAGIC_LINKS\x10\x032\xaf\x13\n" +
 	"\x0eSessionService\x12w\n" +
 	"\rSendEmailCode\x12\x1e.authz.v1.SendEmailCodeRequest\x1a\x16.google.protobuf.Empty\".\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/session:sendEmailCode\x12\x89\x01\n" +
 	"\x15AuthenticateEmailCode\x12&.authz.v1.AuthenticateEmailCodeRequest\x1a\x10.authz.v1.SignIn\"6\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/session:authenticateEmailCode\x12O\n" +
@@ -1762,7 +2026,13 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"\n" +
 	"CreateTotp\x12\x1b.authz.v1.CreateTotpRequest\x1a\x1c.authz.v1.CreateTotpResponse\"+\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/session:createTotp\x12z\n" +
 	"\x10AuthenticateTotp\x12!.authz.v1.AuthenticateTotpRequest\x1a\x10.authz.v1.SignIn\"1\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/session:authenticateTotp\x12\x92\x01\n" +
-	"\x18AuthenticateRecoveryCode\x12).authz.v1.AuthenticateRecoveryCodeRequest\x1a\x10.authz.v1.SignIn\"9\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/session:authenticateRecoveryCode\x12\x80\x01\n" +
+	"\x18AuthenticateRecoveryCode\x12).authz.v1.AuthenticateRecoveryCodeRequest\x1a\x10.authz.v1.SignIn\"9\x8a\xb5\x18\x02\x18\x01\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/session:authenticateRecoveryCode\x12w\n" +
+	"\x0fGetSecondFactor\x12 .authz.v1.GetSecondFactorRequest\x1a\x16.authz.v1.SecondFactor\"*\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/session/secondFactor\x12\x9c\x01\n" +
+	"\x13StartTotpEnrollment\x12$.authz.v1.StartTotpEnrollmentRequest\x1a\x1c.authz.v1.CreateTotpResponse\"A\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x025:\x01*\"0/api/v1/session/secondFactor:startTotpEnrollment\x12\x99\x01\n" +
+	"\x16CompleteTotpEnrollment\x12'.authz.v1.CompleteTotpEnrollmentRequest\x1a\x10.authz.v1.SignIn\"D\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x028:\x01*\"3/api/v1/session/secondFactor:completeTotpEnrollment\x12\x90\x01\n" +
+	"\x13RotateRecoveryCodes\x12$.authz.v1.RotateRecoveryCodesRequest\x1a\x10.authz.v1.SignIn\"A\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x025:\x01*\"0/api/v1/session/secondFactor:rotateRecoveryCodes\x12u\n" +
+	"\n" +
+	"RemoveTotp\x12\x1b.authz.v1.RemoveTotpRequest\x1a\x10.authz.v1.SignIn\"8\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02,:\x01*\"'/api/v1/session/secondFactor:removeTotp\x12\x80\x01\n" +
 	"\x12SwitchOrganization\x12#.authz.v1.SwitchOrganizationRequest\x1a\x10.authz.v1.SignIn\"3\x8a\xb5\x18\x02(\x01\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/session:switchOrganization\x12[\n" +
 	"\n" +
 	"GetSession\x12\x1b.authz.v1.GetSessionRequest\x1a\x11.authz.v1.Session\"\x1d\x8a\xb5\x18\x02 \x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/session\x12m\n" +
@@ -1782,7 +2052,7 @@ func file_authz_v1_session_service_proto_rawDescGZIP() []byte {
 }
 
 var file_authz_v1_session_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_authz_v1_session_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_authz_v1_session_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_authz_v1_session_service_proto_goTypes = []any{
 	(SignInStep)(0),                             // 0: authz.v1.SignInStep
 	(TotpStatus)(0),                             // 1: authz.v1.TotpStatus
@@ -1808,25 +2078,30 @@ var file_authz_v1_session_service_proto_goTypes = []any{
 	(*CreateTotpResponse)(nil),                  // 21: authz.v1.CreateTotpResponse
 	(*AuthenticateTotpRequest)(nil),             // 22: authz.v1.AuthenticateTotpRequest
 	(*AuthenticateRecoveryCodeRequest)(nil),     // 23: authz.v1.AuthenticateRecoveryCodeRequest
-	(*SwitchOrganizationRequest)(nil),           // 24: authz.v1.SwitchOrganizationRequest
-	(*GetSessionRequest)(nil),                   // 25: authz.v1.GetSessionRequest
-	(*RefreshSessionRequest)(nil),               // 26: authz.v1.RefreshSessionRequest
-	(*RevokeSessionRequest)(nil),                // 27: authz.v1.RevokeSessionRequest
-	(*SessionCredentials)(nil),                  // 28: authz.v1.SessionCredentials
-	(*Principal)(nil),                           // 29: authz.v1.Principal
-	(*timestamppb.Timestamp)(nil),               // 30: google.protobuf.Timestamp
-	(*emptypb.Empty)(nil),                       // 31: google.protobuf.Empty
+	(*GetSecondFactorRequest)(nil),              // 24: authz.v1.GetSecondFactorRequest
+	(*StartTotpEnrollmentRequest)(nil),          // 25: authz.v1.StartTotpEnrollmentRequest
+	(*CompleteTotpEnrollmentRequest)(nil),       // 26: authz.v1.CompleteTotpEnrollmentRequest
+	(*RotateRecoveryCodesRequest)(nil),          // 27: authz.v1.RotateRecoveryCodesRequest
+	(*RemoveTotpRequest)(nil),                   // 28: authz.v1.RemoveTotpRequest
+	(*SwitchOrganizationRequest)(nil),           // 29: authz.v1.SwitchOrganizationRequest
+	(*GetSessionRequest)(nil),                   // 30: authz.v1.GetSessionRequest
+	(*RefreshSessionRequest)(nil),               // 31: authz.v1.RefreshSessionRequest
+	(*RevokeSessionRequest)(nil),                // 32: authz.v1.RevokeSessionRequest
+	(*SessionCredentials)(nil),                  // 33: authz.v1.SessionCredentials
+	(*Principal)(nil),                           // 34: authz.v1.Principal
+	(*timestamppb.Timestamp)(nil),               // 35: google.protobuf.Timestamp
+	(*emptypb.Empty)(nil),                       // 36: google.protobuf.Empty
 }
 var file_authz_v1_session_service_proto_depIdxs = []int32{
 	0,  // 0: authz.v1.SignIn.step:type_name -> authz.v1.SignInStep
-	28, // 1: authz.v1.SignIn.credentials:type_name -> authz.v1.SessionCredentials
+	33, // 1: authz.v1.SignIn.credentials:type_name -> authz.v1.SessionCredentials
 	7,  // 2: authz.v1.SignIn.organizations:type_name -> authz.v1.DiscoveredOrganization
 	8,  // 3: authz.v1.SignIn.session:type_name -> authz.v1.Session
 	6,  // 4: authz.v1.SignIn.second_factor:type_name -> authz.v1.SecondFactor
 	1,  // 5: authz.v1.SecondFactor.totp_status:type_name -> authz.v1.TotpStatus
 	2,  // 6: authz.v1.DiscoveredOrganization.membership:type_name -> authz.v1.Membership
-	29, // 7: authz.v1.Session.principal:type_name -> authz.v1.Principal
-	30, // 8: authz.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
+	34, // 7: authz.v1.Session.principal:type_name -> authz.v1.Principal
+	35, // 8: authz.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
 	3,  // 9: authz.v1.StartOAuthRequest.provider:type_name -> authz.v1.OAuthProvider
 	4,  // 10: authz.v1.AuthenticateRedirectRequest.token_type:type_name -> authz.v1.RedirectTokenType
 	7,  // 11: authz.v1.ListDiscoveredOrganizationsResponse.organizations:type_name -> authz.v1.DiscoveredOrganization
@@ -1841,27 +2116,37 @@ var file_authz_v1_session_service_proto_depIdxs = []int32{
 	20, // 20: authz.v1.SessionService.CreateTotp:input_type -> authz.v1.CreateTotpRequest
 	22, // 21: authz.v1.SessionService.AuthenticateTotp:input_type -> authz.v1.AuthenticateTotpRequest
 	23, // 22: authz.v1.SessionService.AuthenticateRecoveryCode:input_type -> authz.v1.AuthenticateRecoveryCodeRequest
-	24, // 23: authz.v1.SessionService.SwitchOrganization:input_type -> authz.v1.SwitchOrganizationRequest
-	25, // 24: authz.v1.SessionService.GetSession:input_type -> authz.v1.GetSessionRequest
-	26, // 25: authz.v1.SessionService.RefreshSession:input_type -> authz.v1.RefreshSessionRequest
-	27, // 26: authz.v1.SessionService.RevokeSession:input_type -> authz.v1.RevokeSessionRequest
-	31, // 27: authz.v1.SessionService.SendEmailCode:output_type -> google.protobuf.Empty
-	5,  // 28: authz.v1.SessionService.AuthenticateEmailCode:output_type -> authz.v1.SignIn
-	12, // 29: authz.v1.SessionService.StartOAuth:output_type -> authz.v1.StartOAuthResponse
-	14, // 30: authz.v1.SessionService.StartSso:output_type -> authz.v1.StartSsoResponse
-	5,  // 31: authz.v1.SessionService.AuthenticateRedirect:output_type -> authz.v1.SignIn
-	17, // 32: authz.v1.SessionService.ListDiscoveredOrganizations:output_type -> authz.v1.ListDiscoveredOrganizationsResponse
-	5,  // 33: authz.v1.SessionService.JoinOrganization:output_type -> authz.v1.SignIn
-	5,  // 34: authz.v1.SessionService.CreateOrganization:output_type -> authz.v1.SignIn
-	21, // 35: authz.v1.SessionService.CreateTotp:output_type -> authz.v1.CreateTotpResponse
-	5,  // 36: authz.v1.SessionService.AuthenticateTotp:output_type -> authz.v1.SignIn
-	5,  // 37: authz.v1.SessionService.AuthenticateRecoveryCode:output_type -> authz.v1.SignIn
-	5,  // 38: authz.v1.SessionService.SwitchOrganization:output_type -> authz.v1.SignIn
-	8,  // 39: authz.v1.SessionService.GetSession:output_type -> authz.v1.Session
-	5,  // 40: authz.v1.SessionService.RefreshSession:output_type -> authz.v1.SignIn
-	31, // 41: authz.v1.SessionService.RevokeSession:output_type -> google.protobuf.Empty
-	27, // [27:42] is the sub-list for method output_type
-	12, // [12:27] is the sub-list for method input_type
+	24, // 23: authz.v1.SessionService.GetSecondFactor:input_type -> authz.v1.GetSecondFactorRequest
+	25, // 24: authz.v1.SessionService.StartTotpEnrollment:input_type -> authz.v1.StartTotpEnrollmentRequest
+	26, // 25: authz.v1.SessionService.CompleteTotpEnrollment:input_type -> authz.v1.CompleteTotpEnrollmentRequest
+	27, // 26: authz.v1.SessionService.RotateRecoveryCodes:input_type -> authz.v1.RotateRecoveryCodesRequest
+	28, // 27: authz.v1.SessionService.RemoveTotp:input_type -> authz.v1.RemoveTotpRequest
+	29, // 28: authz.v1.SessionService.SwitchOrganization:input_type -> authz.v1.SwitchOrganizationRequest
+	30, // 29: authz.v1.SessionService.GetSession:input_type -> authz.v1.GetSessionRequest
+	31, // 30: authz.v1.SessionService.RefreshSession:input_type -> authz.v1.RefreshSessionRequest
+	32, // 31: authz.v1.SessionService.RevokeSession:input_type -> authz.v1.RevokeSessionRequest
+	36, // 32: authz.v1.SessionService.SendEmailCode:output_type -> google.protobuf.Empty
+	5,  // 33: authz.v1.SessionService.AuthenticateEmailCode:output_type -> authz.v1.SignIn
+	12, // 34: authz.v1.SessionService.StartOAuth:output_type -> authz.v1.StartOAuthResponse
+	14, // 35: authz.v1.SessionService.StartSso:output_type -> authz.v1.StartSsoResponse
+	5,  // 36: authz.v1.SessionService.AuthenticateRedirect:output_type -> authz.v1.SignIn
+	17, // 37: authz.v1.SessionService.ListDiscoveredOrganizations:output_type -> authz.v1.ListDiscoveredOrganizationsResponse
+	5,  // 38: authz.v1.SessionService.JoinOrganization:output_type -> authz.v1.SignIn
+	5,  // 39: authz.v1.SessionService.CreateOrganization:output_type -> authz.v1.SignIn
+	21, // 40: authz.v1.SessionService.CreateTotp:output_type -> authz.v1.CreateTotpResponse
+	5,  // 41: authz.v1.SessionService.AuthenticateTotp:output_type -> authz.v1.SignIn
+	5,  // 42: authz.v1.SessionService.AuthenticateRecoveryCode:output_type -> authz.v1.SignIn
+	6,  // 43: authz.v1.SessionService.GetSecondFactor:output_type -> authz.v1.SecondFactor
+	21, // 44: authz.v1.SessionService.StartTotpEnrollment:output_type -> authz.v1.CreateTotpResponse
+	5,  // 45: authz.v1.SessionService.CompleteTotpEnrollment:output_type -> authz.v1.SignIn
+	5,  // 46: authz.v1.SessionService.RotateRecoveryCodes:output_type -> authz.v1.SignIn
+	5,  // 47: authz.v1.SessionService.RemoveTotp:output_type -> authz.v1.SignIn
+	5,  // 48: authz.v1.SessionService.SwitchOrganization:output_type -> authz.v1.SignIn
+	8,  // 49: authz.v1.SessionService.GetSession:output_type -> authz.v1.Session
+	5,  // 50: authz.v1.SessionService.RefreshSession:output_type -> authz.v1.SignIn
+	36, // 51: authz.v1.SessionService.RevokeSession:output_type -> google.protobuf.Empty
+	32, // [32:52] is the sub-list for method output_type
+	12, // [12:32] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
 	12, // [12:12] is the sub-list for extension extendee
 	0,  // [0:12] is the sub-list for field type_name
@@ -1875,13 +2160,14 @@ func file_authz_v1_session_service_proto_init() {
 	file_authz_v1_principal_proto_init()
 	file_authz_v1_session_proto_init()
 	file_authz_v1_session_service_proto_msgTypes[0].OneofWrappers = []any{}
+	file_authz_v1_session_service_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authz_v1_session_service_proto_rawDesc), len(file_authz_v1_session_service_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   23,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,11 @@ const (
 	SessionService_CreateTotp_FullMethodName                  = "/authz.v1.SessionService/CreateTotp"
 	SessionService_AuthenticateTotp_FullMethodName            = "/authz.v1.SessionService/AuthenticateTotp"
 	SessionService_AuthenticateRecoveryCode_FullMethodName    = "/authz.v1.SessionService/AuthenticateRecoveryCode"
+	SessionService_GetSecondFactor_FullMethodName             = "/authz.v1.SessionService/GetSecondFactor"
+	SessionService_StartTotpEnrollment_FullMethodName         = "/authz.v1.SessionService/StartTotpEnrollment"
+	SessionService_CompleteTotpEnrollment_FullMethodName      = "/authz.v1.SessionService/CompleteTotpEnrollment"
+	SessionService_RotateRecoveryCodes_FullMethodName         = "/authz.v1.SessionService/RotateRecoveryCodes"
+	SessionService_RemoveTotp_FullMethodName                  = "/authz.v1.SessionService/RemoveTotp"
 	SessionService_SwitchOrganization_FullMethodName          = "/authz.v1.SessionService/SwitchOrganization"
 	SessionService_GetSession_FullMethodName                  = "/authz.v1.SessionService/GetSession"
 	SessionService_RefreshSession_FullMethodName              = "/authz.v1.SessionService/RefreshSession"
@@ -70,6 +75,22 @@ type SessionServiceClient interface {
 	AuthenticateTotp(ctx context.Context, in *AuthenticateTotpRequest, opts ...grpc.CallOption) (*SignIn, error)
 	// Enters an organization with a recovery code in place of an authenticator app's. CODE_INVALID, SIGN_IN_EXPIRED.
 	AuthenticateRecoveryCode(ctx context.Context, in *AuthenticateRecoveryCodeRequest, opts ...grpc.CallOption) (*SignIn, error)
+	// Says what second factor the member has, and whether it is asked for at every sign-in.
+	GetSecondFactor(ctx context.Context, in *GetSecondFactorRequest, opts ...grpc.CallOption) (*SecondFactor, error)
+	// Begins to register an authenticator app for the member who is signed in. The app's first code completes it, with
+	// CompleteTotpEnrollment, within ten minutes; to begin again replaces what was begun, as far as Stytch lets it.
+	// TOTP_EXISTS, STYTCH_DENIED, RATE_LIMITED.
+	StartTotpEnrollment(ctx context.Context, in *StartTotpEnrollmentRequest, opts ...grpc.CallOption) (*CreateTotpResponse, error)
+	// Has the member asked for a code at every sign-in from now on, by a code of the app, its first one too. The session
+	// lasts its full length from now. A few wrong codes may end what was begun. CODE_INVALID, TOTP_NOT_FOUND.
+	CompleteTotpEnrollment(ctx context.Context, in *CompleteTotpEnrollmentRequest, opts ...grpc.CallOption) (*SignIn, error)
+	// Replaces the member's recovery codes; the answer has the new ones. It takes a code of the app, so that a session alone
+	// does not lead to codes that take its place. CODE_INVALID, TOTP_NOT_FOUND.
+	RotateRecoveryCodes(ctx context.Context, in *RotateRecoveryCodesRequest, opts ...grpc.CallOption) (*SignIn, error)
+	// Takes the member's authenticator app away, by a code of it, and its recovery codes with it. The member is not asked for
+	// a second factor any more; where the organization asks all members, the next sign-in registers another app. If it fails
+	// half-way the app is still there and not asked for: remove it again. CODE_INVALID, TOTP_NOT_FOUND.
+	RemoveTotp(ctx context.Context, in *RemoveTotpRequest, opts ...grpc.CallOption) (*SignIn, error)
 	// Exchanges the session for one in another organization of the same person. ORGANIZATION_NOT_FOUND.
 	SwitchOrganization(ctx context.Context, in *SwitchOrganizationRequest, opts ...grpc.CallOption) (*SignIn, error)
 	// Says who is signed in, where, and with which permissions. Works for agents, too.
@@ -198,6 +219,56 @@ func (c *sessionServiceClient) AuthenticateRecoveryCode(ctx context.Context, in 
 	return out, nil
 }
 
+func (c *sessionServiceClient) GetSecondFactor(ctx context.Context, in *GetSecondFactorRequest, opts ...grpc.CallOption) (*SecondFactor, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SecondFactor)
+	err := c.cc.Invoke(ctx, SessionService_GetSecondFactor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) StartTotpEnrollment(ctx context.Context, in *StartTotpEnrollmentRequest, opts ...grpc.CallOption) (*CreateTotpResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateTotpResponse)
+	err := c.cc.Invoke(ctx, SessionService_StartTotpEnrollment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) CompleteTotpEnrollment(ctx context.Context, in *CompleteTotpEnrollmentRequest, opts ...grpc.CallOption) (*SignIn, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignIn)
+	err := c.cc.Invoke(ctx, SessionService_CompleteTotpEnrollment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) RotateRecoveryCodes(ctx context.Context, in *RotateRecoveryCodesRequest, opts ...grpc.CallOption) (*SignIn, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignIn)
+	err := c.cc.Invoke(ctx, SessionService_RotateRecoveryCodes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) RemoveTotp(ctx context.Context, in *RemoveTotpRequest, opts ...grpc.CallOption) (*SignIn, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignIn)
+	err := c.cc.Invoke(ctx, SessionService_RemoveTotp_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *sessionServiceClient) SwitchOrganization(ctx context.Context, in *SwitchOrganizationRequest, opts ...grpc.CallOption) (*SignIn, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SignIn)
@@ -271,6 +342,22 @@ type SessionServiceServer interface {
 	AuthenticateTotp(context.Context, *AuthenticateTotpRequest) (*SignIn, error)
 	// Enters an organization with a recovery code in place of an authenticator app's. CODE_INVALID, SIGN_IN_EXPIRED.
 	AuthenticateRecoveryCode(context.Context, *AuthenticateRecoveryCodeRequest) (*SignIn, error)
+	// Says what second factor the member has, and whether it is asked for at every sign-in.
+	GetSecondFactor(context.Context, *GetSecondFactorRequest) (*SecondFactor, error)
+	// Begins to register an authenticator app for the member who is signed in. The app's first code completes it, with
+	// CompleteTotpEnrollment, within ten minutes; to begin again replaces what was begun, as far as Stytch lets it.
+	// TOTP_EXISTS, STYTCH_DENIED, RATE_LIMITED.
+	StartTotpEnrollment(context.Context, *StartTotpEnrollmentRequest) (*CreateTotpResponse, error)
+	// Has the member asked for a code at every sign-in from now on, by a code of the app, its first one too. The session
+	// lasts its full length from now. A few wrong codes may end what was begun. CODE_INVALID, TOTP_NOT_FOUND.
+	CompleteTotpEnrollment(context.Context, *CompleteTotpEnrollmentRequest) (*SignIn, error)
+	// Replaces the member's recovery codes; the answer has the new ones. It takes a code of the app, so that a session alone
+	// does not lead to codes that take its place. CODE_INVALID, TOTP_NOT_FOUND.
+	RotateRecoveryCodes(context.Context, *RotateRecoveryCodesRequest) (*SignIn, error)
+	// Takes the member's authenticator app away, by a code of it, and its recovery codes with it. The member is not asked for
+	// a second factor any more; where the organization asks all members, the next sign-in registers another app. If it fails
+	// half-way the app is still there and not asked for: remove it again. CODE_INVALID, TOTP_NOT_FOUND.
+	RemoveTotp(context.Context, *RemoveTotpRequest) (*SignIn, error)
 	// Exchanges the session for one in another organization of the same person. ORGANIZATION_NOT_FOUND.
 	SwitchOrganization(context.Context, *SwitchOrganizationRequest) (*SignIn, error)
 	// Says who is signed in, where, and with which permissions. Works for agents, too.
@@ -321,6 +408,21 @@ func (UnimplementedSessionServiceServer) AuthenticateTotp(context.Context, *Auth
 }
 func (UnimplementedSessionServiceServer) AuthenticateRecoveryCode(context.Context, *AuthenticateRecoveryCodeRequest) (*SignIn, error) {
 	return nil, status.Error(codes.Unimplemented, "method AuthenticateRecoveryCode not implemented")
+}
+func (UnimplementedSessionServiceServer) GetSecondFactor(context.Context, *GetSecondFactorRequest) (*SecondFactor, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSecondFactor not implemented")
+}
+func (UnimplementedSessionServiceServer) StartTotpEnrollment(context.Context, *StartTotpEnrollmentRequest) (*CreateTotpResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StartTotpEnrollment not implemented")
+}
+func (UnimplementedSessionServiceServer) CompleteTotpEnrollment(context.Context, *CompleteTotpEnrollmentRequest) (*SignIn, error) {
+	return nil, status.Error(codes.Unimplemented, "method CompleteTotpEnrollment not implemented")
+}
+func (UnimplementedSessionServiceServer) RotateRecoveryCodes(context.Context, *RotateRecoveryCodesRequest) (*SignIn, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateRecoveryCodes not implemented")
+}
+func (UnimplementedSessionServiceServer) RemoveTotp(context.Context, *RemoveTotpRequest) (*SignIn, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveTotp not implemented")
 }
 func (UnimplementedSessionServiceServer) SwitchOrganization(context.Context, *SwitchOrganizationRequest) (*SignIn, error) {
 	return nil, status.Error(codes.Unimplemented, "method SwitchOrganization not implemented")
@@ -553,6 +655,96 @@ func _SessionService_AuthenticateRecoveryCode_Handler(srv interface{}, ctx conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SessionService_GetSecondFactor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSecondFactorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).GetSecondFactor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_GetSecondFactor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).GetSecondFactor(ctx, req.(*GetSecondFactorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_StartTotpEnrollment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StartTotpEnrollmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).StartTotpEnrollment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_StartTotpEnrollment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).StartTotpEnrollment(ctx, req.(*StartTotpEnrollmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_CompleteTotpEnrollment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CompleteTotpEnrollmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).CompleteTotpEnrollment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_CompleteTotpEnrollment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).CompleteTotpEnrollment(ctx, req.(*CompleteTotpEnrollmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_RotateRecoveryCodes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateRecoveryCodesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).RotateRecoveryCodes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_RotateRecoveryCodes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).RotateRecoveryCodes(ctx, req.(*RotateRecoveryCodesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_RemoveTotp_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveTotpRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).RemoveTotp(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_RemoveTotp_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).RemoveTotp(ctx, req.(*RemoveTotpRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SessionService_SwitchOrganization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SwitchOrganizationRequest)
 	if err := dec(in); err != nil {
@@ -675,6 +867,26 @@ var SessionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AuthenticateRecoveryCode",
 			Handler:    _SessionService_AuthenticateRecoveryCode_Handler,
+		},
+		{
+			MethodName: "GetSecondFactor",
+			Handler:    _SessionService_GetSecondFactor_Handler,
+		},
+		{
+			MethodName: "StartTotpEnrollment",
+			Handler:    _SessionService_StartTotpEnrollment_Handler,
+		},
+		{
+			MethodName: "CompleteTotpEnrollment",
+			Handler:    _SessionService_CompleteTotpEnrollment_Handler,
+		},
+		{
+			MethodName: "RotateRecoveryCodes",
+			Handler:    _SessionService_RotateRecoveryCodes_Handler,
+		},
+		{
+			MethodName: "RemoveTotp",
+			Handler:    _SessionService_RemoveTotp_Handler,
 		},
 		{
 			MethodName: "SwitchOrganization",

@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
 	"github.com/df0f9dda/okr-manager/services/authz/internal/stytch"
+	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
 
 // CreateTotp implements authzv1.SessionServiceServer.
@@ -17,17 +22,30 @@ func (s *sessionService) CreateTotp(ctx context.Context, req *authzv1.CreateTotp
 	if token == "" {
 		return nil, signInExpired(errors.New("there is no intermediate session token"))
 	}
-	app, err := s.cfg.Stytch.CreateTOTP(ctx, token, req.GetOrganizationId(), req.GetMemberId())
+	app, err := s.cfg.Stytch.CreateTOTP(ctx, entrant(token, req))
 	if err != nil {
 		return nil, signInError(err)
 	}
-	return &authzv1.CreateTotpResponse{Secret: app.Secret, QrPng: app.QRCode, RecoveryCodes: app.RecoveryCodes}, nil
+	return authenticator(app), nil
+}
+
+// entrant is who a request of somebody on the way into an organization is about.
+func entrant(token string, req interface {
+	GetOrganizationId() string
+	GetMemberId() string
+},
+) stytch.Entrant {
+	return stytch.Entrant{OrganizationID: req.GetOrganizationId(), MemberID: req.GetMemberId(), IntermediateToken: token}
+}
+
+func authenticator(app *stytch.Authenticator) *authzv1.CreateTotpResponse {
+	return &authzv1.CreateTotpResponse{Secret: app.Secret, QrPng: app.QRCode, RecoveryCodes: app.RecoveryCodes}
 }
 
 // AuthenticateTotp implements authzv1.SessionServiceServer.
 func (s *sessionService) AuthenticateTotp(ctx context.Context, req *authzv1.AuthenticateTotpRequest) (*authzv1.SignIn, error) {
 	return s.enter(ctx, func(token string) (*stytch.Entry, error) {
-		return s.cfg.Stytch.AuthenticateTOTP(ctx, token, req.GetOrganizationId(), req.GetMemberId(), req.GetCode())
+		return s.cfg.Stytch.AuthenticateTOTP(ctx, entrant(token, req), req.GetCode(), stytch.EnrollmentAsBefore)
 	})
 }
 
@@ -38,9 +56,117 @@ func (s *sessionService) AuthenticateRecoveryCode(ctx context.Context, req *auth
 	})
 }
 
+// GetSecondFactor implements authzv1.SessionServiceServer.
+func (s *sessionService) GetSecondFactor(ctx context.Context, _ *authzv1.GetSecondFactorRequest) (*authzv1.SecondFactor, error) {
+	who, err := s.inPerson(ctx)
+	if err != nil {
+		return nil, err
+	}
+	factor, err := s.cfg.Stytch.OwnSecondFactor(ctx, who.OrganizationID, who.MemberID)
+	if err != nil {
+		return nil, ownFactorError(err)
+	}
+	return secondFactor(factor), nil
+}
+
+// StartTotpEnrollment implements authzv1.SessionServiceServer.
+func (s *sessionService) StartTotpEnrollment(ctx context.Context, _ *authzv1.StartTotpEnrollmentRequest) (*authzv1.CreateTotpResponse, error) {
+	who, err := s.inPerson(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app, err := s.cfg.Stytch.CreateTOTP(ctx, who.Entrant)
+	if err != nil {
+		return nil, ownFactorError(err)
+	}
+	return authenticator(app), nil
+}
+
+// CompleteTotpEnrollment implements authzv1.SessionServiceServer.
+func (s *sessionService) CompleteTotpEnrollment(ctx context.Context, req *authzv1.CompleteTotpEnrollmentRequest) (*authzv1.SignIn, error) {
+	return s.giveCode(ctx, req.GetCode(), stytch.EnrollmentBegins, nil)
+}
+
+// RotateRecoveryCodes implements authzv1.SessionServiceServer.
+func (s *sessionService) RotateRecoveryCodes(ctx context.Context, req *authzv1.RotateRecoveryCodesRequest) (*authzv1.SignIn, error) {
+	return s.giveCode(ctx, req.GetCode(), stytch.EnrollmentAsBefore, func(who *self, signIn *authzv1.SignIn) (err error) {
+		signIn.RecoveryCodes, err = s.cfg.Stytch.RotateRecoveryCodes(ctx, who.OrganizationID, who.MemberID)
+		return err
+	})
+}
+
+// RemoveTotp implements authzv1.SessionServiceServer.
+func (s *sessionService) RemoveTotp(ctx context.Context, req *authzv1.RemoveTotpRequest) (*authzv1.SignIn, error) {
+	return s.giveCode(ctx, req.GetCode(), stytch.EnrollmentEnds, func(who *self, _ *authzv1.SignIn) error {
+		return s.cfg.Stytch.RemoveTOTP(ctx, who.OrganizationID, who.MemberID)
+	})
+}
+
+// self is a member in person, about a second factor of their own. Whose it is says the session, never the request.
+type self struct {
+	stytch.Entrant
+	sessionID string
+}
+
+func (s *sessionService) inPerson(ctx context.Context) (*self, error) {
+	session, err := ownSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	found, err := s.fromMetadata(ctx, md)
+	if err != nil {
+		return nil, err
+	}
+	return &self{
+		Entrant:   stytch.Entrant{OrganizationID: found.organization.ID, MemberID: found.member.ID, Session: session},
+		sessionID: found.sessionID,
+	}, nil
+}
+
+// giveCode adds a code of the caller's authenticator app to the session, and then does what it was given for.
+func (s *sessionService) giveCode(
+	ctx context.Context, code string, enrollment stytch.Enrollment, then func(*self, *authzv1.SignIn) error,
+) (*authzv1.SignIn, error) {
+	who, err := s.inPerson(ctx)
+	if err != nil {
+		return nil, err
+	}
+	step, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := s.cfg.Stytch.AuthenticateTOTP(ctx, who.Entrant, code, enrollment)
+	s.verdicts.forget(who.sessionID) // what is known of it says that it ends earlier, or a wrong code has ended it
+	if err != nil {
+		return nil, ownFactorError(err)
+	}
+	signIn := step.entered(ctx, entry)
+	if then != nil {
+		if err := then(who, signIn); err != nil {
+			return nil, ownFactorError(err)
+		}
+	}
+	return signIn, nil
+}
+
+// ownFactorError is what the failure of a step means to somebody who is signed in, and stays so.
+func ownFactorError(err error) error {
+	switch {
+	case stytch.IsType(err, "totp_not_found"):
+		return rpcerr.New(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_TOTP_NOT_FOUND,
+			"the member has no authenticator app, or its registration was not completed in time").Wrap(err)
+	case stytch.IsType(err, "active_totp_exists"):
+		return rpcerr.New(codes.AlreadyExists, accessv1.ErrorReason_ERROR_REASON_TOTP_EXISTS,
+			"the member has an authenticator app, and can have one").Wrap(err)
+	}
+	return signInError(err)
+}
+
 func secondFactor(f *stytch.SecondFactor) *authzv1.SecondFactor {
 	out := &authzv1.SecondFactor{
 		OrganizationId: f.OrganizationID, MemberId: f.MemberID, TotpStatus: authzv1.TotpStatus_TOTP_STATUS_UNREGISTERED,
+		Enrolled: f.Enrolled, Required: f.Required, RecoveryCodesRemaining: f.RecoveryCodesLeft,
 	}
 	switch {
 	case !f.Allowed:

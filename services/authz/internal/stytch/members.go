@@ -59,20 +59,27 @@ func newOrganization(o organizations.Organization) Organization {
 // Member gets a member and the organization. ErrTokenInvalid when there is none of them: whoever speaks for the member
 // does so no longer.
 func (c *Client) Member(ctx context.Context, organizationID, memberID string) (*Member, *Organization, error) {
-	const doing = "getting a member"
-	api, err := c.connected(ctx)
+	answer, err := c.getMember(ctx, "getting a member", organizationID, memberID)
 	if err != nil {
 		return nil, nil, err
 	}
+	member, organization := newMember(answer.Member), newOrganization(answer.Organization)
+	return &member, &organization, nil
+}
+
+func (c *Client) getMember(ctx context.Context, doing, organizationID, memberID string) (*members.GetResponse, error) {
+	api, err := c.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
 	answer, err := api.Organizations.Members.Get(ctx, &members.GetParams{OrganizationID: organizationID, MemberID: memberID})
 	if err != nil {
-		return nil, nil, dead(translate(doing, err))
+		return nil, dead(translate(doing, err))
 	}
-	member, organization := newMember(answer.Member), newOrganization(answer.Organization)
-	if member.ID != memberID || organization.ID != organizationID || member.Status == "" {
-		return nil, nil, nonsense(doing, "it is about another member")
+	if answer.Member.MemberID != memberID || answer.Organization.OrganizationID != organizationID || answer.Member.Status == "" {
+		return nil, nonsense(doing, "it is about another member")
 	}
-	return &member, &organization, nil
+	return answer, nil
 }
 
 // ConnectedApps lists the applications that a member has let in. ErrTokenInvalid when there is no such member.
