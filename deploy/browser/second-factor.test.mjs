@@ -1,4 +1,5 @@
-// A second factor where an organization asks for one: an authenticator app is set up, used, and lost.
+// A second factor where an organization asks for one, and of a member's own accord: an authenticator app is set up, used,
+// lost, and removed.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -33,17 +34,23 @@ async function enter(v, person) {
 
 /** Sets an app up, and answers its secret and the recovery codes. */
 async function setUp(v) {
+  await v.page.getByRole("heading", { name: "A second factor is needed" }).waitFor();
+  const secret = await takeSecret(v);
+  return { secret, recovery: (await v.copies(v.button("Copy the recovery codes"))).split(" ") };
+}
+
+/** Begins to set an app up, and answers its secret. */
+async function takeSecret(v) {
   const { page } = v;
-  await page.getByRole("heading", { name: "A second factor is needed" }).waitFor();
   await v.button("Set up an authenticator app").click();
-  await page.getByText("Scan this with your authenticator app").waitFor();
+  await v.focuses(/^Scan this with your authenticator app/);
   const secret = await v.copies(v.button("Copy the secret"));
   assert.match(secret, /^[A-Z2-7]{32}$/);
   const address = await v.copies(v.button("Copy the address"));
   assert.equal(address, await page.getByRole("link", { name: "Open it in an app on this device" }).getAttribute("href"));
   const uri = new URL(address);
   assert.deepEqual([uri.protocol, uri.searchParams.get("secret"), uri.searchParams.get("issuer")], ["otpauth:", secret, "Acme"]);
-  return { secret, recovery: (await v.copies(v.button("Copy the recovery codes"))).split(" ") };
+  return secret;
 }
 
 async function signIn(v, code) {
@@ -142,4 +149,136 @@ visit("where authenticator apps are not taken, the page says so and leads elsewh
   await v.button("Choose another organization").click();
   await v.button("Enter Globex").click();
   await isIn(v);
+});
+
+/** Opens the dialog from the menu. */
+async function openOwn(v) {
+  await v.button(/account menu/).click();
+  await v.button("Second factor").click();
+  await v.page.getByRole("dialog", { name: "Second factor" }).waitFor();
+}
+
+async function give(v, code, verb) {
+  await v.page.getByLabel("Code of the app").fill(code);
+  await v.button(verb).click();
+}
+
+for (const [width, size, dark] of [["phone", phone, true], ["desk", desk, false]]) {
+  visit(`who is signed in sets an authenticator app up, and the next sign-in asks for its code (${width})`, async (open, { system }) => {
+    const v = await open({ person: emma, size, dark });
+    v.tolerate(/400 \(Bad Request\)/);
+    v.tolerate(/401 \(Unauthorized\).*changes:watch/); // what the page listens to ends with the session
+    const { page } = v;
+    const look = async (where, name) => {
+      await v.accessible(`${where} (${width})`);
+      await v.fits(`${where} (${width})`);
+      await v.picture(`own-factor-${name}-${width}`);
+    };
+    await v.go("/");
+    await isIn(v);
+    await v.button(/account menu/).click();
+    await v.picture(`own-factor-menu-${width}`);
+    await v.button(/account menu/).click();
+    await openOwn(v);
+    await page.getByText("Off: whoever reads your e-mail can sign in as you.").waitFor();
+    await look("no second factor", "off");
+    await page.keyboard.press("Escape");
+    await v.focuses(/account menu/);
+    await openOwn(v);
+    const secret = await takeSecret(v);
+    assert.equal(await v.button("Copy the recovery codes").count(), 0);
+    await page.getByRole("img", { name: "QR code for an authenticator app" }).waitFor();
+    await look("an app is set up by choice", "setting-up");
+    await give(v, "12345", "Turn on");
+    await page.getByText("The code has six digits.").waitFor();
+    await give(v, "000000", "Turn on");
+    await page.getByText("This code is wrong, was used before, or has expired").waitFor();
+    await look("a wrong code", "wrong");
+    const code = shows(secret);
+    await page.getByLabel("Code of the app").fill(code);
+    await page.keyboard.press("Enter");
+    await v.hears(/From now on you are asked for a code/);
+    await v.focuses(/^Second factor$/);
+    const recovery = (await v.copies(v.button("Copy the recovery codes"))).split(" ");
+    assert.equal(recovery.length, 10);
+    await look("recovery codes", "codes");
+    await v.button("I have kept them").click();
+    await page.getByText("On: whenever you sign in").waitFor();
+    await page.getByText("You have 10 recovery codes left.").waitFor();
+    await v.focuses(/^Second factor$/);
+    await look("a second factor", "on");
+
+    await v.button("New recovery codes").click();
+    await v.focuses(/^Code of the app$/);
+    await give(v, code, "Make new codes"); // it was used
+    await page.getByText("This code is wrong, was used before, or has expired").waitFor();
+    await give(v, shows(secret, 1), "Make new codes");
+    await v.hears(/from before do not work/);
+    const replaced = (await v.copies(v.button("Copy the recovery codes"))).split(" ");
+    assert.equal(new Set([...recovery, ...replaced]).size, 20);
+    await v.button("I have kept them").click();
+    await v.button("Close").click();
+    await v.focuses(/account menu/);
+
+    await v.context.clearCookies();
+    await enter(v, emma);
+    await page.getByText("Enter the code that your authenticator app shows.").waitFor();
+    await v.button("Use a recovery code").click();
+    await page.getByLabel("Recovery code").fill(replaced[0]);
+    await page.keyboard.press("Enter");
+    await page.getByText("You have 9 recovery codes left.").waitFor();
+    await v.button("Go on").click();
+    await isIn(v);
+  });
+}
+
+visit("an authenticator app is removed by its code, and by keyboard alone", async (open, { system }) => {
+  const v = await open({ person: max });
+  v.tolerate(/401 \(Unauthorized\).*changes:watch/);
+  const { page } = v;
+  await v.go("/");
+  await isIn(v);
+  await openOwn(v);
+  const secret = await takeSecret(v);
+  await give(v, shows(secret), "Turn on");
+  await v.button("I have kept them").click();
+  await page.getByText("On: whenever you sign in").waitFor();
+  for (let i = 0; i < 9 && !/^Remove the app$/.test(await v.focused()); i++) await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await v.focuses(/^Code of the app$/);
+  await page.keyboard.type(shows(secret, 1));
+  await page.keyboard.press("Enter");
+  await v.hears(/is removed/);
+  await page.getByText("Off: whoever reads your e-mail").waitFor();
+  await v.context.clearCookies();
+  await enter(v, max);
+  await isIn(v);
+});
+
+visit("the second factor that an organization asks for, or does not take, is told to who is signed in", async (open, { system }) => {
+  const v = await open({ person: emma });
+  v.tolerate(/404 \(Not Found\).*secondFactor/);
+  v.tolerate(/400 \(Bad Request\).*secondFactor/);
+  const { page } = v;
+  await v.go("/");
+  await isIn(v);
+  await require(system);
+  await openOwn(v);
+  await page.getByText("the next sign-in will ask you to set one up").waitFor();
+  await page.getByText("Acme asks all its members for a second factor.").waitFor();
+  const secret = await takeSecret(v);
+  for (let i = 0; i < 5; i++) {
+    await give(v, "000000", "Turn on");
+    await page.getByText("This code is wrong").waitFor();
+    await page.getByLabel("Code of the app").fill("");
+  }
+  await give(v, shows(secret), "Turn on");
+  await page.getByText("There is no authenticator app to this code").waitFor();
+  await v.button("Cancel").click();
+  await system.provider("PUT", `/v1/b2b/organizations/${acme}`, { mfa_policy: "OPTIONAL", mfa_methods: "RESTRICTED", allowed_mfa_methods: ["sms_otp"] });
+  await v.button("Close").click();
+  await openOwn(v);
+  await page.getByText("Acme does not take authenticator apps.").waitFor();
+  assert.equal(await v.button("Set up an authenticator app").count(), 0);
+  await v.accessible("apps are not taken");
 });

@@ -1,5 +1,5 @@
 // The last step where an organization asks for a second factor: the code of an authenticator app, which is registered first
-// where there is none, or a recovery code.
+// where there is none, or a recovery code. What it is made of also serves who is signed in, in own-factor.js.
 
 import { useEffect, useRef } from "../vendor/preact-hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -31,13 +31,17 @@ export function SecondFactor({ level, organization, email, factor, onAnswer, onB
   const create = useAction(async () => {
     app.value = await call("POST", "session:createTotp", { body: { organizationId: factor?.organizationId, memberId: factor?.memberId } });
   });
+  const enter = async (/** @type {string} */ code) => {
+    const { organizationId, memberId } = /** @type {Factor} */ (factor);
+    await onAnswer(await call("POST", "session:authenticateTotp", { body: { organizationId, memberId, code } }));
+  };
   const steps = () => {
     if (!factor || factor.totpStatus === "TOTP_STATUS_NOT_ALLOWED") return html`<p>${t.why(name)}</p><p>${t.others}</p>`;
     if (recovering.value) return html`<${Recovery} factor=${factor} onAnswer=${onAnswer} onBack=${() => { recovering.value = false; }} />`;
     if (registered) {
       return html`
         <p>${t.enter}</p>
-        <${Code} factor=${factor} onAnswer=${onAnswer} />
+        <${Code} verb=${texts.signIn.enterCode} onCode=${enter} />
         <p><${Button} kind="quiet" onClick=${() => { recovering.value = true; }}>${t.lost}<//></p>`;
     }
     if (!app.value) {
@@ -48,7 +52,9 @@ export function SecondFactor({ level, organization, email, factor, onAnswer, onB
     }
     return html`
       <${Register} app=${app.value} issuer=${name || text.product} email=${email} />
-      <${Code} factor=${factor} onAnswer=${onAnswer} />`;
+      <${RecoveryCodes} codes=${app.value.recoveryCodes} />
+      <p>${t.enterFirst}</p>
+      <${Code} verb=${texts.signIn.enterCode} onCode=${enter} />`;
   };
   return html`
     <${level} tabindex="-1">${t.title}<//>
@@ -57,7 +63,7 @@ export function SecondFactor({ level, organization, email, factor, onAnswer, onB
 }
 
 /** What an authenticator app is to know. @param {{app: App, issuer: string, email: string}} props */
-function Register({ app: { secret, qrPng, recoveryCodes }, issuer, email }) {
+export function Register({ app: { secret, qrPng }, issuer, email }) {
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const address = `otpauth://totp/${encodeURIComponent(`${issuer}:${email}`)}?secret=${secret}&issuer=${encodeURIComponent(issuer)}`;
   useEffect(() => box.current?.focus(), []);
@@ -68,11 +74,13 @@ function Register({ app: { secret, qrPng, recoveryCodes }, issuer, email }) {
     <${Copy} value=${secret} label=${t.copySecret} />
     <p class="label">${t.address}</p>
     <${Copy} value=${address} label=${t.copyAddress} />
-    <p><a href=${address}>${t.open}</a></p>
-    <p>${t.keep}</p>
-    <${Copy} value=${recoveryCodes.join(" ")} label=${t.copyCodes} />
-    <p>${t.enterFirst}</p>`;
+    <p><a href=${address}>${t.open}</a></p>`;
 }
+
+/** @param {{codes: string[]}} props */
+export const RecoveryCodes = ({ codes }) => html`
+  <p>${t.keep}</p>
+  <${Copy} value=${codes.join(" ")} label=${t.copyCodes} />`;
 
 /** A picture that came with an answer, which no address leads to. @param {{png: string}} props png: in base64 */
 function Picture({ png }) {
@@ -92,23 +100,27 @@ function Picture({ png }) {
   return !broken.value && html`<p><canvas class="qr" ref=${canvas} role="img" aria-label=${t.picture}></canvas></p>`;
 }
 
-/** @param {{factor: Factor, onAnswer: (answer: SignIn) => Promise<void>|void}} props */
-function Code({ factor: { organizationId, memberId }, onAnswer }) {
+/**
+ * The field for a code of the app. verb: what the button says. onCode throws Failure. focus: it takes the focus. children:
+ * other buttons.
+ * @param {{verb: string, onCode: (code: string) => Promise<void>, focus?: boolean, children?: any}} props
+ */
+export function Code({ verb, onCode, focus, children }) {
+  const form = useRef(/** @type {HTMLFormElement|null} */ (null));
   const code = useSignal("");
   const error = useSignal("");
-  const { busy, failure, run } = useAction(async () => {
-    await onAnswer(await call("POST", "session:authenticateTotp", { body: { organizationId, memberId, code: code.peek() } }));
-  });
+  const { busy, failure, run } = useAction(() => onCode(code.peek()));
+  useEffect(() => { if (focus) form.current?.querySelector("input")?.focus(); }, []);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     error.value = /^[0-9]{6}$/.test(code.peek()) ? "" : texts.signIn.codeWrong;
     if (!error.peek()) run();
   };
   return html`
-    <form class="stack" onSubmit=${submit} novalidate>
+    <form class="stack" ref=${form} onSubmit=${submit} novalidate>
       <${Field} label=${t.code} inputmode="numeric" autocomplete="one-time-code" maxlength="7" class="code" value=${code.value} error=${error.value}
         onValue=${(/** @type {string} */ typed) => { code.value = typed.replaceAll(/\s/g, ""); error.value = ""; }} />
-      <p class="actions"><${Button} kind="primary" submit busy=${busy.value}>${texts.signIn.enterCode}<//></p>
+      <p class="actions">${children}<${Button} kind="primary" submit busy=${busy.value}>${verb}<//></p>
       <${Problem} failure=${failure.value} />
     </form>`;
 }

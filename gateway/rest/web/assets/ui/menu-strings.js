@@ -7,6 +7,7 @@ export const menu = isolating({
   organizations: "Organizations",
   switchTo: (/** @type {string} */ name) => `Switch to ${name}`,
   all: "All organizations, or a new one",
+  factor: "Second factor",
   keys: "Keyboard shortcuts",
   logOut: "Log out",
   out: "You are logged out.",

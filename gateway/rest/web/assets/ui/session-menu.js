@@ -12,10 +12,12 @@ import { Icon } from "./icons.js";
 import { Lazy, preload } from "./lazy.js";
 
 const panel = () => import("./session-panel.js");
+const factor = () => styled(import("../signin/own-factor.js"), "views.css");
 const keys = () => styled(import("../keys/keys.js"), "keys.css").catch(() => ({ default: () => "" })); // the page works without
 
 export function SessionMenu() {
   const open = useSignal(false);
+  const proving = useSignal(false);
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const current = session.value;
   const at = address.value;
@@ -53,7 +55,8 @@ export function SessionMenu() {
         <span class="visually-hidden">${text.menu}</span>
         <${Icon} name="down" />
       </button>
-      <div id="session-menu" class="panel" hidden=${!open.value}>${open.value && html`<${Lazy} load=${panel} onClose=${() => close(true)} />`}</div>
+      <div id="session-menu" class="panel" hidden=${!open.value}>${open.value && html`<${Lazy} load=${panel} onClose=${() => close(true)} onFactor=${() => { proving.value = true; }} />`}</div>
+      ${proving.value && html`<${Lazy} load=${factor} onClose=${() => { proving.value = false; }} />`}
       <${Lazy} load=${keys} meanwhile="" />
     </div>`;
 }

@@ -13,8 +13,8 @@ import { Button } from "./button.js";
 import { menu } from "./menu-strings.js";
 import { Problem } from "./problem.js";
 
-/** @param {{onClose: () => void}} props */
-export default function Panel({ onClose }) {
+/** @param {{onClose: () => void, onFactor: () => void}} props onFactor: to show the second factor */
+export default function Panel({ onClose, onFactor }) {
   useEffect(() => { discover(); }, []);
   const current = /** @type {import("../core/api.js").Session} */ (session.value);
   const leave = useAction(async () => {
@@ -32,6 +32,10 @@ export default function Panel({ onClose }) {
     onClose(); // the focus is back on the menu, and returns there
     sheetOpen.value = true;
   };
+  const factor = () => {
+    onClose();
+    onFactor();
+  };
   const others = (discovered.value ?? []).filter((o) => o.organizationId !== current.principal.organizationId);
   return html`
     <p class="me"><strong>${nameOf(current)}</strong><span>${current.emailAddress}</span>
@@ -44,7 +48,8 @@ export default function Panel({ onClose }) {
       <li><a class="button quiet" href="/organizations">${menu.all}</a></li>
     </ul>
     <${Problem} failure=${change.failure.value} />
-    <p class="leave"><${Button} kind="quiet" icon="keys" onClick=${shortcuts}>${menu.keys}<//></p>
+    <p class="leave"><${Button} kind="quiet" icon="lock" onClick=${factor}>${menu.factor}<//></p>
+    <p><${Button} kind="quiet" icon="keys" onClick=${shortcuts}>${menu.keys}<//></p>
     <p><${Button} kind="quiet" icon="out" busy=${leave.busy.value} onClick=${leave.run}>${menu.logOut}<//></p>
     <${Problem} failure=${leave.failure.value} />`;
 }
