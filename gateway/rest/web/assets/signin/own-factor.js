@@ -111,7 +111,7 @@ function Now({ factor: { totpStatus, enrolled, required, recoveryCodesRemaining 
     ${required && html`<p>${t.required(organization)}</p>`}
     ${totpStatus === "TOTP_STATUS_REGISTERED" && html`
       <p>${t.left(recoveryCodesRemaining)}</p>
-      <p class="actions start">
+      <p class="actions">
         ${!asked && html`<${Button} kind="primary" onClick=${() => onStep("turning on")}>${t.turnOn}<//>`}
         <${Button} onClick=${() => onStep("rotating")}>${t.rotate}<//>
         <${Button} onClick=${() => onStep("removing")}>${t.remove}<//>

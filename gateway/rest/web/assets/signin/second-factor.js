@@ -120,8 +120,8 @@ export function Code({ verb, onCode, focus, children }) {
     <form class="stack" ref=${form} onSubmit=${submit} novalidate>
       <${Field} label=${t.code} inputmode="numeric" autocomplete="one-time-code" maxlength="7" class="code" value=${code.value} error=${error.value}
         onValue=${(/** @type {string} */ typed) => { code.value = typed.replaceAll(/\s/g, ""); error.value = ""; }} />
-      <p class="actions">${children}<${Button} kind="primary" submit busy=${busy.value}>${verb}<//></p>
       <${Problem} failure=${failure.value} />
+      <p class="actions">${children}<${Button} kind="primary" submit busy=${busy.value}>${verb}<//></p>
     </form>`;
 }
 
