@@ -255,6 +255,35 @@ visit("an authenticator app is removed by its code, and by keyboard alone", asyn
   await isIn(v);
 });
 
+visit("who lost the authenticator app removes it with a recovery code, and sets up another", async (open) => {
+  const v = await open({ person: emma, size: phone });
+  v.tolerate(/400 \(Bad Request\).*secondFactor/);
+  const { page } = v;
+  await v.go("/");
+  await isIn(v);
+  await openOwn(v);
+  const secret = await takeSecret(v);
+  await give(v, shows(secret), "Turn on");
+  const recovery = (await v.copies(v.button("Copy the recovery codes"))).split(" ");
+  await v.button("I have kept them").click();
+  await v.button("Remove the app").click();
+  await v.button("Use a recovery code").click();
+  await v.focuses(/^Recovery code$/);
+  await page.keyboard.press("Enter");
+  await page.getByText("Write something first.").waitFor();
+  await page.keyboard.type("abcd-efgh-ijkl");
+  await page.keyboard.press("Enter");
+  await page.getByText("This code is wrong").waitFor();
+  await v.accessible("an app is removed with a recovery code");
+  await v.fits("an app is removed with a recovery code");
+  await v.picture("own-factor-lost");
+  await page.getByLabel("Recovery code").fill(recovery[0]);
+  await page.keyboard.press("Enter");
+  await page.getByText("the next sign-in will ask you to set one up").waitFor();
+  await v.focuses(/^Second factor$/);
+  assert.notEqual(await takeSecret(v), secret);
+});
+
 visit("the second factor that an organization asks for, or does not take, is told to who is signed in", async (open, { system }) => {
   const v = await open({ person: emma });
   v.tolerate(/404 \(Not Found\).*secondFactor/);

@@ -471,7 +471,7 @@ func (r *requests) ofOwnFactor(t *testing.T, method string) request {
 	p.must(t, http.MethodPost, at+"completeTotpEnrollment", `{"code":"`+totp(t, secret, time.Now())+`"}`)
 	next := totp(t, secret, time.Now().Add(30*time.Second)) // no code is good twice
 	if method == "RemoveTotp" {
-		return request{message: &authzv1.RemoveTotpRequest{Code: next}, of: p}
+		return request{message: &authzv1.RemoveTotpRequest{Proof: &authzv1.RemoveTotpRequest_Code{Code: next}}, of: p}
 	}
 	return request{message: &authzv1.RotateRecoveryCodesRequest{Code: next}, of: p}
 }

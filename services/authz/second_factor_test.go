@@ -159,7 +159,7 @@ func (w *world) rotate(as *authzv1.SessionCredentials, code string) (*authzv1.Si
 }
 
 func (w *world) removeApp(as *authzv1.SessionCredentials, code string) (*authzv1.SignIn, error) {
-	return w.sessions.RemoveTotp(w.with(as), &authzv1.RemoveTotpRequest{Code: code})
+	return w.sessions.RemoveTotp(w.with(as), &authzv1.RemoveTotpRequest{Proof: &authzv1.RemoveTotpRequest_Code{Code: code}})
 }
 
 func TestAMemberSetsUpAnAuthenticatorAppOfTheirOwnAccord(t *testing.T) {
@@ -288,7 +288,7 @@ func TestASecondFactorIsOfItsMemberInPerson(t *testing.T) {
 		expect(t, err, want)
 		_, err = w.sessions.RotateRecoveryCodes(ctx, &authzv1.RotateRecoveryCodesRequest{Code: w.shows(app.GetSecret())})
 		expect(t, err, want)
-		_, err = w.sessions.RemoveTotp(ctx, &authzv1.RemoveTotpRequest{Code: w.shows(app.GetSecret())})
+		_, err = w.sessions.RemoveTotp(ctx, &authzv1.RemoveTotpRequest{Proof: &authzv1.RemoveTotpRequest_Code{Code: w.shows(app.GetSecret())}})
 		expect(t, err, want)
 	}
 	for _, code := range []string{"", "12345", "1234567", "12345a", "１２３４５６"} {
@@ -371,5 +371,35 @@ func TestAnAppThatCouldNotBeRemovedIsThereAndNotAskedFor(t *testing.T) {
 	}
 	w.idpClock.advance(30 * time.Second)
 	_, err = w.removeApp(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+}
+
+func TestWhoLostTheAppRemovesItWithARecoveryCodeAndSetsUpAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	emma := w.signIn(devidptest.EmmaEmail, devidptest.Acme)
+	remove := func(code string) error {
+		_, err := w.sessions.RemoveTotp(w.with(emma), &authzv1.RemoveTotpRequest{Proof: &authzv1.RemoveTotpRequest_RecoveryCode{RecoveryCode: code}})
+		return err
+	}
+	expect(t, remove("abcd-efgh-ijkl"), noApp)
+	app := w.startEnrollment(emma)
+	expect(t, remove(app.GetRecoveryCodes()[0]), noApp) // it has had no code yet
+	_, err := w.completeEnrollment(emma, w.shows(app.GetSecret()))
+	ok(t, err)
+	expect(t, remove("abcd-efgh-ijkl"), codeInvalid)
+	ok(t, remove(app.GetRecoveryCodes()[0]))
+	expect(t, remove(app.GetRecoveryCodes()[1]), noApp)
+	if left := w.ownFactor(emma); left.GetTotpStatus() != authzv1.TotpStatus_TOTP_STATUS_UNREGISTERED || !left.GetEnrolled() {
+		t.Errorf("after it was removed it is %v", left)
+	}
+	_, err = w.sessions.RemoveTotp(w.with(emma), &authzv1.RemoveTotpRequest{})
+	expect(t, err, fieldInvalid)
+	another := w.startEnrollment(emma)
+	_, err = w.completeEnrollment(emma, w.shows(another.GetSecret()))
+	ok(t, err)
+	w.idpClock.advance(30 * time.Second)
+	ctx, _ := w.secondFactor()
+	_, err = w.enterCode(ctx, w.shows(another.GetSecret()))
 	ok(t, err)
 }

@@ -1679,8 +1679,13 @@ func (x *RotateRecoveryCodesRequest) GetCode() string {
 // Request of RemoveTotp.
 type RemoveTotpRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The six digits.
-	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// What proves that it is the member.
+	//
+	// Types that are valid to be assigned to Proof:
+	//
+	//	*RemoveTotpRequest_Code
+	//	*RemoveTotpRequest_RecoveryCode
+	Proof         isRemoveTotpRequest_Proof `protobuf_oneof:"proof"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1715,12 +1720,48 @@ func (*RemoveTotpRequest) Descriptor() ([]byte, []int) {
 	return file_authz_v1_session_service_proto_rawDescGZIP(), []int{23}
 }
 
+func (x *RemoveTotpRequest) GetProof() isRemoveTotpRequest_Proof {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
 func (x *RemoveTotpRequest) GetCode() string {
 	if x != nil {
-		return x.Code
+		if x, ok := x.Proof.(*RemoveTotpRequest_Code); ok {
+			return x.Code
+		}
 	}
 	return ""
 }
+
+func (x *RemoveTotpRequest) GetRecoveryCode() string {
+	if x != nil {
+		if x, ok := x.Proof.(*RemoveTotpRequest_RecoveryCode); ok {
+			return x.RecoveryCode
+		}
+	}
+	return ""
+}
+
+type isRemoveTotpRequest_Proof interface {
+	isRemoveTotpRequest_Proof()
+}
+
+type RemoveTotpRequest_Code struct {
+	// The six digits that the app shows.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3,oneof"`
+}
+
+type RemoveTotpRequest_RecoveryCode struct {
+	// A recovery code.
+	RecoveryCode string `protobuf:"bytes,2,opt,name=recovery_code,json=recoveryCode,proto3,oneof"`
+}
+
+func (*RemoveTotpRequest_Code) isRemoveTotpRequest_Proof() {}
+
+func (*RemoveTotpRequest_RecoveryCode) isRemoveTotpRequest_Proof() {}
 
 // Request of SwitchOrganization.
 type SwitchOrganizationRequest struct {
@@ -1976,10 +2017,12 @@ const file_authz_v1_session_service_proto_rawDesc = "" +
 	"^[0-9]{6}$\x80\x01\x01R\x04code\"I\n" +
 	"\x1aRotateRecoveryCodesRequest\x12+\n" +
 	"\x04code\x18\x01 \x01(\tB\x17\xe0A\x02\xbaH\x0er\f2\n" +
-	"^[0-9]{6}$\x80\x01\x01R\x04code\"@\n" +
-	"\x11RemoveTotpRequest\x12+\n" +
-	"\x04code\x18\x01 \x01(\tB\x17\xe0A\x02\xbaH\x0er\f2\n" +
-	"^[0-9]{6}$\x80\x01\x01R\x04code\"S\n" +
+	"^[0-9]{6}$\x80\x01\x01R\x04code\"\x84\x01\n" +
+	"\x11RemoveTotpRequest\x12*\n" +
+	"\x04code\x18\x01 \x01(\tB\x14\xbaH\x0er\f2\n" +
+	"^[0-9]{6}$\x80\x01\x01H\x00R\x04code\x123\n" +
+	"\rrecovery_code\x18\x02 \x01(\tB\f\xbaH\x06r\x04\x10\x01\x18@\x80\x01\x01H\x00R\frecoveryCodeB\x0e\n" +
+	"\x05proof\x12\x05\xbaH\x02\b\x01\"S\n" +
 	"\x19SwitchOrganizationRequest\x126\n" +
 	"\x0forganization_id\x18\x01 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eorganizationId\"\x13\n" +
 	"\x11GetSessionRequest\"\x17\n" +
@@ -2161,6 +2204,10 @@ func file_authz_v1_session_service_proto_init() {
 	file_authz_v1_session_proto_init()
 	file_authz_v1_session_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_authz_v1_session_service_proto_msgTypes[1].OneofWrappers = []any{}
+	file_authz_v1_session_service_proto_msgTypes[23].OneofWrappers = []any{
+		(*RemoveTotpRequest_Code)(nil),
+		(*RemoveTotpRequest_RecoveryCode)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -87,9 +87,10 @@ type SessionServiceClient interface {
 	// Replaces the member's recovery codes; the answer has the new ones. It takes a code of the app, so that a session alone
 	// does not lead to codes that take its place. CODE_INVALID, TOTP_NOT_FOUND.
 	RotateRecoveryCodes(ctx context.Context, in *RotateRecoveryCodesRequest, opts ...grpc.CallOption) (*SignIn, error)
-	// Takes the member's authenticator app away, by a code of it, and its recovery codes with it. The member is not asked for
-	// a second factor any more; where the organization asks all members, the next sign-in registers another app. If it fails
-	// half-way the app is still there and not asked for: remove it again. CODE_INVALID, TOTP_NOT_FOUND.
+	// Takes the member's authenticator app away, by a code of it or a recovery code, and all recovery codes with it. After a
+	// code of the app the member is not asked for a second factor any more. After a recovery code, and where the organization
+	// asks all members, the next sign-in registers another app. If it fails half-way the app is still there: remove it again.
+	// CODE_INVALID, TOTP_NOT_FOUND.
 	RemoveTotp(ctx context.Context, in *RemoveTotpRequest, opts ...grpc.CallOption) (*SignIn, error)
 	// Exchanges the session for one in another organization of the same person. ORGANIZATION_NOT_FOUND.
 	SwitchOrganization(ctx context.Context, in *SwitchOrganizationRequest, opts ...grpc.CallOption) (*SignIn, error)
@@ -354,9 +355,10 @@ type SessionServiceServer interface {
 	// Replaces the member's recovery codes; the answer has the new ones. It takes a code of the app, so that a session alone
 	// does not lead to codes that take its place. CODE_INVALID, TOTP_NOT_FOUND.
 	RotateRecoveryCodes(context.Context, *RotateRecoveryCodesRequest) (*SignIn, error)
-	// Takes the member's authenticator app away, by a code of it, and its recovery codes with it. The member is not asked for
-	// a second factor any more; where the organization asks all members, the next sign-in registers another app. If it fails
-	// half-way the app is still there and not asked for: remove it again. CODE_INVALID, TOTP_NOT_FOUND.
+	// Takes the member's authenticator app away, by a code of it or a recovery code, and all recovery codes with it. After a
+	// code of the app the member is not asked for a second factor any more. After a recovery code, and where the organization
+	// asks all members, the next sign-in registers another app. If it fails half-way the app is still there: remove it again.
+	// CODE_INVALID, TOTP_NOT_FOUND.
 	RemoveTotp(context.Context, *RemoveTotpRequest) (*SignIn, error)
 	// Exchanges the session for one in another organization of the same person. ORGANIZATION_NOT_FOUND.
 	SwitchOrganization(context.Context, *SwitchOrganizationRequest) (*SignIn, error)

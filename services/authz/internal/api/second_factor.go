@@ -52,7 +52,7 @@ func (s *sessionService) AuthenticateTotp(ctx context.Context, req *authzv1.Auth
 // AuthenticateRecoveryCode implements authzv1.SessionServiceServer.
 func (s *sessionService) AuthenticateRecoveryCode(ctx context.Context, req *authzv1.AuthenticateRecoveryCodeRequest) (*authzv1.SignIn, error) {
 	return s.enter(ctx, func(token string) (*stytch.Entry, error) {
-		return s.cfg.Stytch.AuthenticateRecoveryCode(ctx, token, req.GetOrganizationId(), req.GetMemberId(), req.GetRecoveryCode())
+		return s.cfg.Stytch.AuthenticateRecoveryCode(ctx, entrant(token, req), req.GetRecoveryCode())
 	})
 }
 
@@ -84,20 +84,26 @@ func (s *sessionService) StartTotpEnrollment(ctx context.Context, _ *authzv1.Sta
 
 // CompleteTotpEnrollment implements authzv1.SessionServiceServer.
 func (s *sessionService) CompleteTotpEnrollment(ctx context.Context, req *authzv1.CompleteTotpEnrollmentRequest) (*authzv1.SignIn, error) {
-	return s.giveCode(ctx, req.GetCode(), stytch.EnrollmentBegins, nil)
+	return s.prove(ctx, s.code(req.GetCode(), stytch.EnrollmentBegins), nil)
 }
 
 // RotateRecoveryCodes implements authzv1.SessionServiceServer.
 func (s *sessionService) RotateRecoveryCodes(ctx context.Context, req *authzv1.RotateRecoveryCodesRequest) (*authzv1.SignIn, error) {
-	return s.giveCode(ctx, req.GetCode(), stytch.EnrollmentAsBefore, func(who *self, signIn *authzv1.SignIn) (err error) {
+	return s.prove(ctx, s.code(req.GetCode(), stytch.EnrollmentAsBefore), func(who *self, signIn *authzv1.SignIn) (err error) {
 		signIn.RecoveryCodes, err = s.cfg.Stytch.RotateRecoveryCodes(ctx, who.OrganizationID, who.MemberID)
 		return err
 	})
 }
 
-// RemoveTotp implements authzv1.SessionServiceServer.
+// RemoveTotp implements authzv1.SessionServiceServer. Who lost the app stays enrolled: with a recovery code Stytch changes nothing about that.
 func (s *sessionService) RemoveTotp(ctx context.Context, req *authzv1.RemoveTotpRequest) (*authzv1.SignIn, error) {
-	return s.giveCode(ctx, req.GetCode(), stytch.EnrollmentEnds, func(who *self, _ *authzv1.SignIn) error {
+	by := s.code(req.GetCode(), stytch.EnrollmentEnds)
+	if code := req.GetRecoveryCode(); code != "" {
+		by = func(ctx context.Context, who stytch.Entrant) (*stytch.Entry, error) {
+			return s.cfg.Stytch.AuthenticateRecoveryCode(ctx, who, code)
+		}
+	}
+	return s.prove(ctx, by, func(who *self, _ *authzv1.SignIn) error {
 		return s.cfg.Stytch.RemoveTOTP(ctx, who.OrganizationID, who.MemberID)
 	})
 }
@@ -124,10 +130,17 @@ func (s *sessionService) inPerson(ctx context.Context) (*self, error) {
 	}, nil
 }
 
-// giveCode adds a code of the caller's authenticator app to the session, and then does what it was given for.
-func (s *sessionService) giveCode(
-	ctx context.Context, code string, enrollment stytch.Enrollment, then func(*self, *authzv1.SignIn) error,
-) (*authzv1.SignIn, error) {
+// proving gives a second factor.
+type proving func(ctx context.Context, who stytch.Entrant) (*stytch.Entry, error)
+
+func (s *sessionService) code(code string, then stytch.Enrollment) proving {
+	return func(ctx context.Context, who stytch.Entrant) (*stytch.Entry, error) {
+		return s.cfg.Stytch.AuthenticateTOTP(ctx, who, code, then)
+	}
+}
+
+// prove adds a second factor to the caller's session, and then does what it was given for.
+func (s *sessionService) prove(ctx context.Context, by proving, then func(*self, *authzv1.SignIn) error) (*authzv1.SignIn, error) {
 	who, err := s.inPerson(ctx)
 	if err != nil {
 		return nil, err
@@ -136,7 +149,7 @@ func (s *sessionService) giveCode(
 	if err != nil {
 		return nil, err
 	}
-	entry, err := s.cfg.Stytch.AuthenticateTOTP(ctx, who.Entrant, code, enrollment)
+	entry, err := by(ctx, who.Entrant)
 	s.verdicts.forget(who.sessionID) // what is known of it says that it ends earlier, or a wrong code has ended it
 	if err != nil {
 		return nil, ownFactorError(err)
@@ -153,7 +166,7 @@ func (s *sessionService) giveCode(
 // ownFactorError is what the failure of a step means to somebody who is signed in, and stays so.
 func ownFactorError(err error) error {
 	switch {
-	case stytch.IsType(err, "totp_not_found"):
+	case stytch.IsType(err, "totp_not_found", "recovery_codes_not_found"):
 		return rpcerr.New(codes.NotFound, accessv1.ErrorReason_ERROR_REASON_TOTP_NOT_FOUND,
 			"the member has no authenticator app, or its registration was not completed in time").Wrap(err)
 	case stytch.IsType(err, "active_totp_exists"):

@@ -167,17 +167,20 @@ func (c *Client) RemoveTOTP(ctx context.Context, organizationID, memberID string
 	return translate("removing an authenticator app", err)
 }
 
-// AuthenticateRecoveryCode enters an organization with a proven address and a recovery code, which is good once.
-func (c *Client) AuthenticateRecoveryCode(ctx context.Context, intermediateToken, organizationID, memberID, code string) (*Entry, error) {
+// AuthenticateRecoveryCode enters an organization with a proven address and a recovery code, which is good once, or adds it
+// to a session, which lasts its full length from then on.
+func (c *Client) AuthenticateRecoveryCode(ctx context.Context, who Entrant, code string) (*Entry, error) {
 	const doing = "authenticating a recovery code"
 	api, err := c.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := api.RecoveryCodes.Recover(ctx, &recoverycodes.RecoverParams{
-		OrganizationID: organizationID, MemberID: memberID, IntermediateSessionToken: intermediateToken, RecoveryCode: code,
+	params := &recoverycodes.RecoverParams{
+		OrganizationID: who.OrganizationID, MemberID: who.MemberID, IntermediateSessionToken: who.IntermediateToken, RecoveryCode: code,
 		SessionDurationMinutes: c.minutes(),
-	})
+	}
+	params.SessionToken, params.SessionJWT = who.Session.only()
+	answer, err := api.RecoveryCodes.Recover(ctx, params)
 	if err != nil {
 		return nil, translate(doing, err)
 	}

@@ -16,7 +16,7 @@ import { texts } from "./strings.js";
 
 /**
  * @typedef {{totpStatus: string, enrolled: boolean, required: boolean, recoveryCodesRemaining?: number}} State
- * @typedef {"state"|"setting up"|"turning on"|"rotating"|"removing"|"codes"} Step
+ * @typedef {"state"|"setting up"|"turning on"|"rotating"|"removing"|"removing without it"|"codes"} Step
  */
 
 const path = "session/secondFactor";
@@ -46,15 +46,15 @@ export default function OwnFactor({ onClose }) {
     show("state");
     load.run();
   };
-  /** Gives a code for something. @param {string} what @param {string} code @param {string} words */
-  const give = async (what, code, words) => {
-    const answer = await ask("POST", `${path}:${what}`, { body: { code } });
+  /** Gives a code for something. @param {string} what @param {{code: string}|{recoveryCode: string}} proof @param {string} words */
+  const give = async (what, proof, words) => {
+    const answer = await ask("POST", `${path}:${what}`, { body: proof });
     adopt(answer.session);
     say(words);
     return answer;
   };
   const complete = (/** @type {string[]} */ fresh) => async (/** @type {string} */ code) => {
-    await give("completeTotpEnrollment", code, t.turnedOn);
+    await give("completeTotpEnrollment", { code }, t.turnedOn);
     if (fresh.length === 0) {
       back();
       return;
@@ -63,11 +63,11 @@ export default function OwnFactor({ onClose }) {
     show("codes");
   };
   const rotate = async (/** @type {string} */ code) => {
-    codes.value = (await give("rotateRecoveryCodes", code, t.rotated)).recoveryCodes;
+    codes.value = (await give("rotateRecoveryCodes", { code }, t.rotated)).recoveryCodes;
     show("codes");
   };
-  const remove = async (/** @type {string} */ code) => {
-    await give("removeTotp", code, t.removed);
+  const remove = (/** @type {"code"|"recoveryCode"} */ by) => async (/** @type {string} */ code) => {
+    await give("removeTotp", /** @type {{code: string}} */ ({ [by]: code }), t.removed);
     back();
   };
   const cancel = html`<${Button} onClick=${back}>${t.cancel}<//>`;
@@ -87,12 +87,17 @@ export default function OwnFactor({ onClose }) {
       <p>${texts.secondFactor.enter}</p>
       <${Code} focus verb=${t.confirm} onCode=${complete([])}>${cancel}<//>`,
     rotating: () => html`<p>${t.rotateHint}</p><${Code} focus verb=${t.make} onCode=${rotate}>${cancel}<//>`,
-    removing: () => html`<p>${t.removeHint}</p><${Code} focus verb=${t.remove} onCode=${remove}>${cancel}<//>`,
+    removing: () => html`
+      <p>${t.removeHint}</p>
+      <p><${Button} kind="quiet" onClick=${() => show("removing without it")}>${texts.secondFactor.lost}<//></p>
+      <${Code} focus verb=${t.remove} onCode=${remove("code")}>${cancel}<//>`,
+    "removing without it": () => html`
+      <p>${t.lostHint}</p><${Code} recovery focus verb=${t.remove} onCode=${remove("recoveryCode")}>${cancel}<//>`,
     codes: () => html`
       <${RecoveryCodes} codes=${codes.value} />
       <p class="actions"><${Button} kind="primary" onClick=${back}>${t.kept}<//></p>`,
   };
-  return html`<${Dialog} wide title=${t.title} onClose=${onClose}><div class="stack">${steps[step.value]()}</div><//>`;
+  return html`<${Dialog} wide title=${t.title} onClose=${onClose}><div class="stack" key=${step.value}>${steps[step.value]()}</div><//>`;
 }
 
 const focusTitle = () => /** @type {HTMLElement|null} */ (document.querySelector("dialog[open] h2"))?.focus();

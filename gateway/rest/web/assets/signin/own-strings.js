@@ -26,6 +26,7 @@ export const own = isolating({
   rotated: "The recovery codes from before do not work any more.",
   remove: "Remove the app",
   removeHint: "Enter the code that the app shows now; one that you used already does not count again. The recovery codes go with the app.",
+  lostHint: "The recovery codes go with the app. You go on being asked for a second factor: set up another app then.",
   removed: "The authenticator app is removed.",
   confirm: "Turn on",
   make: "Make new codes",

@@ -101,25 +101,36 @@ function Picture({ png }) {
 }
 
 /**
- * The field for a code of the app. verb: what the button says. onCode throws Failure. focus: it takes the focus. children:
- * other buttons.
- * @param {{verb: string, onCode: (code: string) => Promise<void>, focus?: boolean, children?: any}} props
+ * The field for a code of the app, or a recovery code. verb: what the button says. onCode throws Failure. focus: it takes
+ * the focus. children: other buttons.
+ * @param {{verb: string, onCode: (code: string) => Promise<void>, recovery?: boolean, focus?: boolean, children?: any}} props
  */
-export function Code({ verb, onCode, focus, children }) {
+export function Code({ verb, onCode, recovery, focus, children }) {
   const form = useRef(/** @type {HTMLFormElement|null} */ (null));
   const code = useSignal("");
   const error = useSignal("");
-  const { busy, failure, run } = useAction(() => onCode(code.peek()));
+  const { busy, failure, run } = useAction(() => onCode(code.peek().trim()));
   useEffect(() => { if (focus) form.current?.querySelector("input")?.focus(); }, []);
+  const wrong = () => {
+    if (recovery) return code.peek().trim() ? "" : text.empty;
+    return /^[0-9]{6}$/.test(code.peek()) ? "" : texts.signIn.codeWrong;
+  };
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    error.value = /^[0-9]{6}$/.test(code.peek()) ? "" : texts.signIn.codeWrong;
+    error.value = wrong();
     if (!error.peek()) run();
+  };
+  const type = (/** @type {string} */ typed) => {
+    code.value = recovery ? typed : typed.replaceAll(/\s/g, "");
+    error.value = "";
   };
   return html`
     <form class="stack" ref=${form} onSubmit=${submit} novalidate>
-      <${Field} label=${t.code} inputmode="numeric" autocomplete="one-time-code" maxlength="7" class="code" value=${code.value} error=${error.value}
-        onValue=${(/** @type {string} */ typed) => { code.value = typed.replaceAll(/\s/g, ""); error.value = ""; }} />
+      ${recovery
+        ? html`<${Field} label=${t.recoveryCode} hint=${t.recoveryHint} maxlength="64" autocapitalize="none" spellcheck="false"
+            value=${code.value} error=${error.value} onValue=${type} />`
+        : html`<${Field} label=${t.code} inputmode="numeric" autocomplete="one-time-code" maxlength="7" class="code"
+            value=${code.value} error=${error.value} onValue=${type} />`}
       <${Problem} failure=${failure.value} />
       <p class="actions">${children}<${Button} kind="primary" submit busy=${busy.value}>${verb}<//></p>
     </form>`;
@@ -127,19 +138,12 @@ export function Code({ verb, onCode, focus, children }) {
 
 /** @param {{factor: Factor, onAnswer: (answer: SignIn) => Promise<void>|void, onBack: () => void}} props */
 function Recovery({ factor: { organizationId, memberId }, onAnswer, onBack }) {
-  const code = useSignal("");
-  const error = useSignal("");
   const answer = useSignal(/** @type {SignIn|null} */ (null));
   const box = useRef(/** @type {HTMLElement|null} */ (null));
-  const { busy, failure, run } = useAction(async () => {
-    answer.value = await call("POST", "session:authenticateRecoveryCode", { body: { organizationId, memberId, recoveryCode: code.peek().trim() } });
-  });
-  useEffect(() => { /** @type {HTMLElement|null|undefined} */ (box.current?.querySelector("input, button"))?.focus(); }, [answer.value]);
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    error.value = code.peek().trim() ? "" : text.empty;
-    if (!error.peek()) run();
+  const enter = async (/** @type {string} */ recoveryCode) => {
+    answer.value = await call("POST", "session:authenticateRecoveryCode", { body: { organizationId, memberId, recoveryCode } });
   };
+  useEffect(() => { if (answer.value) box.current?.querySelector("button")?.focus(); }, [answer.value]);
   const done = answer.value;
   if (done) {
     return html`
@@ -149,13 +153,6 @@ function Recovery({ factor: { organizationId, memberId }, onAnswer, onBack }) {
       </div>`;
   }
   return html`
-    <div ref=${box} class="stack">
-      <form class="stack" onSubmit=${submit} novalidate>
-        <${Field} label=${t.recoveryCode} hint=${t.recoveryHint} maxlength="64" autocapitalize="none" spellcheck="false" value=${code.value} error=${error.value}
-          onValue=${(/** @type {string} */ typed) => { code.value = typed; error.value = ""; }} />
-        <p class="actions"><${Button} kind="primary" submit busy=${busy.value}>${texts.signIn.enterCode}<//></p>
-        <${Problem} failure=${failure.value} />
-      </form>
-      <p><${Button} kind="quiet" onClick=${onBack}>${t.useApp}<//></p>
-    </div>`;
+    <${Code} recovery focus verb=${texts.signIn.enterCode} onCode=${enter} />
+    <p><${Button} kind="quiet" onClick=${onBack}>${t.useApp}<//></p>`;
 }
