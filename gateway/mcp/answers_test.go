@@ -152,20 +152,19 @@ func TestArgumentsThatDoNotGoTogetherAreExplained(t *testing.T) {
 	}
 }
 
-// What the store says of fields is said of arguments, with an example where the rule is a pattern.
+// What the store says of fields is said of arguments, and of an id, whose rule is a pattern, what it is.
 func TestBrokenRulesNameTheArgumentAndTheFix(t *testing.T) {
 	w := start(t)
 	const pattern = "does not match regex pattern `^x$`"
 	for field, test := range map[string]struct{ said, want string }{
 		"key_result.title":                   {"must not contain control characters or bidirectional overrides", "keyResultText must not contain control characters or bidirectional overrides."},
-		"objective.start_date":               {pattern, `startDate must be a day such as "2026-07-01".`},
 		"objective.due_date":                 {"must not be before the start, which is 2026-07-01", "dueDate must not be before the start, which is 2026-07-01."},
-		"objective.cycle":                    {pattern, `cycle must be a year "2026", a half "2026-H1" or a quarter "2026-Q3".`},
-		"score":                              {pattern, `score must be from "0" to "1" with at most two digits after the point, such as "0.7".`},
 		"key_result.target_value":            {"must differ from start_value", "targetValue must differ from startValue."},
 		"key_result.unit":                    {`must be an ISO 4217 code such as "EUR" where the format is CURRENCY`, `unit must be an ISO 4217 code such as "EUR" where the format is CURRENCY.`},
-		"check_in.value":                     {pattern, `value must be a decimal number such as "12.50", of at most 18 digits.`},
-		"check_in.evidence[0].url":           {pattern, "evidence[0].url must be an http or https address without a user name."},
+		"objective.start_date":               {`must be a day such as "2026-07-01"`, `startDate must be a day such as "2026-07-01".`},
+		"objective.owner_id":                 {pattern, "owner must be a member's id."},
+		"objective.parent_id":                {pattern, "parent must be an objective's id."},
+		"check_in.evidence[0].url":           {"must be an http or https address without a name or password in it", "evidence[0].url must be an http or https address without a name or password in it."},
 		"check_in.evidence[0].observed_time": {"must be a time from the year 1 to the year 9999", "evidence[0].observedTime must be a time from the year 1 to the year 9999."},
 		"request_id":                         {pattern, "requestId must be of letters, digits, - and _."},
 		"objective.id":                       {"value is required", "okrID value is required."},

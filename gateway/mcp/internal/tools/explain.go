@@ -193,12 +193,8 @@ func fieldsInvalid(err error) string {
 	return strings.Join(parts, "; ") + "."
 }
 
-// argumentOf is how tools call a field of a request, and what it looks like where its rule is a pattern.
+// argumentOf is how tools call a field of a request, and what it looks like where its rule is a pattern, which only ids have.
 func argumentOf(path string) (name, form string) {
-	const (
-		day     = `a day such as "2026-07-01"`
-		decimal = `a decimal number such as "12.50", of at most 18 digits`
-	)
 	resource, field, nested := strings.Cut(path, ".")
 	if !nested || strings.HasPrefix(resource, "evidence") {
 		resource, field = "", path
@@ -228,17 +224,6 @@ func argumentOf(path string) (name, form string) {
 		return "cursor", ""
 	case "request_id":
 		return "requestId", "of letters, digits, - and _"
-	case "cycle":
-		return field, `a year "2026", a half "2026-H1" or a quarter "2026-Q3"`
-	case "start_date", "due_date":
-		return camel(field), day
-	case "score":
-		return field, `from "0" to "1" with at most two digits after the point, such as "0.7"`
-	case "start_value", "target_value", "value":
-		return camel(field), decimal
-	}
-	if strings.HasSuffix(field, ".url") {
-		return camel(field), "an http or https address without a user name"
 	}
 	return camel(field), ""
 }
