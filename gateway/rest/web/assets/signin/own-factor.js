@@ -16,7 +16,7 @@ import { texts } from "./strings.js";
 
 /**
  * @typedef {{totpStatus: string, enrolled: boolean, required: boolean, recoveryCodesRemaining?: number}} State
- * @typedef {"state"|"setting up"|"turning on"|"rotating"|"removing"|"removing without it"|"codes"} Step
+ * @typedef {"state"|"registering"|"enrolling"|"rotating"|"removing"|"replacing"|"codes"} Step
  */
 
 const path = "session/secondFactor";
@@ -31,7 +31,7 @@ export default function OwnFactor({ onClose }) {
   const load = useAction(async () => { known.value = await ask("GET", path); });
   const start = useAction(async () => {
     app.value = await ask("POST", `${path}:startTotpEnrollment`, { body: {} });
-    step.value = "setting up";
+    step.value = "registering";
   });
   useEffect(() => { load.run(); }, []);
   useEffect(() => { // what had the focus is gone; the code's field and what is to be scanned take it themselves
@@ -79,19 +79,19 @@ export default function OwnFactor({ onClose }) {
       ${now === null
         ? html`${!load.failure.value && html`<p role="status" class="quiet">${text.loading}</p>`}<p class="actions">${close}</p>`
         : html`<${Now} factor=${now} organization=${organizationName} start=${start} onStep=${show}>${close}<//>`}`,
-    "setting up": () => app.value && html`
+    registering: () => app.value && html`
       <${Register} app=${app.value} issuer=${organizationName || text.product} email=${emailAddress} />
       <p>${texts.secondFactor.enterFirst}</p>
       <${Code} verb=${t.confirm} onCode=${complete(app.value.recoveryCodes)}>${cancel}<//>`,
-    "turning on": () => html`
+    enrolling: () => html`
       <p>${texts.secondFactor.enter}</p>
       <${Code} focus verb=${t.confirm} onCode=${complete([])}>${cancel}<//>`,
     rotating: () => html`<p>${t.rotateHint}</p><${Code} focus verb=${t.make} onCode=${rotate}>${cancel}<//>`,
     removing: () => html`
       <p>${t.removeHint}</p>
-      <p><${Button} kind="quiet" onClick=${() => show("removing without it")}>${texts.secondFactor.lost}<//></p>
+      <p><${Button} kind="quiet" onClick=${() => show("replacing")}>${texts.secondFactor.lost}<//></p>
       <${Code} focus verb=${t.remove} onCode=${remove("code")}>${cancel}<//>`,
-    "removing without it": () => html`
+    replacing: () => html`
       <p>${t.lostHint}</p><${Code} recovery focus verb=${t.remove} onCode=${remove("recoveryCode")}>${cancel}<//>`,
     codes: () => html`
       <${RecoveryCodes} codes=${codes.value} />
@@ -117,7 +117,7 @@ function Now({ factor: { totpStatus, enrolled, required, recoveryCodesRemaining 
     ${totpStatus === "TOTP_STATUS_REGISTERED" && html`
       <p>${t.left(recoveryCodesRemaining)}</p>
       <p class="actions">
-        ${!asked && html`<${Button} kind="primary" onClick=${() => onStep("turning on")}>${t.turnOn}<//>`}
+        ${!asked && html`<${Button} kind="primary" onClick=${() => onStep("enrolling")}>${t.turnOn}<//>`}
         <${Button} onClick=${() => onStep("rotating")}>${t.rotate}<//>
         <${Button} onClick=${() => onStep("removing")}>${t.remove}<//>
       </p>`}
