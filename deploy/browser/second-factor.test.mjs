@@ -255,6 +255,23 @@ visit("an authenticator app is removed by its code, and by keyboard alone", asyn
   await isIn(v);
 });
 
+visit("who has an authenticator app and is not asked for it turns that on", async (open, { system }) => {
+  const v = await open({ person: emma });
+  const { secret } = await v.client.call("POST", "session/secondFactor:startTotpEnrollment", {});
+  await v.client.call("POST", "session/secondFactor:completeTotpEnrollment", { code: shows(secret) });
+  await system.provider("PUT", `/v1/b2b/organizations/${acme}/members/${emma.id}`, { mfa_enrolled: false });
+  await v.go("/");
+  await isIn(v);
+  await openOwn(v);
+  await v.page.getByText("Off: you have an authenticator app, and are not asked for its codes.").waitFor();
+  await v.accessible("an app that is not asked for");
+  await v.button("Ask me for a code").click();
+  await v.focuses(/^Code of the app$/);
+  await give(v, shows(secret, 1), "Turn on");
+  await v.page.getByText("On: whenever you sign in").waitFor();
+  await v.focuses(/^Second factor$/);
+});
+
 visit("who lost the authenticator app removes it with a recovery code, and sets up another", async (open) => {
   const v = await open({ person: emma, size: phone });
   v.tolerate(/400 \(Bad Request\).*secondFactor/);
