@@ -21,6 +21,7 @@ var (
 // or that are the same for all.
 var shared = []string{
 	".brand:has(+ nav)", `.cards[data-whole="true"] > li:nth-child(n + 20):nth-last-child(-n + 4)`, // of the frame and the list, wherever they are
+	".card:has(> header > h2:focus-visible)",                          // of what has the keyboard's focus, wherever it is
 	"dialog > .actions", "dialog form .actions", ".notice blockquote", // of all dialogs and notices
 	".card > .actions",                                                                               // of proposals
 	".cards + h2", ".summary + .card", ".views ul", ".views .button", ".views .button[aria-current]", // of the tree and the page of one objective
