@@ -7,7 +7,9 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
 
+	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
 )
 
@@ -30,8 +32,12 @@ type tracedEngine struct {
 	tracer trace.Tracer
 }
 
-// View implements storage.Engine.
+// View implements storage.Engine. What a watch reads has no span: it would add two to the same trace with every change, for
+// as long as somebody listens.
 func (e tracedEngine) View(ctx context.Context, organization string, fn func(storage.Tx) error) error {
+	if method, _ := grpc.Method(ctx); method == okrv1.OkrService_WatchChanges_FullMethodName {
+		return e.Engine.View(ctx, organization, fn)
+	}
 	return e.span(ctx, "View", func(ctx context.Context) error { return e.Engine.View(ctx, organization, fn) })
 }
 
