@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves docker-compose.yml: builds, starts, uses the system (e2e/smoke.sh), looks at how the containers are held, and
 # restarts each under load, stops and starts all to see that the data is kept, and starts and uses the other variants: a
-# Stytch project of one's own, and the store over etcd. It works in a project of its own and removes it afterwards.
+# Stytch project of one's own, the profile observability where its images are here, and the store over etcd. It works in a
+# project of its own and removes it afterwards.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for tool in docker go curl grpcurl; do
@@ -166,6 +167,34 @@ deploy/e2e/smoke.sh
 docker rm --force --volumes okr-manager-check-stytch >/dev/null
 compose down --volumes --timeout 20
 
+echo "== what looks at the boxes: where its images are here, it reaches every box, has every rule, and sees a call as one trace"
+variant=()
+export COMPOSE_PROFILES=observability
+observed="without what looks at them"
+if docker image inspect $(compose config --images collector jaeger prometheus) >/dev/null 2>&1; then
+  until_has() { # until_has TEXT ADDRESS ARGUMENT...: the address answers it within a minute
+    local n
+    for n in $(seq 60); do
+      curl -fsS -G "${@:2}" 2>/dev/null >"$work/answer" && grep -qF -- "$1" "$work/answer" && return
+      sleep 1
+    done
+    echo "expected $1 of $2: $(head -c 2000 "$work/answer")" >&2
+    return 1
+  }
+  compose up --detach --wait devidp rest collector jaeger prometheus
+  deploy/e2e/smoke.sh
+  until_has ',"4"]' http://localhost:9090/api/v1/query --data-urlencode 'query=count(up == 1)'
+  until_has ',"0"]' http://localhost:9090/api/v1/query --data-urlencode 'query=count(up) - count(up == 1)'
+  until_has '"BoxDown"' http://localhost:9090/api/v1/rules
+  until_has 'okr.v1.OkrService/CreateObjective' http://localhost:16686/api/traces -d service=rest --data-urlencode 'operation=POST /api/v1/objectives'
+  for box in rest authz okr-store; do grep -q "\"serviceName\": *\"$box\"" "$work/answer" || { echo "$box is not in the trace" >&2; exit 1; }; done
+  compose kill collector # nobody waits for it
+  deploy/e2e/smoke.sh
+  compose down --volumes --timeout 20
+  observed="with what looks at them"
+fi
+unset COMPOSE_PROFILES
+
 echo "== the store over etcd: each member and a replica restarted under load"
 export OKR_STORE_ENGINE=etcd
 variant=(--profile cluster)
@@ -175,4 +204,4 @@ deploy/e2e/smoke.sh
 new_token
 restarts etcd-1 etcd-2 etcd-3 okr-store-2
 
-echo "compose: $(wc -w <<<"$containers") containers, none as root, none with a writable root; $(wc -l <<<"$before") records kept over a restart; the variants work"
+echo "compose: $(wc -w <<<"$containers") containers, none as root, none with a writable root; $(wc -l <<<"$before") records kept over a restart; the variants work, $observed"
