@@ -11,7 +11,8 @@ const runs = 5;
 const patience = 60_000; // milliseconds for a step, for machines that are busy with other things, too
 
 const most = 200; // milliseconds of one task in the median run, on a machine that does the reference work in referenceTime
-const referenceTime = 20; // milliseconds, of two idle cores of a server
+const referenceTime = 114; // milliseconds, measured on two idle cores of a server, which draw by themselves
+const tolerance = 1.5; // a machine that others use, too, is slower in one moment than in the next
 const mostShift = 0.1; // of the layout in one step, which is what web.dev/cls calls good
 
 /** Everybody owns objectives, and Ada more than half of the key results. */
@@ -133,12 +134,12 @@ visit("with a thousand key results no task is long, and nothing moves", async (o
     }
   }
 
-  const slower = Math.max(1, median(machine) / referenceTime);
+  const bound = most * tolerance * Math.max(1, median(machine) / referenceTime);
   const whole = (n) => n.toFixed(0);
-  console.log(`scale: the reference work takes ${whole(median(machine))} ms, so a task may take ${whole(most * slower)} ms; the longest in each run, in ms:`);
+  console.log(`scale: the reference work takes ${whole(median(machine))} ms, so a task may take ${whole(bound)} ms; the longest in each run, in ms:`);
   for (const [name, longest] of Object.entries(tasks)) console.log(`scale:   ${name.padEnd(30)} ${longest.map(whole).join(", ")}`);
   for (const [name, longest] of Object.entries(tasks)) {
-    assert.ok(median(longest) <= most * slower, `${name}: a task of ${whole(median(longest))} ms in the median run`);
+    assert.ok(median(longest) <= bound, `${name}: a task of ${whole(median(longest))} ms in the median run`);
     if (!moves.has(name)) assert.ok(median(shifts[name]) <= mostShift, `${name}: the layout shifts by ${median(shifts[name])}`);
   }
 }, 400_000);

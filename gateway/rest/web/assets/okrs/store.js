@@ -211,10 +211,13 @@ function keepInUse(before, lost) {
   }
 }
 
+/** Whether two say the same, so that a card need not be drawn again. @param {Objective} a @param {Objective} b */
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
 /** @param {Objective} objective */
 function put(objective) {
   const known = cells.get(objective.id);
-  if (known) known.value = objective;
+  if (known && !same(known.peek(), objective)) known.value = objective;
   const cell = known ?? signal(objective);
   cells.set(objective.id, cell);
   objectives.set(objective.id, cell);
