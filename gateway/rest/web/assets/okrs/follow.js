@@ -1,7 +1,7 @@
 // Loads objectives and keeps them up to date. What the stream of changes takes is loaded meanwhile.
 
 import { connection } from "../core/live.js";
-import { load, order, wanted } from "./store.js";
+import { load, order, same, wanted } from "./store.js";
 
 /** @type {typeof import("./watch.js")|undefined} */
 let stream;
@@ -9,9 +9,6 @@ let followed = 0;
 const pause = 3000; // milliseconds until the list is asked for again without a stream, as long as browsers wait with streams
 
 /** @typedef {import("./filter.js").Filter} Filter */
-
-/** @param {Filter} a @param {Filter} b */
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /**
  * Loads objectives and follows all changes, until `unwatch`.

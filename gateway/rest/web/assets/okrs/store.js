@@ -211,13 +211,13 @@ function keepInUse(before, lost) {
   }
 }
 
-/** Whether two say the same, so that a card need not be drawn again. @param {Objective} a @param {Objective} b */
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+/** Whether two say the same. @param {unknown} a @param {unknown} b */
+export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** @param {Objective} objective */
 function put(objective) {
   const known = cells.get(objective.id);
-  if (known && !same(known.peek(), objective)) known.value = objective;
+  if (known && !same(known.peek(), objective)) known.value = objective; // what says the same is not drawn again
   const cell = known ?? signal(objective);
   cells.set(objective.id, cell);
   objectives.set(objective.id, cell);
