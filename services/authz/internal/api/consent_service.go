@@ -11,7 +11,6 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
@@ -61,12 +60,7 @@ type person struct {
 
 // person establishes who makes a call. The method's rule has seen to it that it is no agent.
 func (s *consentService) person(ctx context.Context) (*person, error) {
-	session, err := ownSession(ctx)
-	if err != nil {
-		return nil, err
-	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	found, err := s.fromMetadata(ctx, md)
+	found, session, err := s.inPerson(ctx)
 	if err != nil {
 		return nil, err
 	}

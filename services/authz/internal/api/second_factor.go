@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
@@ -58,7 +57,7 @@ func (s *sessionService) AuthenticateRecoveryCode(ctx context.Context, req *auth
 
 // GetSecondFactor implements authzv1.SessionServiceServer.
 func (s *sessionService) GetSecondFactor(ctx context.Context, _ *authzv1.GetSecondFactorRequest) (*authzv1.SecondFactor, error) {
-	who, err := s.inPerson(ctx)
+	who, err := s.self(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +70,7 @@ func (s *sessionService) GetSecondFactor(ctx context.Context, _ *authzv1.GetSeco
 
 // StartTotpEnrollment implements authzv1.SessionServiceServer.
 func (s *sessionService) StartTotpEnrollment(ctx context.Context, _ *authzv1.StartTotpEnrollmentRequest) (*authzv1.CreateTotpResponse, error) {
-	who, err := s.inPerson(ctx)
+	who, err := s.self(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +94,8 @@ func (s *sessionService) RotateRecoveryCodes(ctx context.Context, req *authzv1.R
 	})
 }
 
-// RemoveTotp implements authzv1.SessionServiceServer. Who lost the app stays enrolled: with a recovery code Stytch changes nothing about that.
+// RemoveTotp implements authzv1.SessionServiceServer. Who lost the app stays enrolled: with a recovery code Stytch changes
+// nothing about that.
 func (s *sessionService) RemoveTotp(ctx context.Context, req *authzv1.RemoveTotpRequest) (*authzv1.SignIn, error) {
 	by := s.code(req.GetCode(), stytch.EnrollmentEnds)
 	if code := req.GetRecoveryCode(); code != "" {
@@ -114,13 +114,8 @@ type self struct {
 	sessionID string
 }
 
-func (s *sessionService) inPerson(ctx context.Context) (*self, error) {
-	session, err := ownSession(ctx)
-	if err != nil {
-		return nil, err
-	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	found, err := s.fromMetadata(ctx, md)
+func (s *sessionService) self(ctx context.Context) (*self, error) {
+	found, session, err := s.inPerson(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +136,7 @@ func (s *sessionService) code(code string, then stytch.Enrollment) proving {
 
 // prove adds a second factor to the caller's session, and then does what it was given for.
 func (s *sessionService) prove(ctx context.Context, by proving, then func(*self, *authzv1.SignIn) error) (*authzv1.SignIn, error) {
-	who, err := s.inPerson(ctx)
+	who, err := s.self(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -109,6 +109,17 @@ func (s *sessionService) RevokeSession(ctx context.Context, _ *authzv1.RevokeSes
 	return &emptypb.Empty{}, nil
 }
 
+// inPerson establishes which member makes a call, and with which session.
+func (a *API) inPerson(ctx context.Context) (*caller, stytch.Credential, error) {
+	session, err := ownSession(ctx)
+	if err != nil {
+		return nil, stytch.Credential{}, err
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	found, err := a.fromMetadata(ctx, md)
+	return found, session, err
+}
+
 // ownSession is the session that a call was made with. The method's rule has seen to it that there is one.
 func ownSession(ctx context.Context) (stytch.Credential, error) {
 	md, _ := metadata.FromIncomingContext(ctx)

@@ -63,11 +63,7 @@ func (c *call) bySignIn(req secondFactorRequest) (entrant, error) {
 	if err != nil {
 		return entrant{}, err
 	}
-	org, err := c.organization(req.OrganizationID)
-	if err != nil {
-		return entrant{}, err
-	}
-	m, err := c.member(org, req.MemberID)
+	org, m, err := c.named(req)
 	if err != nil {
 		return entrant{}, err
 	}
@@ -77,16 +73,20 @@ func (c *call) bySignIn(req secondFactorRequest) (entrant, error) {
 	return entrant{proof: p, org: org, member: m}, nil
 }
 
+// named is the member that a request names, and the organization.
+func (c *call) named(req secondFactorRequest) (org state.Organization, m state.Member, err error) {
+	if org, err = c.organization(req.OrganizationID); err == nil {
+		m, err = c.member(org, req.MemberID)
+	}
+	return org, m, err
+}
+
 func (c *call) bySession(req secondFactorRequest) (entrant, error) {
 	who, err := c.identify(req.SessionToken, req.SessionJWT)
 	if err != nil {
 		return entrant{}, err
 	}
-	org, err := c.organization(req.OrganizationID)
-	if err != nil {
-		return entrant{}, err
-	}
-	m, err := c.member(org, req.MemberID)
+	org, m, err := c.named(req)
 	if err != nil {
 		return entrant{}, err
 	}
