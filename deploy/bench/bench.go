@@ -65,7 +65,7 @@ func rates(ctx context.Context, cfg measure.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	return measure.Run(ctx, cfg, os.Stdout, append(figures, sizes...))
+	return measure.Run(ctx, cfg, os.Stdout, measure.All(append(figures, sizes...)))
 }
 
 // client is a member of the running system.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 
 	"github.com/df0f9dda/okr-manager/deploy/internal/measure"
+	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
 const (
@@ -25,69 +27,103 @@ The SDK's server asks nobody who is calling, reads no data, logs nothing and cou
 text and structured content, ready. "AddTool[In, Out]" is how its users make tools: it checks the arguments and the
 structured content against the same schemas. "AddTool, unchecked" is its other way, which checks neither.
 tools/list is written by the SDK's server from the same list of tools.
-Both get the same requests over the same kind of connections in one process: they share cores and garbage collector.
+Both get the same requests over the same kind of connections. Each is a process of its own, and the client a third: they
+share cores and nothing else. The system's process holds all its services, and collects its garbage as they do; the SDK's
+does as Go does by default.
 
 `
 
 func bench(ctx context.Context, cfg measure.Config) (err error) {
-	system, err := measure.Start(ctx)
+	process, at, err := start[systemAt](ctx, commandSystem, systemTask{Profile: cfg.Profile})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, system.Close()) }()
-	floor := &sdk{}
-	defer func() { err = errors.Join(err, floor.closers.Close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, process.stop()) }()
+	cfg.Profile = "" // it is of the system alone
 
-	edge, err := connect(ctx, system, measure.Acme)
+	token, err := measure.Token(ctx, at.DevidpURL, measure.Acme)
 	if err != nil {
 		return err
 	}
+	edge := newEndpoint(at.Address, "/mcp", token)
+	defer edge.close()
 	objective, err := edge.fill(ctx)
 	if err != nil {
 		return fmt.Errorf("filling the store: %w", err)
 	}
-	var figures []measure.Figure
-	for _, f := range []struct {
-		name  string
-		call  call
-		least float64 // beside tools that are made as the SDK's users make them
-	}{
-		{"getObjective", call{"tools/call", "getObjective", map[string]any{"okrID": objective}}, 2},
-		{"listObjectives, a page", call{"tools/call", "listObjectives", nil}, 2},
-		{"tools/list", call{method: "tools/list"}, 1},
-	} {
-		for _, e := range eras() {
-			for _, kind := range kinds() {
-				bare, mode, err := floor.serve(ctx, edge, e, f.call, kind)
-				if err != nil {
-					return fmt.Errorf("the floor of %s: %w", f.name, err)
+	if _, err := io.WriteString(os.Stdout, sides); err != nil {
+		return err
+	}
+	return measure.Run(ctx, cfg, os.Stdout, figures(ctx, cfg, edge, objective))
+}
+
+// figures compares the edge with servers of the SDK, of which each stands only while it is measured.
+func figures(ctx context.Context, cfg measure.Config, edge *endpoint, objective string) iter.Seq2[measure.Figure, error] {
+	return func(yield func(measure.Figure, error) bool) {
+		for _, f := range []struct {
+			name  string
+			call  call
+			least float64 // beside tools that are made as the SDK's users make them
+		}{
+			{"getObjective", call{"tools/call", "getObjective", map[string]any{"okrID": objective}}, 2},
+			{"listObjectives, a page", call{"tools/call", "listObjectives", nil}, 2},
+			{"tools/list", call{method: "tools/list"}, 1},
+		} {
+			for _, e := range eras() {
+				name := f.name + ", " + string(e)
+				if !cfg.Selects(name) {
+					continue
 				}
-				for _, n := range kind.callers() {
+				for _, kind := range kinds() {
+					floor, err := fastest(ctx, edge, e, f.call, kind)
+					if err != nil {
+						yield(measure.Figure{}, fmt.Errorf("the floor of %s: %w", name, err))
+						return
+					}
 					figure := measure.Figure{
-						Name: f.name + ", " + string(e), Callers: n,
-						System: edge.operation(e, f.call), Floor: bare, FloorName: string(kind) + " " + mode,
+						Name: name, System: edge.operation(e, f.call),
+						Floor: floor.op, FloorName: string(kind) + " " + floor.mode,
 					}
-					if n == callers && kind == typed {
-						figure.Least = f.least
+					wanted := true
+					for _, figure.Callers = range kind.callers() {
+						if figure.Callers == callers && kind == typed {
+							figure.Least = f.least
+						}
+						wanted = wanted && yield(figure, nil)
 					}
-					figures = append(figures, figure)
+					if err := floor.close(); err != nil && wanted {
+						wanted = yield(measure.Figure{}, err)
+					}
+					if !wanted {
+						return
+					}
 				}
 			}
 		}
 	}
-	if _, err := io.WriteString(os.Stdout, sides); err != nil {
-		return err
-	}
-	return measure.Run(ctx, cfg, os.Stdout, figures)
 }
 
-// connect takes the MCP edge's endpoint with an access token of its own.
-func connect(ctx context.Context, system *measure.System, member string) (*endpoint, error) {
-	token, err := system.Token(ctx, member)
-	if err != nil {
-		return nil, err
-	}
-	return newEndpoint("http://"+system.MCPAddr+"/mcp", token), nil
+// systemTask is what the system's process is told: a file for its CPU profile, if one is wanted.
+type systemTask struct{ Profile string }
+
+// systemAt is where the system listens.
+type systemAt struct{ Address, DevidpURL string }
+
+// serveSystem runs the system until its input ends.
+func serveSystem(ctx context.Context, _ []string, stdio run.Stdio) error {
+	return serve(ctx, stdio, func(ctx context.Context, do systemTask) (systemAt, func() error, error) {
+		stopProfile, err := measure.Profile(do.Profile)
+		if err != nil {
+			return systemAt{}, nil, err
+		}
+		system, err := measure.Start(ctx)
+		if err != nil {
+			return systemAt{}, nil, errors.Join(err, stopProfile())
+		}
+		return systemAt{system.MCPAddr, system.DevidpURL}, func() error {
+			return errors.Join(stopProfile(), system.Close())
+		}, nil
+	})
 }
 
 // fill creates the data that is read, and answers the id of the first objective.

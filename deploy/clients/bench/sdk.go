@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,9 +20,92 @@ import (
 	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
-// sdk are servers of the official SDK that answer what the system was heard to answer. They keep no data, ask nobody who
-// is calling, log nothing and count nothing.
-type sdk struct{ closers run.Stack }
+// task is what a server of the official SDK is to do: answer to one request what the system was heard to answer. It keeps no
+// data, asks nobody who is calling, logs nothing and counts nothing.
+type task struct {
+	Tools     json.RawMessage // its list, which is the system's
+	Answer    result          // of every tool
+	Kind      kind
+	Stateless bool
+}
+
+// listening is where a server listens.
+type listening struct{ Address string }
+
+// serveSDK runs a server of the SDK until its input ends.
+func serveSDK(ctx context.Context, _ []string, stdio run.Stdio) error {
+	return serve(ctx, stdio, func(ctx context.Context, do task) (listening, func() error, error) {
+		server, err := do.server()
+		if err != nil {
+			return listening{}, nil, err
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return listening{}, nil, fmt.Errorf("listening: %w", err)
+		}
+		handler := mcp.NewStreamableHTTPHandler(
+			func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{JSONResponse: true, Stateless: do.Stateless})
+		web := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+		stopped := make(chan error, 1)
+		go func() { stopped <- web.Serve(listener) }()
+		return listening{listener.Addr().String()}, func() error {
+			err := web.Close()
+			if served := <-stopped; !errors.Is(served, http.ErrServerClosed) {
+				err = errors.Join(err, served)
+			}
+			return err
+		}, nil
+	})
+}
+
+// server makes a server that lists the tools and whose tools all answer the same. Typed tools get their arguments and give
+// their structured content as JSON, which is quicker than any type that the SDK would have to reflect on.
+func (t *task) server() (*mcp.Server, error) {
+	var content []struct{ Text string }
+	var list []*mcp.Tool
+	var schemas []struct{ InputSchema, OutputSchema json.RawMessage }
+	for _, into := range []any{&list, &schemas} {
+		if err := json.Unmarshal(t.Tools, into); err != nil {
+			return nil, fmt.Errorf("reading the list of tools: %w", err)
+		}
+	}
+	if t.Answer.Content != nil {
+		if err := json.Unmarshal(t.Answer.Content, &content); err != nil {
+			return nil, fmt.Errorf("reading the content: %w", err)
+		}
+	}
+	var blocks []mcp.Content
+	for _, block := range content {
+		blocks = append(blocks, &mcp.TextContent{Text: block.Text})
+	}
+	structured := t.Answer.StructuredContent
+	server := mcp.NewServer(&mcp.Implementation{Name: "OKR Manager", Version: "1.0.0"}, nil)
+	for i, tool := range list {
+		tool.InputSchema, tool.OutputSchema = schemas[i].InputSchema, schemas[i].OutputSchema
+		if t.Kind == unchecked {
+			server.AddTool(tool, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+				return &mcp.CallToolResult{Content: blocks, StructuredContent: structured}, nil
+			})
+			continue
+		}
+		mcp.AddTool(server, tool, func(
+			context.Context, *mcp.CallToolRequest, json.RawMessage,
+		) (*mcp.CallToolResult, json.RawMessage, error) {
+			return &mcp.CallToolResult{Content: blocks}, structured, nil
+		})
+	}
+	return server, nil
+}
+
+// sdk is a server of the SDK that runs in a process of its own. The caller must call close.
+type sdk struct {
+	*endpoint
+	*child
+	op measure.Operation
+	// mode is how the server keeps sessions, and rate how often it answered in its trial, in calls a second.
+	mode string
+	rate float64
+}
 
 // kind is how tools are made with the SDK.
 type kind string
@@ -40,115 +125,79 @@ func (k kind) callers() []int {
 	return []int{callers}
 }
 
-// serve starts a server for one request of the system, in the mode in which the SDK serves it fastest.
-func (s *sdk) serve(ctx context.Context, system *endpoint, at era, c call, k kind) (op measure.Operation, mode string, err error) {
+// fastest starts a server for one request of the system, in the mode in which the SDK serves it fastest.
+func fastest(ctx context.Context, system *endpoint, at era, c call, k kind) (best *sdk, err error) {
 	want, err := system.ask(ctx, at, c)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	listed, err := system.ask(ctx, at, call{method: "tools/list"})
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	server, err := want.server(listed.Tools, k)
-	if err != nil {
-		return nil, "", err
-	}
-	get := func(*http.Request) *mcp.Server { return server }
-	modes := map[string]*mcp.StreamableHTTPOptions{"stateless": {Stateless: true, JSONResponse: true}}
+	modes := map[string]bool{"stateless": true}
 	if at == legacy { // the other has no sessions
-		modes["in one session"] = &mcp.StreamableHTTPOptions{JSONResponse: true}
+		modes["in one session"] = false
 	}
-	var fastest measure.Operation
-	var name string
-	best := 0.0
-	for mode, options := range modes {
-		bare, err := s.listen(ctx, mcp.NewStreamableHTTPHandler(get, options))
+	for mode, stateless := range modes {
+		s, err := begin(ctx, task{listed.Tools, *want, k, stateless})
 		if err != nil {
-			return nil, "", err
+			return nil, errors.Join(err, best.close())
 		}
-		if !options.Stateless {
-			if err := bare.begin(ctx); err != nil {
-				return nil, "", err
-			}
+		s.mode = mode
+		if err := s.try(ctx, want, at, c, !stateless); err != nil {
+			return nil, errors.Join(err, s.close(), best.close())
 		}
-		got, err := bare.ask(ctx, at, c)
-		if err != nil {
-			return nil, "", err
+		slower := s
+		if best == nil || s.rate > best.rate {
+			best, slower = s, best
 		}
-		if err := want.same(got); err != nil {
-			return nil, "", err
-		}
-		op := bare.operation(at, c)
-		rate, err := measure.Throughput(ctx, callers, trial, op)
-		if err != nil {
-			return nil, "", err
-		}
-		if rate > best {
-			fastest, name, best = op, mode, rate
+		if err := slower.close(); err != nil {
+			return nil, errors.Join(err, best.close())
 		}
 	}
-	return fastest, name, nil
+	return best, nil
+}
+
+// begin starts a server of the SDK. It collects its garbage as Go does by default, as the SDK's users have it; where this
+// program is told otherwise, so is the server.
+func begin(ctx context.Context, do task) (*sdk, error) {
+	process, at, err := start[listening](ctx, commandSDK, do, "GOGC="+cmp.Or(os.Getenv("GOGC"), "100"))
+	if err != nil {
+		return nil, err
+	}
+	return &sdk{endpoint: newEndpoint(at.Address, "/", ""), child: process}, nil
+}
+
+// close stops the server; there need be none.
+func (s *sdk) close() error {
+	if s == nil {
+		return nil
+	}
+	s.endpoint.close()
+	return s.stop()
 }
 
 // trial is how long a mode is tried.
 const trial = time.Second
 
-// listen serves a handler.
-func (s *sdk) listen(ctx context.Context, handler http.Handler) (*endpoint, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+// try holds the server's answer against the system's, and finds how fast it is.
+func (s *sdk) try(ctx context.Context, want *result, at era, c call, session bool) error {
+	if session {
+		if err := s.initialize(ctx); err != nil {
+			return err
+		}
+	}
+	got, err := s.ask(ctx, at, c)
 	if err != nil {
-		return nil, fmt.Errorf("listening: %w", err)
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(listener) }()
-	s.closers.Push("server of the SDK", func(context.Context) error {
-		err := server.Close()
-		if served := <-stopped; !errors.Is(served, http.ErrServerClosed) {
-			err = errors.Join(err, served)
-		}
 		return err
-	})
-	return newEndpoint("http://"+listener.Addr().String(), ""), nil
-}
-
-// server makes a server that lists the tools and whose tools all answer the same. Typed tools get their arguments and give
-// their structured content as JSON, which is quicker than any type that the SDK would have to reflect on.
-func (r *result) server(tools json.RawMessage, k kind) (*mcp.Server, error) {
-	var content []struct{ Text string }
-	var list []*mcp.Tool
-	var schemas []struct{ InputSchema, OutputSchema json.RawMessage }
-	for _, into := range []any{&list, &schemas} {
-		if err := json.Unmarshal(tools, into); err != nil {
-			return nil, fmt.Errorf("reading the list of tools: %w", err)
-		}
 	}
-	if r.Content != nil {
-		if err := json.Unmarshal(r.Content, &content); err != nil {
-			return nil, fmt.Errorf("reading the content: %w", err)
-		}
+	if err := want.same(got); err != nil {
+		return err
 	}
-	var blocks []mcp.Content
-	for _, block := range content {
-		blocks = append(blocks, &mcp.TextContent{Text: block.Text})
-	}
-	server := mcp.NewServer(&mcp.Implementation{Name: "OKR Manager", Version: "1.0.0"}, nil)
-	for i, tool := range list {
-		tool.InputSchema, tool.OutputSchema = schemas[i].InputSchema, schemas[i].OutputSchema
-		if k == unchecked {
-			server.AddTool(tool, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-				return &mcp.CallToolResult{Content: blocks, StructuredContent: r.StructuredContent}, nil
-			})
-			continue
-		}
-		mcp.AddTool(server, tool, func(
-			context.Context, *mcp.CallToolRequest, json.RawMessage,
-		) (*mcp.CallToolResult, json.RawMessage, error) {
-			return &mcp.CallToolResult{Content: blocks}, r.StructuredContent, nil
-		})
-	}
-	return server, nil
+	s.op = s.operation(at, c)
+	s.rate, err = measure.Throughput(ctx, callers, trial, s.op)
+	return err
 }
 
 // same says in what two answers differ. Their envelopes and the order of their tools may.

@@ -81,8 +81,9 @@ type result struct {
 	p50, p99 time.Duration
 }
 
-// rounds are short and take turns between system and floor, so that a disturbance of the machine hits both.
-const rounds = 5
+// rounds are short and take turns between system and floor, so that a disturbance of the machine hits both; and many, so
+// that one which hits only one of them is not the median.
+const rounds = 20
 
 func measure(ctx context.Context, f Figure, d time.Duration) (result, error) {
 	var systems, floors, ratios []float64
