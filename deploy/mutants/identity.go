@@ -73,13 +73,23 @@ func identityMutants() []mutant {
 			pkg: access, test: "TestAnAnswerIsRememberedWhileItsTransactionTokenIsGoodForACall",
 		},
 		{
+			name: "whoever guesses tokens is not counted", file: access + "/resolver.go",
+			old: `if !r.answers.Contains(key) {`, new: `if false {`,
+			pkg: "gateway/mcp", test: "TestAnInventedAddressNeitherDodgesTheLimitNorLocksOthersOut",
+		},
+		{
+			name: "others at an address keep out who is known", file: access + "/resolver.go",
+			old: `if !r.answers.Contains(key) {`, new: `if r != nil {`,
+			pkg: "gateway/rest", test: "TestWhoIsKnownIsNotKeptOutByOthersAtTheSameAddress",
+		},
+		{
 			name: "a call may carry two credentials", file: access + "/resolver.go",
 			old: `case len(txn)+len(bearer) > 1:`, new: `case len(txn)+len(bearer) > 99:`,
 			pkg: access, test: "TestAServiceTakesExactlyOneCredential",
 		},
 		{
 			name: "validation comes before authorization", file: server + "/chain.go",
-			old: "ctx, _, err := c.authorize(ctx, method, req)\n\tif err != nil {", new: "if err := Validate(c.validator, req, \"\"); err != nil {\n\t\treturn nil, err\n\t}\n\tctx, _, err := c.authorize(ctx, method, req)\n\tif err != nil {",
+			old: "ctx, _, err := c.authorize(ctx, method, req)\n\tif err != nil {", new: "if err := Validate(protovalidate.GlobalValidator, req, \"\"); err != nil {\n\t\treturn nil, err\n\t}\n\tctx, _, err := c.authorize(ctx, method, req)\n\tif err != nil {",
 			pkg: server, test: "TestAuthenticationComesBeforeAuthorizationAndBothBeforeValidation",
 		},
 		{

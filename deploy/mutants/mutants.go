@@ -55,29 +55,38 @@ func (m mutant) patched(root string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what is to be changed: %w", err)
 	}
+	return m.patch(text)
+}
+
+// patch makes the mistake in the text of the file.
+func (m mutant) patch(text []byte) ([]byte, error) {
 	if n := bytes.Count(text, []byte(m.old)); n != 1 {
 		return nil, fmt.Errorf("%s has %d times what is to be changed, and not once: %q", m.file, n, m.old)
 	}
 	return bytes.Replace(text, []byte(m.old), []byte(m.new), 1), nil
 }
 
-// overlay writes the changed file, and what makes the go command take it for the one in its place. It returns the path of
-// the latter.
-func (m mutant) overlay(root, dir string) (string, error) {
-	text, err := m.patched(root)
-	if err != nil {
-		return "", err
+// overlay writes changed files to a folder, and what makes the go command take them for those in their places. It returns
+// the path of the latter.
+func overlay(root, dir string, files map[string][]byte) (string, error) {
+	places := map[string]string{}
+	for file, text := range files {
+		place, err := filepath.Abs(filepath.Join(root, file))
+		if err != nil {
+			return "", fmt.Errorf("finding %s: %w", file, err)
+		}
+		changed := filepath.Join(dir, fmt.Sprintf("changed%d.go", len(places)))
+		if err := os.WriteFile(changed, text, 0o600); err != nil {
+			return "", fmt.Errorf("writing what is changed: %w", err)
+		}
+		places[place] = changed
 	}
-	place, err := filepath.Abs(filepath.Join(root, m.file))
-	if err != nil {
-		return "", fmt.Errorf("finding %s: %w", m.file, err)
-	}
-	changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{place: changed}})
+	replace, err := json.Marshal(map[string]any{"Replace": places})
 	if err != nil {
 		return "", fmt.Errorf("writing the overlay: %w", err)
 	}
-	return overlay, errors.Join(os.WriteFile(changed, text, 0o600), os.WriteFile(overlay, replace, 0o600))
+	overlay := filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, replace, 0o600)
 }
 
 // try makes the mutants, as many at a time as there are processors, and writes a table of what became of them. Before that,
@@ -87,15 +96,17 @@ func try(ctx context.Context, w io.Writer, root string, all []mutant) error {
 		return err
 	}
 	killed := make([]bool, len(all))
-	work, trying := errgroup.WithContext(ctx)
+	none := make([]error, len(all)) // why a mutant is none: the others are tried nevertheless
+	var work errgroup.Group
 	work.SetLimit(runtime.GOMAXPROCS(0))
 	for i, m := range all {
-		work.Go(func() (err error) {
-			if killed[i], err = m.isKilled(trying, root); err != nil {
-				return fmt.Errorf("%s: %w", m.name, err)
+		work.Go(func() error {
+			var err error
+			if killed[i], err = m.isKilled(ctx, root); err != nil {
+				none[i] = fmt.Errorf("%s: %w", m.name, err)
 			}
 			fmt.Fprintf(os.Stderr, "%s: %s\n", m.name, verdict(killed[i]))
-			return nil
+			return ctx.Err()
 		})
 	}
 	if err := work.Wait(); err != nil {
@@ -115,7 +126,7 @@ func try(ctx context.Context, w io.Writer, root string, all []mutant) error {
 	}
 	fmt.Fprintf(w, "\nmutants: %d of %d killed by the test that is named for it\n", sum, len(all))
 	if sum < len(all) {
-		return errSurvived
+		return errors.Join(errors.Join(none...), errSurvived)
 	}
 	return nil
 }
@@ -134,7 +145,11 @@ func (m mutant) isKilled(ctx context.Context, root string) (bool, error) {
 		return false, fmt.Errorf("making a folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	overlay, err := m.overlay(root, dir)
+	text, err := m.patched(root)
+	if err != nil {
+		return false, err
+	}
+	overlay, err := overlay(root, dir, map[string][]byte{m.file: text})
 	if err != nil {
 		return false, err
 	}

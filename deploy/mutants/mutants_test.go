@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 )
 
@@ -36,6 +39,49 @@ func TestEveryMutantFitsTheCode(t *testing.T) {
 	}
 	if least := 25; len(names) < least {
 		t.Errorf("there are %d mutants, and should be %d at least", len(names), least)
+	}
+}
+
+// Mistakes that do not compile are found here, and not by who waits an hour for what the tests say of all the others. They
+// are made all at once, as far as they do not get in each other's way.
+func TestEveryMutantCompiles(t *testing.T) {
+	t.Parallel()
+	for rest := mutants(); len(rest) > 0; {
+		files := map[string][]byte{}
+		var left []mutant
+		for _, m := range rest {
+			text, begun := files[m.file]
+			if !begun {
+				var err error
+				if text, err = os.ReadFile(filepath.Join(root, m.file)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			text, err := m.patch(text)
+			switch {
+			case err == nil:
+				files[m.file] = text
+			case begun: // another one has changed the line
+				left = append(left, m)
+			default:
+				t.Errorf("%s: %v", m.name, err)
+			}
+		}
+		overlay, err := overlay(root, t.TempDir(), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages := map[string]bool{}
+		for file := range files {
+			packages["./"+filepath.Dir(file)] = true
+		}
+		args := append([]string{"build", "-overlay", overlay, "-o", os.DevNull}, slices.Sorted(maps.Keys(packages))...)
+		build := exec.CommandContext(t.Context(), "go", args...) //nolint:gosec // what is built stands in the tables
+		build.Dir = root
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Errorf("%d mutants do not compile (%v):\n%s", len(rest)-len(left), err, out)
+		}
+		rest = left
 	}
 }
 
