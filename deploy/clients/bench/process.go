@@ -33,7 +33,7 @@ func start[A any](ctx context.Context, command string, task any, environment ...
 	if err != nil {
 		return nil, answer, fmt.Errorf("finding this program: %w", err)
 	}
-	process := exec.CommandContext(ctx, program, command)
+	process := exec.CommandContext(ctx, program, command) //nolint:gosec // this very program
 	process.Env = append(os.Environ(), environment...)
 	process.Stderr = os.Stderr
 	input, err := process.StdinPipe()

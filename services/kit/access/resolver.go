@@ -56,7 +56,10 @@ func NewResolver(authz authzv1.AuthzServiceClient, now func() time.Time) *Resolv
 // Resolve answers like AuthzService.Authenticate. The answer is shared: never change it. An answer that renews a session
 // is given to everyone who asked at that time and is not remembered.
 func (r *Resolver) Resolve(ctx context.Context, req *authzv1.AuthenticateRequest) (*authzv1.AuthenticateResponse, error) {
-	key := credentialKey(req)
+	return r.resolve(ctx, credentialKey(req), req)
+}
+
+func (r *Resolver) resolve(ctx context.Context, key [sha256.Size]byte, req *authzv1.AuthenticateRequest) (*authzv1.AuthenticateResponse, error) {
 	if answer := r.remembered(key); answer != nil {
 		r.counts.remembered.Add(1)
 		return answer, nil
@@ -103,9 +106,16 @@ func (r *Resolver) lasts(answer *authzv1.AuthenticateResponse) bool {
 	return answer.GetExpireTime().AsTime().Sub(r.now()) >= tokenMargin
 }
 
-// Knows says whether a credential was found good when it was last looked at, not whether it still is.
-func (r *Resolver) Knows(req *authzv1.AuthenticateRequest) bool {
-	return r.answers.Contains(credentialKey(req))
+// ResolveStranger is Resolve for a credential that may be anybody's: unless it was found good when it was last looked at,
+// admit is asked first, and its error is the answer.
+func (r *Resolver) ResolveStranger(ctx context.Context, req *authzv1.AuthenticateRequest, admit func() error) (*authzv1.AuthenticateResponse, error) {
+	key := credentialKey(req)
+	if !r.answers.Contains(key) {
+		if err := admit(); err != nil {
+			return nil, err
+		}
+	}
+	return r.resolve(ctx, key, req)
 }
 
 // Forget drops what is remembered for a credential, after a logout for example.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"time"
 
@@ -110,12 +111,14 @@ func or[T int | int64 | time.Duration](value, otherwise T) T {
 	return otherwise
 }
 
+// always is what every answer carries; nobody changes its values in place.
+var always = http.Header{"Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"}}
+
 // ServeHTTP implements http.Handler. What is cheap to refuse is refused first, and nothing of a body is read for a caller
 // who is not known.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
+	maps.Copy(header, always)
 	if !matches(f.Hosts, r.Host) && len(f.Hosts) > 0 {
 		refuse(w, nil, http.StatusForbidden, engine.CodeInvalidRequest, "this server does not answer to the Host of the request")
 		return

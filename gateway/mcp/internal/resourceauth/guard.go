@@ -58,15 +58,14 @@ func (g *Guard) Authenticate(r *http.Request) (context.Context, error) {
 		token:   token,
 		request: &authzv1.AuthenticateRequest{Credential: &authzv1.AuthenticateRequest_AccessToken{AccessToken: token}},
 	}
-	if err != nil || !g.resolver.Knows(c.request) {
-		if limited := g.limiter.Stranger(ctx); limited != nil {
+	asStranger := func() error { return g.limiter.Stranger(ctx) }
+	if err != nil {
+		if limited := asStranger(); limited != nil {
 			return nil, g.refuseRequest(ctx, limited, true)
 		}
-	}
-	if err != nil {
 		return nil, g.refuseRequest(ctx, err, len(r.Header.Values("Authorization")) > 0)
 	}
-	if c.answer, err = g.resolver.Resolve(ctx, c.request); err != nil {
+	if c.answer, err = g.resolver.ResolveStranger(ctx, c.request, asStranger); err != nil {
 		return nil, g.refuseRequest(ctx, err, true)
 	}
 	p := c.answer.GetPrincipal()

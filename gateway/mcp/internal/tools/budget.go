@@ -19,11 +19,10 @@ func tokens[T string | []byte](text T) int {
 	for i := 0; i < len(text); {
 		c := text[i]
 		switch {
-		case isLetter(c) || isDigit(c):
+		case kinds[c] != other:
 			start, digits := i, false
-			for i < len(text) && (isLetter(text[i]) || isDigit(text[i])) {
-				digits = digits || isDigit(text[i])
-				i++
+			for ; i < len(text) && kinds[text[i]] != other; i++ {
+				digits = digits || kinds[text[i]] == digit
 			}
 			per := lettersPerToken
 			if digits {
@@ -47,5 +46,23 @@ func tokens[T string | []byte](text T) int {
 	return total
 }
 
-func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
-func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+// kinds says of each byte whether it is part of a word, and whether as a digit.
+var kinds = func() (all [256]kind) {
+	for c := byte(0); c < utf8.RuneSelf; c++ {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+			all[c] = letter
+		case c >= '0' && c <= '9':
+			all[c] = digit
+		}
+	}
+	return all
+}()
+
+type kind byte
+
+const (
+	other kind = iota
+	letter
+	digit
+)

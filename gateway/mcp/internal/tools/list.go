@@ -161,7 +161,7 @@ func cursorInvalid() error {
 }
 
 func notOfCursor(c rune) bool {
-	return c >= utf8.RuneSelf || !isLetter(byte(c)) && !isDigit(byte(c)) && !strings.ContainsRune("-_.", c)
+	return c >= utf8.RuneSelf || kinds[byte(c)] == other && !strings.ContainsRune("-_.", c)
 }
 
 // fill fills a page from a position, and answers where the next one starts: the zero cursor after the last. The store

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -12,14 +13,22 @@ func spell(value protoreflect.Enum) string {
 	if value.Number() == 0 {
 		return ""
 	}
+	if word, ok := spelled.Load(value); ok {
+		return word.(string) //nolint:forcetypeassert // what is stored below
+	}
 	values := value.Descriptor().Values()
 	one := values.ByNumber(value.Number())
 	if one == nil { // of a later version of the contract
 		return "unknown"
 	}
 	prefix := strings.TrimSuffix(string(values.ByNumber(0).Name()), "UNSPECIFIED")
-	return camel(strings.ToLower(strings.TrimPrefix(string(one.Name()), prefix)))
+	word := camel(strings.ToLower(strings.TrimPrefix(string(one.Name()), prefix)))
+	spelled.Store(value, word)
+	return word
 }
+
+// spelled remembers the word of each value that the contract names: a page of key results has many of the same.
+var spelled sync.Map
 
 // read is the value that spell writes in this way, and 0 if there is none.
 func read[E interface {

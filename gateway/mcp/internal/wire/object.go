@@ -194,9 +194,24 @@ func (s *scanner) space() {
 	}
 }
 
+// usual are strings that stand in nearly every message.
+var usual = func() map[string]string {
+	all := map[string]string{}
+	for _, s := range []string{
+		"jsonrpc", "2.0", "id", "method", "params", "name", "arguments", "_meta", "tools/call",
+		"io.modelcontextprotocol/protocolVersion", "io.modelcontextprotocol/clientInfo", "io.modelcontextprotocol/clientCapabilities",
+	} {
+		all[s] = s
+	}
+	return all
+}()
+
 // text decodes a string that is known to be well-formed.
 func text(quoted json.RawMessage) string {
 	inner := quoted[1 : len(quoted)-1]
+	if usual, ok := usual[string(inner)]; ok { // which makes no string of it
+		return usual
+	}
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
 	}

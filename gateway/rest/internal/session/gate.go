@@ -97,8 +97,9 @@ func (g *Gate) read(r *http.Request) (credential, error) {
 func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, rule *accessv1.Rule) (*http.Request, error) {
 	ctx := r.Context()
 	c, err := g.read(r)
-	if err != nil || rule.GetPublic() || !c.present() || !g.resolver.Knows(c.request()) {
-		if limited := g.limiter.Stranger(ctx); limited != nil {
+	asStranger := func() error { return g.limiter.Stranger(ctx) }
+	if err != nil || rule.GetPublic() || !c.present() {
+		if limited := asStranger(); limited != nil {
 			return nil, limited
 		}
 	}
@@ -111,7 +112,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, rule *accessv1.Rule
 	if !c.present() {
 		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING, "sign in first")
 	}
-	answer, err := g.resolver.Resolve(ctx, c.request())
+	answer, err := g.resolver.ResolveStranger(ctx, c.request(), asStranger)
 	if err != nil {
 		if c.token == "" && status.Code(err) == codes.Unauthenticated {
 			g.cookies.forgetSession(w) // it will not come to life again
