@@ -86,5 +86,15 @@ func edgeMutants() []mutant {
 			old: `case before.Etag != shown.etag || before.State != shown.state:`, new: `case before.Etag == "":`,
 			pkg: mcp, test: "TestWhatWasShownIsWhatIsDeleted",
 		},
+		{
+			name: "the last lines of a log are lost", file: "services/kit/run/run.go",
+			old: `_ = telemetry.Flush()`, new: `_ = telemetry.Flush`,
+			pkg: "services/kit/run", test: "TestThePrograms",
+		},
+		{
+			name: "a problem is logged with the next lines", file: "services/kit/telemetry/telemetry.go",
+			old: `if r.Level >= slog.LevelWarn {`, new: `if r.Level > slog.LevelError {`,
+			pkg: "services/kit/telemetry", test: "TestAFileGetsEveryLineWholeAndProblemsAtOnce",
+		},
 	}
 }

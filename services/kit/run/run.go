@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/df0f9dda/okr-manager/services/kit/config"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 // Exit codes of every program.
@@ -125,6 +126,7 @@ func dispatch(ctx context.Context, name string, args []string, stdio Stdio, serv
 		usage(stdio.Err, name, commands)
 		return fmt.Errorf("%w: there is no command %q", ErrUsage, args[0])
 	}()
+	_ = telemetry.Flush() // there is nowhere to say that the log cannot be written
 	switch {
 	case err == nil:
 		return 0

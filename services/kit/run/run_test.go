@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/df0f9dda/okr-manager/services/kit/run"
+	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
 
 // asProgram makes the test binary run the program below instead of the tests.
@@ -79,6 +80,15 @@ func program() {
 			return fmt.Errorf("nothing was changed: %w", ctx.Err())
 		},
 	}, run.Command{
+		Name: "log", Summary: "log three lines and fail",
+		Run: func(context.Context, []string, run.Stdio) error {
+			logger := telemetry.NewLogger(os.Stderr, nil, "box")
+			logger.Info("first")
+			logger.Info("second")
+			logger.Info("third")
+			return errors.New("in vain")
+		},
+	}, run.Command{
 		Name: "gc", Summary: "print by how many percent the heap may grow",
 		Run: func(_ context.Context, _ []string, stdio run.Stdio) error {
 			_, err := fmt.Fprintln(stdio.Out, "percent:", debug.SetGCPercent(-1))
@@ -120,6 +130,7 @@ func TestThePrograms(t *testing.T) {
 		{name: "so does --help", args: []string{"--help"}, out: "usage: box", notServing: true},
 		{name: "the heap may grow by 200 percent", args: []string{"gc"}, env: "GOGC=", out: "percent: 200\n"},
 		{name: "or by what GOGC says", args: []string{"gc"}, env: "GOGC=50", out: "percent: 50\n"},
+		{name: "what was logged is written before the program ends", args: []string{"log"}, code: 1, err: "\"third\",\"service\":\"box\"}\nbox: in vain\n"},
 		{name: "being canceled without a signal is a failure", args: []string{"canceled"}, code: 1, err: "context canceled"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
