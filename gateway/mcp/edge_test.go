@@ -179,16 +179,17 @@ func (f *fakeAuthz) ListMembers(context.Context, *authzv1.ListMembersRequest) (*
 // memberAuthenticator is how authz knows who calls its other methods: by the access token itself.
 type memberAuthenticator struct{ *fakeAuthz }
 
-func (a memberAuthenticator) Authenticate(_ context.Context, md metadata.MD) (*access.Identity, error) {
+func (a memberAuthenticator) Authenticate(ctx context.Context) (*access.Identity, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return kittest.Authenticator(a.principals).Authenticate(context.Background(), md)
+	return kittest.Authenticator(a.principals).Authenticate(ctx)
 }
 
 // storeAuthenticator is how okr-store knows who calls: by transaction tokens alone.
 type storeAuthenticator struct{ *fakeAuthz }
 
-func (a storeAuthenticator) Authenticate(_ context.Context, md metadata.MD) (*access.Identity, error) {
+func (a storeAuthenticator) Authenticate(ctx context.Context) (*access.Identity, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	identity, ok := a.tokens[strings.Join(md.Get(access.MetadataTxnToken), "")]

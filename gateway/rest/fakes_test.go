@@ -180,7 +180,8 @@ func (f *fakeAuthz) RevokeSession(ctx context.Context, _ *authzv1.RevokeSessionR
 // sessionAuthenticator is how authz itself knows who calls its session methods.
 type sessionAuthenticator struct{ *fakeAuthz }
 
-func (a sessionAuthenticator) Authenticate(_ context.Context, md metadata.MD) (*access.Identity, error) {
+func (a sessionAuthenticator) Authenticate(ctx context.Context) (*access.Identity, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
 	credential := strings.Join(md.Get(access.MetadataSessionToken), "") +
 		strings.TrimPrefix(strings.Join(md.Get(access.MetadataAuthorization), ""), "Bearer ")
 	a.mu.Lock()
@@ -194,7 +195,8 @@ func (a sessionAuthenticator) Authenticate(_ context.Context, md metadata.MD) (*
 // storeAuthenticator is how okr-store knows who calls: by the transaction tokens that the fake authz gave out.
 type storeAuthenticator struct{ *fakeAuthz }
 
-func (a storeAuthenticator) Authenticate(_ context.Context, md metadata.MD) (*access.Identity, error) {
+func (a storeAuthenticator) Authenticate(ctx context.Context) (*access.Identity, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
 	if len(md.Get(access.MetadataAuthorization)) > 0 || len(md.Get(access.MetadataTxnToken)) != 1 {
 		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_INVALID, "not one transaction token")
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	authzv1 "github.com/df0f9dda/okr-manager/proto/gen/authz/v1"
@@ -35,10 +34,10 @@ type Identity struct {
 	Expire time.Time
 }
 
-// Authenticator establishes who is calling from a call's metadata. A call without a credential gets TOKEN_MISSING.
+// Authenticator establishes who is calling from the metadata of a call, which its context has. A call without a credential gets TOKEN_MISSING.
 // Implementations are safe for concurrent use.
 type Authenticator interface {
-	Authenticate(ctx context.Context, md metadata.MD) (*Identity, error)
+	Authenticate(ctx context.Context) (*Identity, error)
 }
 
 type principalKey struct{}

@@ -221,8 +221,8 @@ type ServiceAuthenticator struct {
 }
 
 // Authenticate implements Authenticator.
-func (a ServiceAuthenticator) Authenticate(ctx context.Context, md metadata.MD) (*Identity, error) {
-	txn, bearer := md.Get(MetadataTxnToken), md.Get(MetadataAuthorization)
+func (a ServiceAuthenticator) Authenticate(ctx context.Context) (*Identity, error) {
+	txn, bearer := metadata.ValueFromIncomingContext(ctx, MetadataTxnToken), metadata.ValueFromIncomingContext(ctx, MetadataAuthorization)
 	switch {
 	case len(txn)+len(bearer) == 0:
 		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING,

@@ -303,7 +303,7 @@ func TestAServiceTakesExactlyOneCredential(t *testing.T) {
 		{"two tokens in one header", metadata.Pairs("authorization", "Bearer session-of-a-member, Bearer b"), "TOKEN_INVALID"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			identity, err := authenticator.Authenticate(t.Context(), test.md)
+			identity, err := authenticator.Authenticate(metadata.NewIncomingContext(t.Context(), test.md))
 			if got := reason(err); got != test.want {
 				t.Fatalf("Authenticate = %v, want %q", err, test.want)
 			}

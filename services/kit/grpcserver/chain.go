@@ -186,11 +186,10 @@ func (c *chain) authorize(ctx context.Context, method string, req any) (context.
 	if !ok { // grpc answers UNIMPLEMENTED before interceptors run; this is for a rule table out of step
 		return ctx, nil, status.Errorf(codes.Unimplemented, "unknown method %s", method)
 	}
-	md, _ := metadata.FromIncomingContext(ctx)
 	if rule.GetPublic() {
 		return ctx, nil, nil
 	}
-	identity, err := c.cfg.Authenticator.Authenticate(ctx, md)
+	identity, err := c.cfg.Authenticator.Authenticate(ctx)
 	if err != nil {
 		return ctx, nil, err
 	}

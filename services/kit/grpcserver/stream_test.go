@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
@@ -18,7 +17,7 @@ import (
 // authenticator is a function as an access.Authenticator.
 type authenticator func() (*access.Identity, error)
 
-func (a authenticator) Authenticate(context.Context, metadata.MD) (*access.Identity, error) {
+func (a authenticator) Authenticate(context.Context) (*access.Identity, error) {
 	return a()
 }
 

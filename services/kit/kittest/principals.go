@@ -117,8 +117,8 @@ func Agent(member *authzv1.Principal, scopes ...string) *authzv1.Principal {
 type Authenticator map[string]*authzv1.Principal
 
 // Authenticate implements access.Authenticator.
-func (a Authenticator) Authenticate(_ context.Context, md metadata.MD) (*access.Identity, error) {
-	values := md.Get(access.MetadataAuthorization)
+func (a Authenticator) Authenticate(ctx context.Context) (*access.Identity, error) {
+	values := metadata.ValueFromIncomingContext(ctx, access.MetadataAuthorization)
 	if len(values) == 0 {
 		return nil, rpcerr.New(codes.Unauthenticated, accessv1.ErrorReason_ERROR_REASON_TOKEN_MISSING, "no token")
 	}

@@ -190,7 +190,8 @@ func (a *API) fromMetadata(ctx context.Context, md metadata.MD) (*caller, error)
 }
 
 // Authenticate implements access.Authenticator for calls to authz itself.
-func (a *API) Authenticate(ctx context.Context, md metadata.MD) (*access.Identity, error) {
+func (a *API) Authenticate(ctx context.Context) (*access.Identity, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
 	found, err := a.fromMetadata(ctx, md)
 	if err != nil {
 		return nil, err
