@@ -214,6 +214,9 @@ func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
 	if got := c.try(t, "checkin", "kr_1", "-3.5"); !strings.Contains(got.err, "two dashes, as in -- -3.5") {
 		t.Errorf("a value below zero: %+v", got)
 	}
+	if got := c.try(t, "export", "okrs.json"); !strings.Contains(got.err, "wrong number of arguments (1) for: okrctl export") {
+		t.Errorf("an argument too many: %+v", got)
+	}
 	for _, args := range [][]string{{}, {"help"}, {"objectives"}, {"changes", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := c.try(t, args...); got.code != 0 || got.out == "" || got.err != "" {
 			t.Errorf("okrctl %s: %+v", strings.Join(args, " "), got)

@@ -176,7 +176,13 @@ func group(use, short string, aliases []string, commands ...*cobra.Command) *cob
 // command is one that does something with a number of arguments.
 func command(use, short string, arguments cobra.PositionalArgs, do func(cmd *cobra.Command, args []string) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: arguments,
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if arguments(cmd, args) != nil { // whose words for an argument too many are "unknown command"
+				return usagef("wrong number of arguments (%d) for: %s", len(args), cmd.UseLine())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := do(cmd, args); err != nil {
 				return failed{err}
