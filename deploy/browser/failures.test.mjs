@@ -99,6 +99,20 @@ visit("parts that are cut off while they are loaded say so where they are missin
   await card.getByText("15 %").waitFor();
 });
 
+visit("a stylesheet that could not be loaded is asked for again by the next view that needs it", async (open) => {
+  const v = await open({ person: ada });
+  v.tolerate(/Failed to load resource|ERR_FAILED/);
+  const styles = /\/style\/views\.css$/;
+  const there = () => [...document.styleSheets].some((sheet) => sheet.href?.endsWith("/style/views.css"));
+  await v.page.route(styles, (route) => route.abort());
+  await v.go("/settings");
+  await v.page.getByRole("heading", { level: 1 }).waitFor();
+  assert.equal(await v.page.evaluate(there), false);
+  await v.page.unroute(styles);
+  await v.page.getByRole("link", { name: "Members" }).click();
+  await v.page.waitForFunction(there);
+});
+
 visit("an answer that is lost is asked for again, and nothing is made twice", async (open, world) => {
   const v = await open({ person: ada });
   v.tolerate(offline);

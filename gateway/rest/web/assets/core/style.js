@@ -5,7 +5,7 @@ const asked = new Map();
 
 /**
  * Adds a stylesheet to the page, unless it is there. Resolves when it is in effect, or could not be loaded: a view without
- * its styles is better than none.
+ * its styles is better than none. It is tried again for the next view that needs it.
  * @param {string} name
  */
 function style(name) {
@@ -13,17 +13,21 @@ function style(name) {
   let loaded = asked.get(name);
   if (!loaded) {
     const there = [...document.styleSheets].some((sheet) => sheet.href === href);
-    asked.set(name, loaded = there ? Promise.resolve() : add(href));
+    asked.set(name, loaded = there ? Promise.resolve() : add(href).catch(() => { asked.delete(name); }));
   }
   return loaded;
 }
 
 /** @param {string} href @returns {Promise<void>} */
-const add = (href) => new Promise((resolve) => {
+const add = (href) => new Promise((resolve, reject) => {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = href;
-  link.onload = link.onerror = () => resolve();
+  link.onload = () => resolve();
+  link.onerror = () => {
+    link.remove();
+    reject(new Error(`${href} could not be loaded`));
+  };
   document.head.append(link);
 });
 

@@ -80,7 +80,9 @@ export function Register({ app: { secret, qrPng }, issuer, email }) {
 /** @param {{codes: string[]}} props */
 export const RecoveryCodes = ({ codes }) => html`
   <p>${t.keep}</p>
-  <${Copy} value=${codes.join(" ")} label=${t.copyCodes} />`;
+  <${Copy} value=${codes.join(" ")} label=${t.copyCodes}>
+    ${codes.map((code) => html`<span class="whole">${code}</span> `)}
+  <//>`;
 
 /** A picture that came with an answer, which no address leads to. @param {{png: string}} props png: in base64 */
 function Picture({ png }) {

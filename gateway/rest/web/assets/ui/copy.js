@@ -8,8 +8,8 @@ import { Button } from "./button.js";
 
 const shown = 2500; // milliseconds that the button says that it has copied
 
-/** @param {{value: string, label: string}} props label: the name of the button */
-export function Copy({ value, label }) {
+/** @param {{value: string, label: string, children?: any}} props label: the name of the button; children: the value as it is shown */
+export function Copy({ value, label, children = value }) {
   const done = useSignal(false);
   const copy = async () => {
     await navigator.clipboard.writeText(value);
@@ -19,7 +19,7 @@ export function Copy({ value, label }) {
   };
   return html`
     <div class="copy">
-      <code tabindex="0" role="group" aria-label=${value}>${value}</code>
+      <code tabindex="0" role="group" aria-label=${value}>${children}</code>
       <${Button} icon=${done.value ? "check" : "copy"} label=${done.value ? undefined : label} onClick=${copy}>${done.value ? text.copied : text.copy}<//>
     </div>`;
 }
