@@ -12,10 +12,19 @@ function style(name) {
   const { href } = new URL(`../style/${name}`, import.meta.url);
   let loaded = asked.get(name);
   if (!loaded) {
-    const there = [...document.styleSheets].some((sheet) => sheet.href === href);
+    const there = [...document.styleSheets].some((sheet) => sheet.href === href && works(sheet));
     asked.set(name, loaded = there ? Promise.resolve() : add(href).catch(() => { asked.delete(name); }));
   }
   return loaded;
+}
+
+/** Nobody may read a sheet that could not be loaded. @param {CSSStyleSheet} sheet */
+function works(sheet) {
+  try {
+    return sheet.cssRules.length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {string} href @returns {Promise<void>} */
