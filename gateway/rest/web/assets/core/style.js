@@ -35,7 +35,7 @@ const add = (href) => new Promise((resolve, reject) => {
   link.onload = () => resolve();
   link.onerror = () => {
     link.remove();
-    reject(new Error(`${href} could not be loaded`));
+    reject(new Error(href));
   };
   document.head.append(link);
 });
