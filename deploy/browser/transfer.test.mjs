@@ -159,10 +159,17 @@ visit("an export after the session has ended asks to sign in, and is then taken 
   await client.objective("Take me with you");
   const v = await open({ person: ada });
   v.tolerate(/401 \(Unauthorized\)/);
+  const asked = new Set();
+  const mine = (request) => /\/api\/v1\/(?!changes:watch)/.test(request.url());
+  v.page.on("request", (request) => { if (mine(request)) asked.add(request); });
+  for (const end of ["requestfinished", "requestfailed"]) v.page.on(end, (request) => { asked.delete(request); });
   await v.go("/settings");
   const section = sectionOf(v);
   const link = section.getByRole("link", { name: "Export as JSON" });
   await link.waitFor();
+  // It is the export that is to find the session ended, and no other part of the page, which would ask to sign in, too.
+  await v.page.getByLabel("Name of the identity provider").waitFor();
+  await v.until(async () => assert.equal(asked.size, 0));
   await v.client.call("DELETE", "session");
   const got = downloads(v.page);
   await link.click();
