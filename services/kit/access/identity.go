@@ -34,8 +34,8 @@ type Identity struct {
 	Expire time.Time
 }
 
-// Authenticator establishes who is calling from the metadata of a call, which its context has. A call without a credential gets TOKEN_MISSING.
-// Implementations are safe for concurrent use.
+// Authenticator establishes who is calling from the metadata of a call, which its context has. A call without a credential
+// gets TOKEN_MISSING. Implementations are safe for concurrent use.
 type Authenticator interface {
 	Authenticate(ctx context.Context) (*Identity, error)
 }

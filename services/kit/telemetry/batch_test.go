@@ -36,6 +36,16 @@ func (s *sink) has(t *testing.T, when string, want ...string) {
 	}
 }
 
+func logFile(t *testing.T) *os.File {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
 func TestALineIsWrittenAtOnceAndThoseThatFollowAreWrittenTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -90,11 +100,7 @@ func TestNoMoreWaitsThanIsAllowed(t *testing.T) {
 
 func TestAFileGetsEveryLineWholeAndProblemsAtOnce(t *testing.T) {
 	t.Parallel()
-	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	file := logFile(t)
 	const writers, each = 16, 200
 	var wait sync.WaitGroup
 	for w := range writers {
@@ -138,11 +144,7 @@ func TestAFileGetsEveryLineWholeAndProblemsAtOnce(t *testing.T) {
 
 func TestFlushWritesWhatWaits(t *testing.T) {
 	t.Parallel()
-	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	file := logFile(t)
 	logger := NewLogger(file, slog.LevelInfo, "test")
 	const lines = 20
 	for range lines {
