@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"go.etcd.io/bbolt"
@@ -17,6 +18,7 @@ import (
 	"github.com/df0f9dda/okr-manager/deploy/internal/measure"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/grpcclient"
+	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
 const (
@@ -39,15 +41,20 @@ func bench(ctx context.Context, cfg measure.Config) error {
 	return footprint(ctx, os.Stdout)
 }
 
+// clientGCPercent makes the client's garbage, which is much beside what it keeps, cost as little as possible.
+const clientGCPercent = 1000
+
 // rates compares calls a second with their floors.
 func rates(ctx context.Context, cfg measure.Config) (err error) {
-	system, err := measure.Start(ctx)
+	defer debug.SetGCPercent(debug.SetGCPercent(clientGCPercent))
+	process, at, err := measure.StartSystem(ctx, cfg.Profile)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, system.Close()) }()
+	defer func() { err = errors.Join(err, process.Stop()) }()
+	cfg.Profile = "" // it is of the system alone
 
-	c, err := connect(ctx, system)
+	c, err := connect(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -55,13 +62,13 @@ func rates(ctx context.Context, cfg measure.Config) (err error) {
 	if err := c.fill(ctx); err != nil {
 		return fmt.Errorf("filling the store: %w", err)
 	}
-	f := &floors{}
-	defer func() { err = errors.Join(err, f.closers.Close(context.WithoutCancel(ctx))) }()
-	figures, err := plan(ctx, c, f, system.DataDir)
+	var closers run.Stack
+	defer func() { err = errors.Join(err, closers.Close(context.WithoutCancel(ctx))) }()
+	figures, err := plan(ctx, c, &closers, at.DataDir)
 	if err != nil {
 		return err
 	}
-	sizes, err := scale(ctx, cfg.Only, system.DataDir, &f.closers)
+	sizes, err := scale(ctx, cfg.Only, at.DataDir, &closers)
 	if err != nil {
 		return err
 	}
@@ -82,28 +89,28 @@ type client struct {
 }
 
 // connect connects an agent of the CEO with every scope.
-func connect(ctx context.Context, system *measure.System) (*client, error) {
-	token, err := system.Token(ctx, measure.Acme)
+func connect(ctx context.Context, at measure.SystemAt) (*client, error) {
+	token, err := measure.Token(ctx, at.DevidpURL, measure.Acme)
 	if err != nil {
 		return nil, err
 	}
 	c := &client{
 		http:      &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: writers}},
 		token:     token,
-		publicURL: system.PublicURL,
+		publicURL: at.PublicURL,
 	}
-	if c.conn, err = c.dial(system.StoreAddr); err != nil {
+	if c.conn, err = dial(at.StoreAddr, token); err != nil {
 		return nil, err
 	}
 	c.okr = okrv1.NewOkrServiceClient(c.conn)
 	return c, nil
 }
 
-// dial connects to a server; calls carry the client's token.
-func (c *client) dial(addr string) (*grpc.ClientConn, error) {
+// dial connects to a server; calls carry a token.
+func dial(addr, token string) (*grpc.ClientConn, error) {
 	return grpcclient.Dial(addr, grpcclient.Config{
 		Outgoing: func(context.Context, string) ([]string, error) {
-			return []string{"authorization", "Bearer " + c.token}, nil
+			return []string{"authorization", "Bearer " + token}, nil
 		},
 	})
 }
@@ -162,8 +169,8 @@ func (c *client) write() measure.Operation {
 	}
 }
 
-// record is a write as the store keeps it.
-func (c *client) record(ctx context.Context) (*record, error) {
+// change is the entry of a write in the change log.
+func (c *client) change(ctx context.Context) (*okrv1.Change, error) {
 	if err := c.write()(ctx, 0); err != nil {
 		return nil, err
 	}
@@ -171,7 +178,7 @@ func (c *client) record(ctx context.Context) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRecord(c.objectives, changes.GetChanges()[0])
+	return changes.GetChanges()[0], nil
 }
 
 // httpGet reads an objective from a URL.
@@ -199,40 +206,33 @@ func (c *client) httpGet(url, bearer string) measure.Operation {
 	}
 }
 
-// plan prepares the floors and lists what is measured.
-func plan(ctx context.Context, c *client, f *floors, dir string) ([]measure.Figure, error) {
-	list, err := c.okr.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: objectives})
+// plan starts the floors and lists what is measured.
+func plan(ctx context.Context, c *client, closers *run.Stack, dir string) ([]measure.Figure, error) {
+	change, err := c.change(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rec, err := c.record(ctx)
+	floors, err := startFloors(ctx, c, change, dir, closers)
 	if err != nil {
 		return nil, err
 	}
-	bare, err := f.serveEcho(ctx, c, &echo{objective: c.objectives[0], list: list})
+	rec, err := newRecord(c.objectives, change)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.serveHTTP(ctx, bare); err != nil {
-		return nil, err
-	}
-	single, err := f.writeServer(ctx, c, dir, "single.db", func(db *bbolt.DB) error { return db.Update(rec.put) })
-	if err != nil {
-		return nil, err
-	}
-	// Batch with bbolt's defaults: a transaction waits up to 10 ms (MaxBatchDelay) for others, up to 1,000 of them
-	// (MaxBatchSize). So 64 callers who wait for their answers wait for the delay, too.
-	batch, err := f.writeServer(ctx, c, dir, "batch.db", func(db *bbolt.DB) error { return db.Batch(rec.put) })
-	if err != nil {
-		return nil, err
-	}
-	grouped, err := f.openBolt(dir, "grouped.db")
+	grouped, err := openBolt(dir, "grouped.db", closers)
 	if err != nil {
 		return nil, err
 	}
 	get := func(ctx context.Context, _ int) error {
-		_, err := bare.GetObjective(ctx, &okrv1.GetObjectiveRequest{ObjectiveId: c.objectives[0].GetId()})
+		_, err := floors.echo.GetObjective(ctx, &okrv1.GetObjectiveRequest{ObjectiveId: c.objectives[0].GetId()})
 		return err
+	}
+	written := func(server okrv1.OkrServiceClient) measure.Operation {
+		return func(ctx context.Context, caller int) error {
+			_, err := server.SetKeyResultAttainment(ctx, &okrv1.SetKeyResultAttainmentRequest{KeyResultId: c.keyResults[caller]})
+			return err
+		}
 	}
 	var figures []measure.Figure
 	for _, callers := range []int{1, 16, writers} {
@@ -244,23 +244,23 @@ func plan(ctx context.Context, c *client, f *floors, dir string) ([]measure.Figu
 			figures,
 			measure.Figure{Name: "gRPC Get", Callers: callers, System: c.get, Floor: get, FloorName: "gRPC echo of the same bytes", Least: leastGet},
 			measure.Figure{Name: "gRPC List", Callers: callers, System: c.list, Floor: func(ctx context.Context, _ int) error {
-				_, err := bare.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: objectives})
+				_, err := floors.echo.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: objectives})
 				return err
 			}, FloorName: "gRPC echo of the same bytes", Least: 0.5},
 			measure.Figure{
 				Name: "REST GET", Callers: callers, System: c.httpGet(c.publicURL+"/api/v1/objectives/"+c.objectives[0].GetId(), c.token),
-				Floor: c.httpGet(f.httpURL, ""), FloorName: "net/http, gRPC echo behind it", Least: leastREST,
+				Floor: c.httpGet(floors.httpURL, ""), FloorName: "net/http, gRPC echo behind it", Least: leastREST,
 			},
 		)
 	}
 	return append(
 		figures,
 		measure.Figure{
-			Name: "durable write", Callers: 1, System: c.write(), Floor: single,
+			Name: "durable write", Callers: 1, System: c.write(), Floor: written(floors.single),
 			FloorName: "gRPC echo, one bbolt Update", Least: 1 / 1.3,
 		},
 		measure.Figure{
-			Name: "durable write", Callers: writers, System: c.write(), Floor: batch,
+			Name: "durable write", Callers: writers, System: c.write(), Floor: written(floors.batch),
 			FloorName: "gRPC echo, bbolt Batch (its defaults: waits 10 ms, or for 1,000)", Least: 2,
 		},
 		measure.Figure{
@@ -289,20 +289,4 @@ func groupedWrites(db *bbolt.DB, rec *record, call measure.Operation) measure.Op
 			return nil
 		})
 	}
-}
-
-// writeServer is a bare gRPC server that writes with bbolt before it answers.
-func (f *floors) writeServer(ctx context.Context, c *client, dir, name string, write func(*bbolt.DB) error) (measure.Operation, error) {
-	db, err := f.openBolt(dir, name)
-	if err != nil {
-		return nil, err
-	}
-	server, err := f.serveEcho(ctx, c, &echo{objective: c.objectives[0], write: func() error { return write(db) }})
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, caller int) error {
-		_, err := server.SetKeyResultAttainment(ctx, &okrv1.SetKeyResultAttainmentRequest{KeyResultId: c.keyResults[caller]})
-		return err
-	}, nil
 }

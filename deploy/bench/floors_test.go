@@ -27,7 +27,7 @@ func TestTheFloorOfAWriteWritesWhatTheStoreDoes(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	c, err := connect(t.Context(), system)
+	c, err := connect(t.Context(), measure.SystemAt{PublicURL: system.PublicURL, StoreAddr: system.StoreAddr, DevidpURL: system.DevidpURL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,20 +36,24 @@ func TestTheFloorOfAWriteWritesWhatTheStoreDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := rows(t, filepath.Join(system.DataDir, "okr.db"))
-	rec, err := c.record(t.Context())
+	change, err := c.change(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := newRecord(c.objectives, change)
 	if err != nil {
 		t.Fatal(err)
 	}
 	written := rows(t, filepath.Join(system.DataDir, "okr.db"))
 	maps.DeleteFunc(written, func(key, value string) bool { return before[key] == value })
 
-	f := &floors{closers: run.Stack{}}
-	db, err := f.openBolt(t.TempDir(), "floor.db")
+	var closers run.Stack
+	db, err := openBolt(t.TempDir(), "floor.db", &closers)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := f.closers.Close(t.Context()); err != nil {
+		if err := closers.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})

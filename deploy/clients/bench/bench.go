@@ -10,7 +10,6 @@ import (
 	"os"
 
 	"github.com/df0f9dda/okr-manager/deploy/internal/measure"
-	"github.com/df0f9dda/okr-manager/services/kit/run"
 )
 
 const (
@@ -34,18 +33,18 @@ does as Go does by default.
 `
 
 func bench(ctx context.Context, cfg measure.Config) (err error) {
-	process, at, err := start[systemAt](ctx, commandSystem, systemTask{Profile: cfg.Profile})
+	process, at, err := measure.StartSystem(ctx, cfg.Profile)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, process.stop()) }()
+	defer func() { err = errors.Join(err, process.Stop()) }()
 	cfg.Profile = "" // it is of the system alone
 
 	token, err := measure.Token(ctx, at.DevidpURL, measure.Acme)
 	if err != nil {
 		return err
 	}
-	edge := newEndpoint(at.Address, "/mcp", token)
+	edge := newEndpoint(at.MCPAddr, "/mcp", token)
 	defer edge.close()
 	objective, err := edge.fill(ctx)
 	if err != nil {
@@ -101,29 +100,6 @@ func figures(ctx context.Context, cfg measure.Config, edge *endpoint, objective 
 			}
 		}
 	}
-}
-
-// systemTask is what the system's process is told: a file for its CPU profile, if one is wanted.
-type systemTask struct{ Profile string }
-
-// systemAt is where the system listens.
-type systemAt struct{ Address, DevidpURL string }
-
-// serveSystem runs the system until its input ends.
-func serveSystem(ctx context.Context, _ []string, stdio run.Stdio) error {
-	return serve(ctx, stdio, func(ctx context.Context, do systemTask) (systemAt, func() error, error) {
-		stopProfile, err := measure.Profile(do.Profile)
-		if err != nil {
-			return systemAt{}, nil, err
-		}
-		system, err := measure.Start(ctx)
-		if err != nil {
-			return systemAt{}, nil, errors.Join(err, stopProfile())
-		}
-		return systemAt{system.MCPAddr, system.DevidpURL}, func() error {
-			return errors.Join(stopProfile(), system.Close())
-		}, nil
-	})
 }
 
 // fill creates the data that is read, and answers the id of the first objective.

@@ -3,10 +3,16 @@
 // Client, system and server run in three processes, on the same cores.
 package main
 
-import "github.com/df0f9dda/okr-manager/services/kit/run"
+import (
+	"github.com/df0f9dda/okr-manager/deploy/internal/measure"
+	"github.com/df0f9dda/okr-manager/services/kit/run"
+)
+
+// commandSDK is the command that serves a server of the SDK.
+const commandSDK = "sdk"
 
 func main() {
 	run.Main("okr-bench-mcp", bench,
-		run.Command{Name: commandSystem, Summary: "serve the system, for the bench", Run: serveSystem},
+		measure.SystemCommand(),
 		run.Command{Name: commandSDK, Summary: "serve a server of the SDK, for the bench", Run: serveSDK})
 }

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -34,7 +32,7 @@ type listening struct{ Address string }
 
 // serveSDK runs a server of the SDK until its input ends.
 func serveSDK(ctx context.Context, _ []string, stdio run.Stdio) error {
-	return serve(ctx, stdio, func(ctx context.Context, do task) (listening, func() error, error) {
+	return measure.ServeChild(ctx, stdio, func(ctx context.Context, do task) (listening, func() error, error) {
 		server, err := do.server()
 		if err != nil {
 			return listening{}, nil, err
@@ -100,7 +98,7 @@ func (t *task) server() (*mcp.Server, error) {
 // sdk is a server of the SDK that runs in a process of its own. The caller must call close.
 type sdk struct {
 	*endpoint
-	*child
+	*measure.Child
 	op measure.Operation
 	// mode is how the server keeps sessions, and rate how often it answered in its trial, in calls a second.
 	mode string
@@ -159,14 +157,13 @@ func fastest(ctx context.Context, system *endpoint, at era, c call, k kind) (bes
 	return best, nil
 }
 
-// begin starts a server of the SDK. It collects its garbage as Go does by default, as the SDK's users have it; where this
-// program is told otherwise, so is the server.
+// begin starts a server of the SDK. It collects its garbage as the SDK's users have it.
 func begin(ctx context.Context, do task) (*sdk, error) {
-	process, at, err := start[listening](ctx, commandSDK, do, "GOGC="+cmp.Or(os.Getenv("GOGC"), "100"))
+	process, at, err := measure.StartChild[listening](ctx, commandSDK, do, measure.AsGoDoes())
 	if err != nil {
 		return nil, err
 	}
-	return &sdk{endpoint: newEndpoint(at.Address, "/", ""), child: process}, nil
+	return &sdk{endpoint: newEndpoint(at.Address, "/", ""), Child: process}, nil
 }
 
 // close stops the server; there need be none.
@@ -175,7 +172,7 @@ func (s *sdk) close() error {
 		return nil
 	}
 	s.endpoint.close()
-	return s.stop()
+	return s.Stop()
 }
 
 // trial is how long a mode is tried.

@@ -257,13 +257,18 @@ func BearerToken(header string) (string, error) {
 	return token, nil
 }
 
-// wellFormed says whether a text is a token ("b64token" of the RFC) as far as its characters go.
+// tokenCharacters are those of a token ("b64token" of the RFC).
+var tokenCharacters = func() (table [256]bool) {
+	for _, c := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=" {
+		table[c] = true
+	}
+	return table
+}()
+
+// wellFormed says whether a text is a token as far as its characters go.
 func wellFormed(token string) bool {
 	for i := range len(token) {
-		switch c := token[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/', c == '=':
-		default:
+		if !tokenCharacters[token[i]] {
 			return false
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
 )
@@ -27,7 +28,7 @@ func (c *chain) logCall(ctx context.Context, call *call, method string, start ti
 	if code == codes.Internal || code == codes.Unknown || code == codes.DataLoss {
 		level = slog.LevelError
 	}
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 5)
 	attrs = append(attrs,
 		slog.String("method", method),
 		slog.String("code", code.String()),
@@ -39,16 +40,30 @@ func (c *chain) logCall(ctx context.Context, call *call, method string, start ti
 	if p, ok := peer.FromContext(ctx); ok {
 		attrs = append(attrs, slog.String("peer", p.Addr.String()))
 	}
-	if call.identity != nil {
-		principal := call.identity.Principal
-		attrs = append(attrs,
-			slog.String("organization_id", principal.GetOrganizationId()),
-			slog.String("member_id", principal.GetMemberId()),
-			slog.String("surface", principal.GetSurface().String()),
-		)
-		if principal.GetClientId() != "" {
-			attrs = append(attrs, slog.String("client_id", principal.GetClientId()))
-		}
+	telemetry.Log(ctx, c.loggerOf(call.identity), level, "call", attrs...)
+}
+
+// knownLoggers is for how many identities the beginning of their lines is kept.
+const knownLoggers = 4096
+
+// loggerOf is the logger for the calls of an identity, which may be nil. Who is calling is the same in one line after the
+// other, and written once.
+func (c *chain) loggerOf(identity *access.Identity) *slog.Logger {
+	if identity == nil {
+		return c.cfg.Logger
 	}
-	telemetry.Log(ctx, c.cfg.Logger, level, "call", attrs...)
+	if logger, ok := c.loggers.Get(identity); ok {
+		return logger
+	}
+	principal := identity.Principal
+	logger := c.cfg.Logger.With(
+		slog.String("organization_id", principal.GetOrganizationId()),
+		slog.String("member_id", principal.GetMemberId()),
+		slog.String("surface", principal.GetSurface().String()),
+	)
+	if principal.GetClientId() != "" {
+		logger = logger.With(slog.String("client_id", principal.GetClientId()))
+	}
+	c.loggers.Add(identity, logger)
+	return logger
 }

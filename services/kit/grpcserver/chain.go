@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
-	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -31,17 +31,19 @@ import (
 type chain struct {
 	cfg      Config
 	rules    map[string]*accessv1.Rule
+	metrics  *callMetrics
+	loggers  *lru.Cache[*access.Identity, *slog.Logger]
 	limiter  *limiter
 	streams  *prometheus.GaugeVec // open, by service and method
 	stopping context.Context      // its cause ends streams
 }
 
-func (c *chain) unary(metrics *grpcprom.ServerMetrics) []grpc.UnaryServerInterceptor {
-	return []grpc.UnaryServerInterceptor{c.describe, metrics.UnaryServerInterceptor(), c.guard}
+func (c *chain) unary() []grpc.UnaryServerInterceptor {
+	return []grpc.UnaryServerInterceptor{c.describe, c.metrics.unary, c.guard}
 }
 
-func (c *chain) stream(metrics *grpcprom.ServerMetrics) []grpc.StreamServerInterceptor {
-	return []grpc.StreamServerInterceptor{c.describeStream, metrics.StreamServerInterceptor(), c.guardStream}
+func (c *chain) stream() []grpc.StreamServerInterceptor {
+	return []grpc.StreamServerInterceptor{c.describeStream, c.metrics.stream, c.guardStream}
 }
 
 // call is what the interceptors learn about a call and the access log prints.

@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
-	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -126,8 +125,13 @@ type server struct {
 }
 
 func newServer(cfg Config) (*server, error) {
-	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
-	chain := &chain{cfg: cfg, limiter: newLimiter(cfg.Limits), streams: newStreamGauge()}
+	loggers, err := lru.New[*access.Identity, *slog.Logger](knownLoggers)
+	if err != nil {
+		return nil, fmt.Errorf("making the access log: %w", err)
+	}
+	chain := &chain{
+		cfg: cfg, metrics: newCallMetrics(), loggers: loggers, limiter: newLimiter(cfg.Limits), streams: newStreamGauge(),
+	}
 	if err := chain.register(cfg.Registry); err != nil {
 		return nil, err
 	}
@@ -138,8 +142,8 @@ func newServer(cfg Config) (*server, error) {
 			cfg.Tracing.ServerOptions(),
 			grpc.Creds(cfg.Credentials),
 			grpc.ForceServerCodecV2(protocodec.Server()),
-			grpc.ChainUnaryInterceptor(chain.unary(metrics)...),
-			grpc.ChainStreamInterceptor(chain.stream(metrics)...),
+			grpc.ChainUnaryInterceptor(chain.unary()...),
+			grpc.ChainStreamInterceptor(chain.stream()...),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 			grpc.KeepaliveParams(keepalive.ServerParameters{
 				Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionAge: cfg.ConnectionAge, // its grace has no end
@@ -155,28 +159,14 @@ func newServer(cfg Config) (*server, error) {
 	cfg.Register(s.grpc)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc) // v1 and v1alpha
-	var err error
 	if chain.rules, err = access.Rules(s.grpc.GetServiceInfo()); err != nil {
 		return nil, fmt.Errorf("refusing to serve: %w", err)
 	}
-	if err := cfg.Registry.Register(scraped{metrics, sync.OnceFunc(func() { metrics.InitializeMetrics(s.grpc) })}); err != nil {
+	chain.metrics.serve(s.grpc.GetServiceInfo())
+	if err := cfg.Registry.Register(chain.metrics); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	return s, nil
-}
-
-// scraped are the metrics of calls with a series for everything that could be counted, from the first time that somebody
-// reads them: one that appears with its first error cannot be seen to have grown. They are twenty for each RPC, a megabyte
-// that a server without readers does without.
-type scraped struct {
-	*grpcprom.ServerMetrics
-	initialize func()
-}
-
-// Collect implements prometheus.Collector.
-func (s scraped) Collect(metrics chan<- prometheus.Metric) {
-	s.initialize()
-	s.ServerMetrics.Collect(metrics)
 }
 
 // followReadiness keeps the health service at what ready says until ctx ends.
