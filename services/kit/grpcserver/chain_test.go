@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
@@ -17,6 +19,7 @@ import (
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/grpcserver"
 	"github.com/df0f9dda/okr-manager/services/kit/kittest"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/kit/telemetry"
@@ -286,5 +289,52 @@ func TestTheAccessLogSaysWhoAndWhatAndNothingElse(t *testing.T) {
 	}
 	if records[1]["reason"] != "OBJECTIVE_NOT_FOUND" || records[2]["reason"] != "TOKEN_INVALID" {
 		t.Errorf("the reasons in the log are %v and %v", records[1]["reason"], records[2]["reason"])
+	}
+}
+
+// What a line says of its caller is written once for each identity, and must not end up in anybody else's lines.
+func TestEachLineOfTheAccessLogSaysWhoseCallItWas(t *testing.T) {
+	known := map[string]*access.Identity{}
+	for name, principal := range personas() {
+		known[name] = &access.Identity{Principal: principal, Expire: time.Now().Add(time.Hour)}
+	}
+	var caller atomic.Value
+	h := serve(t, &service{
+		get: func(context.Context, *okrv1.GetObjectiveRequest) (*okrv1.Objective, error) {
+			return &okrv1.Objective{}, nil
+		},
+	}, func(cfg *grpcserver.Config) {
+		cfg.Authenticator = authenticator(func() (*access.Identity, error) {
+			name, _ := caller.Load().(string)
+			if known[name] == nil {
+				return nil, errors.New("nobody")
+			}
+			return known[name], nil
+		})
+	})
+	callers := []string{"ceo", "stranger", "nobody", "ceo", "agent", "ceo-agent", "stranger", "agent", "nobody", "ceo"}
+	for _, name := range callers {
+		caller.Store(name)
+		_, err := h.GetObjective(t.Context(), &okrv1.GetObjectiveRequest{ObjectiveId: "okr_1"})
+		if name != "nobody" && err != nil {
+			t.Fatal(err)
+		}
+	}
+	var lines []map[string]any
+	eventually(t, "each call has a line", func() bool { lines = h.records(t, "call"); return len(lines) == len(callers) })
+	for i, name := range callers {
+		want := map[string]any{"organization_id": nil, "member_id": nil, "surface": nil, "client_id": nil}
+		if identity := known[name]; identity != nil {
+			p := identity.Principal
+			want["organization_id"], want["member_id"], want["surface"] = p.GetOrganizationId(), p.GetMemberId(), p.GetSurface().String()
+			if p.GetClientId() != "" {
+				want["client_id"] = p.GetClientId()
+			}
+		}
+		for key, value := range want {
+			if lines[i][key] != value {
+				t.Errorf("line %d, of %s, has %s %v, want %v", i, name, key, lines[i][key], value)
+			}
+		}
 	}
 }

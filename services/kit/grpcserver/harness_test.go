@@ -97,20 +97,33 @@ func (h *harness) records(t *testing.T, message string) []map[string]any {
 // counted is the value of grpc_server_handled_total for a method and a code, -1 if there is none.
 func (h *harness) counted(t *testing.T, method string, code codes.Code) float64 {
 	t.Helper()
+	return h.metric(t, "grpc_server_handled_total", map[string]string{"grpc_method": method, "grpc_code": code.String()})
+}
+
+// metric is the value of a counter, or how many values a histogram has, for the one series with these labels among its
+// own; -1 if there is none.
+func (h *harness) metric(t *testing.T, name string, labels map[string]string) float64 {
+	t.Helper()
 	families, err := h.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, family := range families {
-		if family.GetName() != "grpc_server_handled_total" {
+		if family.GetName() != name {
 			continue
 		}
 		for _, metric := range family.GetMetric() {
-			labels := map[string]string{}
+			has := 0
 			for _, l := range metric.GetLabel() {
-				labels[l.GetName()] = l.GetValue()
+				if want, asked := labels[l.GetName()]; asked && want == l.GetValue() {
+					has++
+				}
 			}
-			if labels["grpc_method"] == method && labels["grpc_code"] == code.String() {
+			switch {
+			case has < len(labels):
+			case metric.GetHistogram() != nil:
+				return float64(metric.GetHistogram().GetSampleCount())
+			default:
 				return metric.GetCounter().GetValue()
 			}
 		}
