@@ -95,6 +95,23 @@ visit("the menu switches between organizations, and logs out", async (open) => {
   await page.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
 });
 
+visit("whoever logs out in one tab is out in the others, which show nothing any more of what was there", async (open, { ada: client }) => {
+  await client.objective("Seen by nobody who comes after", { "Nor this": 10 });
+  const v = await open({ person: max });
+  v.tolerate(/401/);
+  await v.go("/");
+  const other = await v.context.newPage();
+  await other.goto(v.page.url());
+  const title = other.getByText("Seen by nobody who comes after");
+  await title.first().waitFor();
+  await v.button(/account menu/).click();
+  await v.button("Log out").click();
+  await other.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+  assert.equal(await title.count(), 0);
+  assert.equal(await other.getByRole("dialog").count(), 0, "they are not told that the session has ended: somebody ended it");
+  assert.deepEqual(await other.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith("okr-drafts"))), []);
+});
+
 visit("whoever has logged out is not told that the session has ended by what comes back late", async (open) => {
   const v = await open({ person: max });
   const { page } = v;

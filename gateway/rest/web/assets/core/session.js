@@ -2,6 +2,7 @@
 
 import { computed, signal } from "../vendor/signals.js";
 import { call, Failure } from "./api.js";
+import { forgetDrafts } from "./drafts.js";
 import { text } from "./strings.js";
 
 /** @typedef {import("./api.js").Session} Session */
@@ -84,9 +85,20 @@ export async function renew() {
   }
 }
 
-/** Logs out. Throws Failure, and then the person is still signed in. */
+/** The other pages of this browser, which have the same session. */
+const pages = new BroadcastChannel("okr-logout");
+pages.onmessage = leave;
+
+/** Logs out, here and in all pages of the browser. Throws Failure, and then the person is still signed in. */
 export async function logOut() {
   await call("DELETE", "session");
+  pages.postMessage("");
+  leave();
+}
+
+/** Shows nothing any more of whoever was signed in. */
+function leave() {
+  forgetDrafts();
   session.value = null;
   ended.value = false;
   state.value = "out";

@@ -2,7 +2,6 @@
 
 import { useEffect } from "../vendor/preact-hooks.js";
 import { useAction } from "../core/action.js";
-import { forgetDrafts } from "../core/drafts.js";
 import { html } from "../core/html.js";
 import { say } from "../core/live.js";
 import { discovered, discover, switchTo } from "../core/organizations.js";
@@ -19,7 +18,6 @@ export default function Panel({ onClose, onFactor }) {
   const current = /** @type {import("../core/api.js").Session} */ (session.value);
   const leave = useAction(async () => {
     await logOut();
-    forgetDrafts();
     say(menu.out);
     navigate("/signin");
   });
