@@ -141,7 +141,7 @@ $(BIN)/grpcurl: .tools/check/go.mod .tools/check/go.sum
 
 # Without what looks for targets in clouds, of which we use none: half of the build.
 $(BIN)/promtool: .tools/promtool/go.mod .tools/promtool/go.sum
-	GOWORK=off go -C .tools/promtool build -trimpath -tags remove_all_sd -o $(BIN)/ tool
+	GOWORK=off go -C .tools/promtool build -trimpath -tags remove_all_sd,enable_dns_sd -o $(BIN)/ tool
 	@touch $@
 
 # The programs carry the names of their modules' folders, not of their commands.

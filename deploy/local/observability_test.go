@@ -108,6 +108,10 @@ func TestPrometheusLooksWhereTheBoxesServeTheirMetrics(t *testing.T) {
 			Configs []struct {
 				Targets []string
 			} `yaml:"static_configs"`
+			Lookups []struct {
+				Names []string
+				Port  string
+			} `yaml:"dns_sd_configs"`
 		} `yaml:"scrape_configs"`
 	}
 	if err := yaml.Unmarshal(data, &config); err != nil {
@@ -115,11 +119,19 @@ func TestPrometheusLooksWhereTheBoxesServeTheirMetrics(t *testing.T) {
 	}
 	targets := map[string]string{}
 	for _, job := range config.Jobs {
-		targets[job.Name] = job.Configs[0].Targets[0]
+		for _, c := range job.Configs {
+			targets[job.Name] = c.Targets[0]
+		}
+		for _, l := range job.Lookups {
+			for _, name := range l.Names {
+				targets[name] = name + ":" + l.Port
+			}
+		}
 	}
 	c := readCompose(t)
 	for box, variable := range map[string]string{
 		"rest": "OKR_REST_METRICS_ADDR", "mcp": "OKR_MCP_METRICS_ADDR", "authz": "OKR_AUTHZ_METRICS_ADDR", "okr-store": "OKR_STORE_METRICS_ADDR",
+		"okr-store-2": "OKR_STORE_METRICS_ADDR", "okr-store-3": "OKR_STORE_METRICS_ADDR",
 	} {
 		service := c.Services[box]
 		if want := box + service.Environment[variable]; targets[box] != want {
