@@ -96,5 +96,15 @@ func edgeMutants() []mutant {
 			old: `if r.Level >= slog.LevelWarn {`, new: `if r.Level > slog.LevelError {`,
 			pkg: "services/kit/telemetry", test: "TestAFileGetsEveryLineWholeAndProblemsAtOnce",
 		},
+		{
+			name: "who is not known is logged as who called before", file: "services/kit/grpcserver/accesslog.go",
+			old: `c.loggers.Add(identity, logger)`, new: `c.cfg.Logger = logger`,
+			pkg: "services/kit/grpcserver", test: "TestEachLineOfTheAccessLogSaysWhoseCallItWas",
+		},
+		{
+			name: "every call is counted as one that went well", file: "services/kit/grpcserver/callmetrics.go",
+			old: `m.end(status.Code(err)).Inc()`, new: `m.end(status.Code(nil)).Inc()`,
+			pkg: "services/kit/grpcserver", test: "TestCallsAreCountedByHowTheyEnd",
+		},
 	}
 }
