@@ -136,7 +136,7 @@ func TestTheStoreIsLinearizableOnAClusterWhoseNetworkComesApart(t *testing.T) {
 		s.start(t, settings...)
 	}
 	cuts := 0
-	s.underLoad(t, "etcd", func(goesOn func(string)) {
+	s.underLoad(t, "etcd", callsInAStepOnEtcd, func(goesOn func(string)) {
 		healed := func() {
 			network.heal()
 			for i := range 3 {
