@@ -16,7 +16,7 @@ import (
 const allCodes = codes.Unauthenticated + 1
 
 // callMetrics counts calls under the names of go-grpc-middleware's provider for Prometheus, which dashboards know. Unlike
-// there a call need not search for its series, which took as long as its authentication: each method knows its own.
+// there a call need not search for its series, which took half as long as its authentication: each method knows its own.
 type callMetrics struct {
 	started, handled, received, sent *prometheus.CounterVec
 	seconds                          *prometheus.HistogramVec
