@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/binary"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -78,8 +80,8 @@ func TestTheFloorOfAWriteWritesWhatTheStoreDoes(t *testing.T) {
 	}
 }
 
-// rows are the records of a file and over them those of its journal, whose keys have the number of a group before them,
-// read from a copy: the file itself is locked by the process that has it open.
+// rows are the records of a file and over them those of its journal, read from a copy: the file itself is locked by the
+// process that has it open.
 func rows(t *testing.T, path string) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -98,10 +100,21 @@ func rows(t *testing.T, path string) map[string]string {
 	all := map[string]string{}
 	err = db.View(func(tx *bbolt.Tx) error {
 		if journal := tx.Bucket([]byte("journal")); journal != nil {
-			if err := journal.ForEach(func(key, value []byte) error {
-				all[string(key[8:])] = string(value)
+			err := journal.ForEachBucket(func(number []byte) error {
+				// Behind a checksum a key and a value by turns, each after its length, which for a value counts one more.
+				group := journal.Bucket(number).Get([]byte("writes"))[checksum:]
+				next := func(more int) string {
+					size, n := binary.Uvarint(group)
+					part := group[n : n+int(size)-more]
+					group = group[n+len(part):]
+					return string(part)
+				}
+				for len(group) > 0 {
+					all[next(0)] = strings.Repeat("c", checksum) + next(1)
+				}
 				return nil
-			}); err != nil {
+			})
+			if err != nil {
 				return err
 			}
 		}
@@ -117,6 +130,9 @@ func rows(t *testing.T, path string) map[string]string {
 	}
 	return all
 }
+
+// checksum is in front of each value of the file.
+const checksum = 4
 
 func kind(key string) string { return key[len(storedPrefix):][:1] }
 

@@ -45,6 +45,26 @@ func storeMutants() []mutant {
 			pkg: bolt, test: "TestEverybodySeesWhatIsInTheJournal",
 		},
 		{
+			name: "a journal of schema 5 is not read", file: bolt + "/journal.go",
+			old: `return g.putPair(key, stored)`, new: `return nil`,
+			pkg: api, test: "TestAFileOfSchema5KeepsWhatIsInItsJournal",
+		},
+		{
+			name: "what is being settled is not read", file: bolt + "/journal.go",
+			old: `base = over(base, r.settling.writes[organization])`, new: `base = over(base, r.settling.writes[""])`,
+			pkg: bolt, test: "TestEverybodySeesWhatIsInTheJournal",
+		},
+		{
+			name: "groups leave the journal before all of them is settled", file: bolt + "/journal.go",
+			old: `s.left = s.left[n:]; len(s.left) > 0`, new: `s.left = s.left[n:]; len(s.left) > 1`,
+			pkg: bolt, test: "TestEverybodySeesWhatIsInTheJournal",
+		},
+		{
+			name: "a journal is settled in one piece", file: bolt + "/journal.go",
+			old: `r.settleSome(tx, e.maxJournal/settlingPieces)`, new: `r.settleSome(tx, e.maxJournal)`,
+			pkg: bolt, test: "TestAJournalIsSettledInPieces",
+		},
+		{
 			name: "an upgrade leaves out the journal", file: bolt + "/schema.go",
 			old: `if version > 0 && version < len(steps) {`, new: `if false {`,
 			pkg: bolt, test: "TestAnUpgradeTakesWhatIsInTheJournal",

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -276,4 +277,32 @@ func largeObjective(tx storage.Tx, seq int) (last int, err error) {
 		}
 	}
 	return seq, put(objectiveKey(o.GetId()), o)
+}
+
+// The program that knew schema 5 crashed, and left a journal in its own form.
+func TestAFileOfSchema5KeepsWhatIsInItsJournal(t *testing.T) {
+	engine := openBolt(t, unpacked(t, "testdata/schema5/okr.db.gz"), Upgrades())
+	server, _ := newServer(t, engine, time.Minute)
+	ctx := directly(t.Context(), callers()[ceo])
+	titles := func() (all []string) {
+		list := must(server.ListObjectives(ctx, &okrv1.ListObjectivesRequest{PageSize: 100}))(t)
+		for _, o := range list.GetObjectives() {
+			if k := o.GetKeyResults()[0]; k.GetAttainment() != 50 {
+				t.Errorf("%s has the attainment %d", o.GetTitle(), k.GetAttainment())
+			}
+			all = append(all, strings.TrimPrefix(o.GetTitle(), "Objective "))
+		}
+		return slices.Sorted(slices.Values(all))
+	}
+	want := []string{"0", "1", "3", "4", "5", "6", "8", "9"}
+	if got := titles(); !slices.Equal(got, want) {
+		t.Fatalf("the objectives are %q, want %q", got, want)
+	}
+	if v := verified(t, engine, acme); v.Broken != nil || v.Checked != 32 {
+		t.Errorf("the log is verified as %+v, want 32 changes", v)
+	}
+	must(server.CreateObjective(ctx, &okrv1.CreateObjectiveRequest{Objective: &okrv1.Objective{Title: "Objective x"}}))(t)
+	if v := verified(t, engine, acme); v.Broken != nil || v.Checked != 33 {
+		t.Errorf("with one change more it is verified as %+v", v)
+	}
 }

@@ -257,17 +257,16 @@ func (e *Engine) commitGroup(g *group) error {
 	return nil
 }
 
-// applyWrites puts what was written in the organization of a prefix into tx.
-func applyWrites(tx *bolt.Tx, prefix []byte, writes *overlay.Writes) error {
+// applyWrites puts writes under the stored keys of records in their place.
+func applyWrites(tx *bolt.Tx, writes []overlay.Write) error {
 	records := tx.Bucket(recordsBucket)
 	records.FillPercent = fillPercent
-	for w := range writes.All() {
-		key := joinKey(prefix, w.Key)
+	for _, w := range writes {
 		var err error
 		if w.Deleted {
-			err = records.Delete(key)
+			err = records.Delete(w.Key)
 		} else {
-			err = records.Put(key, seal(key, w.Value))
+			err = records.Put(w.Key, seal(w.Key, w.Value))
 		}
 		if err != nil {
 			return err

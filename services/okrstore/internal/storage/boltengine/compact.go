@@ -68,12 +68,16 @@ func compact(ctx context.Context, from *bolt.Tx, to string, progress func(bytes 
 	if err != nil {
 		return err
 	}
+	recent := new(overlay.Writes)
+	for _, w := range storedWrites(journal.merged()) {
+		recent.Set(w)
+	}
 	for _, bucket := range []struct {
 		name    []byte
 		content overlay.Reader
 	}{
 		{metaBucket, reader{records: from.Bucket(metaBucket)}},
-		{recordsBucket, overlay.Over(reader{records: from.Bucket(recordsBucket)}, journal.stored())},
+		{recordsBucket, overlay.Over(reader{records: from.Bucket(recordsBucket)}, recent)},
 	} {
 		c := copying{ctx: ctx, to: db, name: bucket.name, done: done, progress: progress}
 		if err := c.all(bucket.content); err != nil {

@@ -12,9 +12,9 @@ import (
 
 func TestConformance(t *testing.T) {
 	for name, maxJournal := range map[string]int{
-		"what is written stays in the journal":         maxJournalBytes,
-		"it is settled now and then":                   300,
-		"there is no journal, all is put in its place": 0,
+		"what is written stays in the journal": maxJournalBytes,
+		"it is settled now and then":           300,
+		"it is settled a record at a time":     0,
 	} {
 		t.Run(name, func(t *testing.T) {
 			paths := make(map[storage.Engine]string)

@@ -40,7 +40,7 @@ func TestACrashAtAnyWriteLeavesTheStateBeforeOrTheOneAfter(t *testing.T) {
 	}
 	path, crashed := newPath(t), filepath.Join(t.TempDir(), "crashed.db")
 	e := openEngine(t, Config{Path: path})
-	e.maxJournal = 3000 // so that some commits settle it
+	e.maxJournal = 3000 // so that some commits settle a piece of it
 	if e.db.NoSync || e.db.NoGrowSync {
 		t.Error("commits do not wait for the disk, so what is below proves nothing")
 	}
@@ -49,11 +49,11 @@ func TestACrashAtAnyWriteLeavesTheStateBeforeOrTheOneAfter(t *testing.T) {
 	crashes, settled, content := 0, 0, contents{}
 	for n := range commits {
 		before, contentBefore := readFile(t, path), content.clone()
-		wrote := len(e.states.Load().committed.recent.layers)
+		settling := e.states.Load().committed.recent.settling
 		if err := crashWrite(t, e, content, n, random); err != nil {
 			t.Fatal(err)
 		}
-		if wrote > 0 && len(e.states.Load().committed.recent.layers) == 0 {
+		if e.states.Load().committed.recent.settling != settling {
 			settled++
 		}
 		// bbolt takes room for a file in advance; what is beyond its last page is nothing yet.
@@ -85,9 +85,9 @@ func TestACrashAtAnyWriteLeavesTheStateBeforeOrTheOneAfter(t *testing.T) {
 		t.Fatal(err)
 	}
 	if settled == 0 || settled == commits {
-		t.Errorf("%d of %d commits settled the journal: some should, and some not", settled, commits)
+		t.Errorf("%d of %d commits settled a piece of the journal: some should, and some not", settled, commits)
 	}
-	t.Logf("%d crashes in %d commits, %d of which settled the journal", crashes, commits, settled)
+	t.Logf("%d crashes in %d commits, %d of which settled a piece of the journal", crashes, commits, settled)
 }
 
 // usedBytes is how much of the file has pages.

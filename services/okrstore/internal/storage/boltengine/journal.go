@@ -18,31 +18,41 @@ import (
 // mutation lie all over the file: its document, its entry in the change log,
 // those of the indexes. So a group of twenty touches more than a hundred pages,
 // and most of them again in the next group. That is why a group goes into a
-// bucket of its own, the journal, behind those before it: a handful of pages
-// that lie together. When there is enough, one commit settles it: it puts all
-// of it in its place among the records, where a page is written once for
-// everything that it takes, and empties the journal.
+// bucket of its own, the journal, behind those before it, as one value whose
+// pages lie together. When there is enough, it is settled: put in its place
+// among the records, where a page is written once for everything that it takes.
+//
+// Settling goes on over many commits, each of which takes a piece in the order
+// of the keys along with its own group, so that none takes long. The groups
+// stay in the journal until all of them are settled, and whoever reads lays
+// them over the records whether these have the same already or not.
 //
 // Both are buckets of one file, and a commit of bbolt is there as a whole or
-// not at all. So every state of the file holds each write once, in the one or
-// in the other, and a crash leaves nothing to repair. Whoever reads the file
-// lays the journal over the records. The engine has it in memory for that, as a
-// recent; see read.
+// not at all. So every state of the file holds each write, and a crash leaves
+// nothing to repair: what was settled in part is settled anew. Whoever reads the
+// file lays the journal over the records. The engine has it in memory for that,
+// as a recent; see read.
 
 // journalBucket holds the groups that are not among the records yet. A key is
-// the number of the group in eight bytes and a stored key of a record; the
-// value is that record's stored value, or empty if the record is deleted.
-// The bucket is there only while it holds something.
-var journalBucket = []byte("journal")
+// the number of the group in eight bytes, and below it is a bucket with one
+// value, under groupKey: a bucket of its own, or a commit would write the group
+// before it once more, which would be on the same page. For the form of the
+// value see [group.encode]. The bucket is there only while it holds something.
+//
+// Up to schema 5 each write was a pair of the journal; see group.putPair.
+var (
+	journalBucket = []byte("journal")
+	groupKey      = []byte("writes")
+)
 
 const (
 	groupNumberBytes = 8
-	// journalFill packs the pages: nothing is added but at the end.
-	journalFill = 1.0
-	// maxJournalBytes is how large all keys and values of the journal get, which
-	// are also in memory. The more it takes, the less is written in all, and
-	// the longer a settling holds up those who write meanwhile.
+	// maxJournalBytes is from which size on the journal is settled, by keys and
+	// values, which are also in memory. It gets half as large again meanwhile.
+	// The more it takes, the less is written in all.
 	maxJournalBytes = 4 << 20
+	// settlingPieces is in about how many pieces a journal is settled.
+	settlingPieces = 16
 	// layerRatio is how many times as large as the next one a layer is.
 	layerRatio = 4
 )
@@ -52,7 +62,22 @@ type recent struct {
 	// layers are sets of writes, a later one lying over those before. They get
 	// smaller fast, so there are few, and each write is merged a few times.
 	layers []layer
-	bytes  int
+	bytes  int // of the layers
+	// settling is what lies below the layers and comes to its place just now;
+	// nil if nothing does.
+	settling *settling
+}
+
+// settling is the part of the journal that comes to its place among the
+// records. It never changes.
+type settling struct {
+	layer
+	// left are the writes that have not come to their place, under the stored
+	// keys of the records and in their order.
+	left []overlay.Write
+	done int // bytes that have
+	// through is the number of the last group that is settled.
+	through uint64
 }
 
 // A layer holds writes by organization, which change no more.
@@ -67,12 +92,15 @@ func (r *recent) with(g *group) *recent {
 	for n := len(layers); n > 1 && layers[n-2].operations < layerRatio*layers[n-1].operations; n-- {
 		layers = append(layers[:n-2], merge(layers[n-2], layers[n-1]))
 	}
-	return &recent{layers: layers, bytes: r.bytes + g.bytes}
+	return &recent{layers: layers, bytes: r.bytes + g.bytes, settling: r.settling}
 }
 
 // merged returns all of it, each key once.
 func (r *recent) merged() map[string]*overlay.Writes {
 	var all layer
+	if r.settling != nil {
+		all = r.settling.layer
+	}
 	for _, l := range r.layers {
 		all = merge(all, l)
 	}
@@ -81,6 +109,9 @@ func (r *recent) merged() map[string]*overlay.Writes {
 
 // over lays what r has of an organization over its records.
 func (r *recent) over(base overlay.Reader, organization string) overlay.Reader {
+	if r.settling != nil {
+		base = over(base, r.settling.writes[organization])
+	}
 	for _, l := range r.layers {
 		base = over(base, l.writes[organization])
 	}
@@ -98,16 +129,21 @@ func prefixesOf(writes map[string]*overlay.Writes) [][]byte {
 	return prefixes
 }
 
-// stored returns all of it under the stored keys of the records.
-func (r *recent) stored() *overlay.Writes {
-	all, merged := new(overlay.Writes), r.merged()
-	for _, prefix := range prefixesOf(merged) {
-		for w := range merged[string(prefix[1:])].All() {
+// storedWrites lists writes under the stored keys of the records, in their
+// order.
+func storedWrites(writes map[string]*overlay.Writes) []overlay.Write {
+	n := 0
+	for _, w := range writes {
+		n += w.Len()
+	}
+	stored := make([]overlay.Write, 0, n)
+	for _, prefix := range prefixesOf(writes) {
+		for w := range writes[string(prefix[1:])].All() {
 			w.Key = joinKey(prefix, w.Key)
-			all.Set(w)
+			stored = append(stored, w)
 		}
 	}
-	return all
+	return stored
 }
 
 func newLayer(writes map[string]*overlay.Writes) layer {
@@ -182,38 +218,88 @@ func (e *Engine) commitTo(tx *bolt.Tx, next *recent) error {
 	return nil
 }
 
-// put puts a group into the journal or, when that gets too large, settles both.
-// It returns what the journal holds then.
+// put puts a group into the journal, and settles a piece when it is time. It
+// returns what the journal holds then.
 func (e *Engine) put(tx *bolt.Tx, g *group) (*recent, error) {
 	r := e.states.Load().committed.recent.with(g)
-	if r.bytes > e.maxJournal {
-		return new(recent), r.settle(tx)
+	number, err := g.append(tx)
+	if err != nil {
+		return nil, err
 	}
-	return r, g.append(tx)
+	if r.settling == nil && r.bytes > e.maxJournal {
+		r = r.startSettling(number)
+	}
+	// Twice as fast as new groups come.
+	for r.settling != nil && r.settling.done <= 2*r.bytes {
+		if r, err = r.settleSome(tx, e.maxJournal/settlingPieces); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
-// append adds a group to the journal.
-func (g *group) append(tx *bolt.Tx) error {
+// append adds a group to the journal and returns its number.
+func (g *group) append(tx *bolt.Tx) (number uint64, err error) {
 	journal, err := tx.CreateBucketIfNotExists(journalBucket)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	journal.FillPercent = journalFill
-	var number uint64
 	if last, _ := journal.Cursor().Last(); last != nil {
 		number = binary.BigEndian.Uint64(last) + 1
 	}
-	for _, organization := range slices.Sorted(maps.Keys(g.writes)) {
-		prefix := append(binary.BigEndian.AppendUint64(nil, number), organizationPrefix(organization)...)
-		for w := range g.writes[organization].All() {
-			key := joinKey(prefix, w.Key)
-			var stored []byte
-			if !w.Deleted {
-				stored = seal(key[groupNumberBytes:], w.Value)
-			}
-			if err := journal.Put(key, stored); err != nil {
-				return err
-			}
+	key := binary.BigEndian.AppendUint64(nil, number)
+	bucket, err := journal.CreateBucket(key)
+	if err != nil {
+		return 0, err
+	}
+	return number, bucket.Put(groupKey, seal(key, g.encode()))
+}
+
+// startSettling returns r with all of it about to be settled; through is the
+// number of its last group.
+func (r *recent) startSettling(through uint64) *recent {
+	all := newLayer(r.merged())
+	return &recent{settling: &settling{layer: all, left: storedWrites(all.writes), through: through}}
+}
+
+// settleSome puts the next piece of about so many bytes in its place, and takes
+// the groups out of the journal after the last one. It returns what the journal
+// holds then.
+func (r *recent) settleSome(tx *bolt.Tx, bytes int) (*recent, error) {
+	s := *r.settling
+	end := s.done + bytes
+	n := 0
+	for n < len(s.left) && s.done <= end {
+		s.done += len(s.left[n].Key) + len(s.left[n].Value)
+		n++
+	}
+	if err := applyWrites(tx, s.left[:n]); err != nil {
+		return nil, err
+	}
+	next := *r
+	if s.left = s.left[n:]; len(s.left) > 0 {
+		next.settling = &s
+		return &next, nil
+	}
+	next.settling = nil
+	return &next, removeGroups(tx, s.through)
+}
+
+// removeGroups takes the groups up to a number out of the journal.
+func removeGroups(tx *bolt.Tx, through uint64) error {
+	journal := tx.Bucket(journalBucket)
+	var settled [][]byte
+	cursor := journal.Cursor()
+	key, _ := cursor.First()
+	for ; key != nil && binary.BigEndian.Uint64(key) <= through; key, _ = cursor.Next() {
+		settled = append(settled, key)
+	}
+	if key == nil {
+		return tx.DeleteBucket(journalBucket)
+	}
+	for _, key := range settled {
+		if err := journal.DeleteBucket(key); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -221,10 +307,8 @@ func (g *group) append(tx *bolt.Tx) error {
 
 // settle puts what the journal holds among the records, and empties it.
 func (r *recent) settle(tx *bolt.Tx) error {
-	for organization, writes := range r.merged() {
-		if err := applyWrites(tx, organizationPrefix(organization), writes); err != nil {
-			return err
-		}
+	if err := applyWrites(tx, storedWrites(r.merged())); err != nil {
+		return err
 	}
 	if tx.Bucket(journalBucket) == nil {
 		return nil
@@ -236,7 +320,7 @@ func (r *recent) settle(tx *bolt.Tx) error {
 // the file has less to do. If that fails, the next engine goes on with it.
 func (e *Engine) settleRest() {
 	r := e.states.Load().committed.recent
-	if len(r.layers) == 0 {
+	if len(r.layers) == 0 && r.settling == nil {
 		return
 	}
 	err := guard(func() error {
@@ -278,61 +362,4 @@ func readState(db *bolt.DB) (s state, err error) {
 		})
 	})
 	return s, err
-}
-
-// readJournal returns what the journal holds, or a [storage.ErrCorrupted].
-func readJournal(tx *bolt.Tx) (*recent, error) {
-	r := new(recent)
-	journal := tx.Bucket(journalBucket)
-	if journal == nil {
-		return r, nil
-	}
-	g, number := newGroup(), []byte(nil)
-	err := journal.ForEach(func(key, stored []byte) error {
-		organization, w, err := parseJournal(key, stored)
-		if err != nil {
-			return err
-		}
-		if !bytes.HasPrefix(key, number) {
-			r, g = r.with(g), newGroup()
-		}
-		number = key[:groupNumberBytes]
-		g.put(organization, w)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return r.with(g), nil
-}
-
-// put adds what the journal has of a group.
-func (g *group) put(organization string, w overlay.Write) {
-	if g.writes[organization] == nil {
-		g.writes[organization] = new(overlay.Writes)
-	}
-	g.writes[organization].Set(w)
-	g.bytes += len(w.Key) + len(w.Value)
-}
-
-// parseJournal reads a pair of the journal. What it returns is memory of its
-// own.
-func parseJournal(key, stored []byte) (organization string, w overlay.Write, err error) {
-	if len(key) <= groupNumberBytes {
-		return "", w, damage("the journal has a key of %d bytes", len(key))
-	}
-	record := key[groupNumberBytes:]
-	n := 1 + int(record[0])
-	if len(record) <= n {
-		return "", w, damage("the journal has a record at key %q, which belongs to nothing", record)
-	}
-	w = overlay.Write{Key: slices.Clone(record[n:]), Deleted: len(stored) == 0}
-	if !w.Deleted {
-		value, err := unseal(record, stored)
-		if err != nil {
-			return "", w, err
-		}
-		w.Value = append([]byte{}, value...) // not nil
-	}
-	return string(record[1:n]), w, nil
 }

@@ -66,7 +66,7 @@ func inFile(t tester, path string) contents {
 	return found
 }
 
-// journaled counts the pairs in the journal of a file that no engine has open.
+// journaled counts the groups in the journal of a file that no engine has open.
 func journaled(t tester, path string) (n int) {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true})
 	if err != nil {
@@ -188,7 +188,7 @@ func TestEverybodySeesWhatIsInTheJournal(t *testing.T) {
 				t.Fatalf("after the next engine was closed, %s holds %v, want %v", filepath.Base(path), got, after)
 			}
 			if n := journaled(t, path); n != 0 {
-				t.Fatalf("%d pairs are in the journal of a closed file", n)
+				t.Fatalf("%d groups are in the journal of a closed file", n)
 			}
 		}
 	})
@@ -257,7 +257,7 @@ func TestAnUpgradeTakesWhatIsInTheJournal(t *testing.T) {
 	}
 	copyFile(t, path, crashed)
 	if n := journaled(t, crashed); n != 3 {
-		t.Fatalf("%d pairs are in the journal, want 3", n)
+		t.Fatalf("%d groups are in the journal, want 3", n)
 	}
 	upgrades := []storage.Upgrade{marking("-new", 1, func() error { return nil })}
 	upgraded := openEngine(t, Config{Path: crashed, Upgrades: upgrades})
@@ -288,7 +288,7 @@ func TestAJournalThatCannotBeSettledStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := journaled(t, path); n != 2 {
-		t.Errorf("%d pairs are in the journal, want 2", n)
+		t.Errorf("%d groups are in the journal, want 2", n)
 	}
 	wantContent(t, openEngine(t, Config{Path: path}), "a=1 b=1 ")
 }
@@ -297,33 +297,41 @@ func TestAJournalThatCannotBeSettledStays(t *testing.T) {
 func TestADamagedJournal(t *testing.T) {
 	record := joinKey(organizationPrefix("o"), []byte("k"))
 	number := make([]byte, groupNumberBytes)
-	for name, pair := range map[string]struct{ key, stored []byte }{
-		"a value that fails its checksum":  {joinKey(number, record), []byte("nonsense")},
-		"a value that is too short":        {joinKey(number, record), []byte("no")},
-		"a key that is only a number":      {number, seal(record, []byte("v"))},
-		"a key shorter than a number":      {number[:3], nil},
-		"a key without that of the record": {joinKey(number, organizationPrefix("o")), nil},
-		"an organization cut off":          {joinKey(number, []byte("\x09o")), nil},
+	pair := func(key, stored []byte) func(*bolt.Bucket) error {
+		return func(journal *bolt.Bucket) error { return journal.Put(key, stored) }
+	}
+	group := func(stored []byte) func(*bolt.Bucket) error {
+		return func(journal *bolt.Bucket) error {
+			bucket, err := journal.CreateBucket(number)
+			if err != nil {
+				return err
+			}
+			return bucket.Put(groupKey, stored)
+		}
+	}
+	for name, damaged := range map[string]func(journal *bolt.Bucket) error{
+		"a group that fails its checksum":    group([]byte("nonsense")),
+		"a group that is too short":          group([]byte("no")),
+		"a group that ends within a key":     group(seal(number, []byte("\x04\x01o"))),
+		"a group that ends behind a key":     group(seal(number, []byte("\x03\x01ok"))),
+		"a group that ends within a value":   group(seal(number, []byte("\x03\x01ok\x03v"))),
+		"a group of a record without key":    group(seal(number, []byte("\x02\x01o\x00"))),
+		"a group with a length without end":  group(seal(number, bytes.Repeat([]byte{0xff}, 12))),
+		"a group with nothing under its key": func(journal *bolt.Bucket) error { _, err := journal.CreateBucket(number); return err },
+
+		"a pair that fails its checksum":            pair(joinKey(number, record), []byte("nonsense")),
+		"a pair that is too short":                  pair(joinKey(number, record), []byte("no")),
+		"a pair whose key is only a number":         pair(number, seal(record, []byte("v"))),
+		"a pair whose key is shorter than a number": pair(number[:3], nil),
+		"a pair whose key lacks that of the record": pair(joinKey(number, organizationPrefix("o")), nil),
+		"a pair whose organization is cut off":      pair(joinKey(number, []byte("\x09o")), nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := newPath(t)
 			if err := openEngine(t, Config{Path: path}).Close(); err != nil {
 				t.Fatal(err)
 			}
-			db, err := bolt.Open(path, 0o600, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = db.Update(func(tx *bolt.Tx) error {
-				journal, err := tx.CreateBucket(journalBucket)
-				if err != nil {
-					return err
-				}
-				return journal.Put(pair.key, pair.stored)
-			})
-			if err := errors.Join(err, db.Close()); err != nil {
-				t.Fatal(err)
-			}
+			inJournal(t, path, damaged)
 			if _, err := Open(t.Context(), Config{Path: path}); !errors.Is(err, storage.ErrCorrupted) || !strings.Contains(err.Error(), "restore a backup") {
 				t.Errorf("Open: %v", err)
 			}
@@ -331,6 +339,97 @@ func TestADamagedJournal(t *testing.T) {
 				t.Errorf("Examine: %v", err)
 			}
 		})
+	}
+}
+
+// inJournal writes into the journal of a file that has none and that no engine has open.
+func inJournal(t *testing.T, path string, write func(journal *bolt.Bucket) error) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		journal, err := tx.CreateBucket(journalBucket)
+		if err != nil {
+			return err
+		}
+		return write(journal)
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A file of schema 5 may have come out of a crash, with pairs in its journal.
+func TestAnUpgradeTakesAJournalOfPairs(t *testing.T) {
+	path := newPath(t)
+	e := openEngine(t, Config{Path: path})
+	for _, key := range []string{"a", "b", "c"} {
+		if err := e.Update(t.Context(), "o", put(key, "1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	inJournal(t, path, func(journal *bolt.Bucket) error {
+		for i, w := range []overlay.Write{
+			{Key: []byte("a"), Value: []byte("2")}, {Key: []byte("b"), Deleted: true}, {Key: []byte("d"), Value: []byte{}}, {Key: []byte("a"), Value: []byte("3")},
+		} {
+			record, stored := joinKey(organizationPrefix("o"), w.Key), []byte{}
+			if !w.Deleted {
+				stored = seal(record, w.Value)
+			}
+			number := make([]byte, groupNumberBytes)
+			number[groupNumberBytes-1] = byte(i / 2)
+			if err := journal.Put(joinKey(number, record), stored); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	upgrades := []storage.Upgrade{func(storage.Tx, []byte) ([]byte, error) { return nil, nil }}
+	upgraded := openEngine(t, Config{Path: path, Upgrades: upgrades})
+	wantContent(t, upgraded, "a=3 c=1 d= ")
+	if err := upgraded.Update(t.Context(), "o", put("c", "4")); err != nil {
+		t.Fatal(err)
+	}
+	wantContent(t, upgraded, "a=3 c=4 d= ")
+}
+
+// Settling goes on in pieces, so that no commit takes long, and as fast as the journal grows.
+func TestAJournalIsSettledInPieces(t *testing.T) {
+	e := openEngine(t, Config{Path: newPath(t)})
+	e.maxJournal = 8000
+	const perUpdate = 40
+	value := strings.Repeat("v", perUpdate-len("0000"))
+	begun, most := 0, 0
+	before := new(recent)
+	for i := range 2000 {
+		if err := e.Update(t.Context(), "o", put(fmt.Sprintf("%04d", (i*7919)%2000), value)); err != nil {
+			t.Fatal(err)
+		}
+		now := e.states.Load().committed.recent
+		done, held := 0, now.bytes
+		if before.settling != nil {
+			done = len(before.settling.left)
+		}
+		if now.settling != nil {
+			if before.settling == nil {
+				begun++
+				done = now.settling.operations
+			}
+			done -= len(now.settling.left)
+			held += now.settling.operations * perUpdate
+		}
+		if piece := e.maxJournal / settlingPieces; done > 2*(piece/perUpdate+1) {
+			t.Fatalf("commit %d settles %d records", i, done)
+		}
+		most, before = max(most, held), now
+	}
+	if begun < 3 || most > e.maxJournal*8/5 {
+		t.Errorf("settled %d times; the journal held up to %d bytes of %d", begun, most, e.maxJournal)
 	}
 }
 
@@ -364,25 +463,52 @@ func TestTheLayersOfAJournalAreFew(t *testing.T) {
 }
 
 func FuzzJournal(f *testing.F) {
-	record := joinKey(organizationPrefix("o"), []byte("k"))
-	f.Add(joinKey(make([]byte, groupNumberBytes), record), seal(record, []byte("v")))
-	f.Add(joinKey(make([]byte, groupNumberBytes), record), []byte{})
-	f.Add([]byte("\x00"), []byte("\x00"))
-	f.Fuzz(func(t *testing.T, key, stored []byte) {
-		organization, w, err := parseJournal(key, stored)
-		if err != nil {
+	f.Add([]byte("\x03\x01ok\x02v"))
+	f.Add([]byte("\x03\x01ok\x00\x03\x01ol\x01"))
+	f.Add([]byte("\x00\x00"))
+	f.Fuzz(func(t *testing.T, encoded []byte) {
+		g := newGroup()
+		if err := g.decode(encoded); err != nil {
 			if !errors.Is(err, storage.ErrCorrupted) {
 				t.Errorf("answered %v", err)
 			}
 			return
 		}
-		again := joinKey(joinKey(key[:groupNumberBytes], organizationPrefix(organization)), w.Key)
+		again := newGroup()
+		if err := again.decode(g.encode()); err != nil {
+			t.Fatalf("%q is read as %v, and written so that it cannot be read: %v", encoded, g.writes, err)
+		}
+		if !slices.EqualFunc(storedWrites(g.writes), storedWrites(again.writes), func(a, b overlay.Write) bool {
+			return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) && a.Deleted == b.Deleted
+		}) {
+			t.Errorf("%q is read as %v, and written and read again as %v", encoded, g.writes, again.writes)
+		}
+	})
+}
+
+func FuzzJournalOfPairs(f *testing.F) {
+	record := joinKey(organizationPrefix("o"), []byte("k"))
+	f.Add(joinKey(make([]byte, groupNumberBytes), record), seal(record, []byte("v")))
+	f.Add(joinKey(make([]byte, groupNumberBytes), record), []byte{})
+	f.Add(make([]byte, groupNumberBytes), []byte("\x00"))
+	f.Fuzz(func(t *testing.T, key, stored []byte) {
+		if len(key) < groupNumberBytes {
+			return // refused before
+		}
+		g := newGroup()
+		if err := g.putPair(key, stored); err != nil {
+			if !errors.Is(err, storage.ErrCorrupted) {
+				t.Errorf("answered %v", err)
+			}
+			return
+		}
+		w := storedWrites(g.writes)[0]
 		value := []byte{}
 		if !w.Deleted {
-			value = seal(again[groupNumberBytes:], w.Value)
+			value = seal(w.Key, w.Value)
 		}
-		if !bytes.Equal(again, key) || !bytes.Equal(value, stored) {
-			t.Errorf("%q = %q is read as %q, %v", key, stored, organization, w)
+		if !bytes.Equal(w.Key, key[groupNumberBytes:]) || !bytes.Equal(value, stored) {
+			t.Errorf("%q = %q is read as %v", key, stored, w)
 		}
 	})
 }
