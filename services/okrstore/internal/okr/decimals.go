@@ -2,15 +2,20 @@ package okr
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 )
 
 // MaxDigits is how many digits a measured value has at most, before and after the point together.
 const MaxDigits = 18
 
-// A decimal is an exact value. Fractions of integers are used rather than a decimal library: the rules compare and
-// divide, and a quotient of decimals is a fraction that no number of decimal digits holds.
-type decimal struct{ *big.Rat }
+// A decimal is an exact value: the number without its point, and how many of its digits stand after that. A decimal
+// library would not help: the rules compare and divide, and a quotient of decimals is a fraction that no number of decimal
+// digits holds.
+type decimal struct {
+	digits int64
+	scale  int
+}
 
 // canonical is the form in which a decimal number is kept: as it was written, without needless zeros in front, and
 // without the sign of a zero. Zeros after the point stay, because "12.50" says how exactly it was measured. It is false
@@ -38,38 +43,56 @@ func isDigits(text string) bool {
 // parseDecimal reads a decimal number. What is none is 0, which only damage in the store leads to: everything else is
 // checked before it is kept.
 func parseDecimal(text string) decimal {
-	if form, ok := canonical(text); ok {
-		if r, ok := new(big.Rat).SetString(form); ok {
-			return decimal{r}
-		}
+	if _, ok := canonical(text); !ok {
+		return decimal{}
 	}
-	return decimal{new(big.Rat)}
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits, err := strconv.ParseInt(whole+fraction, 10, 64)
+	if err != nil {
+		return decimal{}
+	}
+	return decimal{digits: digits, scale: len(fraction)}
+}
+
+// at is the number without its point, with so many digits after that, which must not be fewer than it has.
+func (d decimal) at(scale int) *big.Int {
+	factor := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale-d.scale)), nil)
+	return factor.Mul(factor, big.NewInt(d.digits))
 }
 
 // sameValue reports whether two decimal numbers are equal, however they are written.
 func sameValue(a, b string) bool {
-	return a == b || parseDecimal(a).Cmp(parseDecimal(b).Rat) == 0
+	if a == b {
+		return true
+	}
+	x, y := parseDecimal(a), parseDecimal(b)
+	scale := max(x.scale, y.scale)
+	return x.at(scale).Cmp(y.at(scale)) == 0
 }
 
 // percentOfWay is how much of the way from start to target lies behind current, in percent: clamped to 0 to 100, rounded
 // half up, and 100 only when the target is reached. The way may lead up or down. Where there is no way, which no valid
 // key result has, it is 0.
 func percentOfWay(start, current, target decimal) int32 {
-	way := new(big.Rat).Sub(target.Rat, start.Rat)
-	if way.Sign() == 0 {
-		return 0
+	scale := max(start.scale, current.scale, target.scale)
+	from := start.at(scale)
+	way, gone := target.at(scale), current.at(scale)
+	way.Sub(way, from)
+	gone.Sub(gone, from)
+	if way.Sign() < 0 {
+		way.Neg(way)
+		gone.Neg(gone)
 	}
-	share := new(big.Rat).Sub(current.Rat, start.Rat)
-	share.Quo(share, way)
 	switch {
-	case share.Sign() <= 0:
+	case way.Sign() == 0, gone.Sign() <= 0:
 		return 0
-	case share.Cmp(big.NewRat(1, 1)) >= 0:
+	case gone.Cmp(way) >= 0:
 		return MaxAttainment
 	}
-	share.Mul(share, big.NewRat(MaxAttainment, 1))
-	share.Add(share, big.NewRat(1, 2))
-	percent := new(big.Int).Quo(share.Num(), share.Denom()).Int64()
+	// (100 gone / way + 1/2), rounded down.
+	gone.Mul(gone, big.NewInt(2*MaxAttainment))
+	gone.Add(gone, way)
+	percent := gone.Quo(gone, way.Lsh(way, 1)).Int64()
 	return min(int32(percent), MaxAttainment-1)
 }
 
