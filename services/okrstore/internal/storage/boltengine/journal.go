@@ -88,7 +88,11 @@ type layer struct {
 
 // with returns r and, over it, the writes of a group.
 func (r *recent) with(g *group) *recent {
-	layers := append(slices.Clone(r.layers), newLayer(g.writes))
+	filtered := make(map[string]*overlay.Writes, len(g.writes))
+	for organization, writes := range g.writes {
+		filtered[organization] = writes.Filtered()
+	}
+	layers := append(slices.Clone(r.layers), newLayer(filtered))
 	for n := len(layers); n > 1 && layers[n-2].operations < layerRatio*layers[n-1].operations; n-- {
 		layers = append(layers[:n-2], merge(layers[n-2], layers[n-1]))
 	}
@@ -160,7 +164,7 @@ func merge(older, newer layer) layer {
 	maps.Copy(writes, older.writes)
 	for organization, later := range newer.writes {
 		if earlier := writes[organization]; earlier != nil {
-			later = overlay.Merge(earlier, later)
+			later = overlay.Merge(earlier, later).Filtered()
 		}
 		writes[organization] = later
 	}

@@ -30,15 +30,22 @@ type layer struct {
 	writes *Writes
 }
 
-func (l layer) Get(key []byte) ([]byte, error) {
-	w, ok := l.writes.get(key)
-	switch {
-	case !ok:
-		return l.base.Get(key)
-	case w.Deleted:
-		return nil, storage.ErrNotFound
+func (l layer) Get(key []byte) ([]byte, error) { return l.get(key, hashOf(key)) }
+
+// get is Get for a key whose hash is known.
+func (l layer) get(key []byte, hash uint64) ([]byte, error) {
+	if l.writes.filter.mayHave(hash) {
+		switch w, ok := l.writes.get(key); {
+		case ok && w.Deleted:
+			return nil, storage.ErrNotFound
+		case ok:
+			return w.Value, nil
+		}
 	}
-	return w.Value, nil
+	if below, ok := l.base.(layer); ok {
+		return below.get(key, hash)
+	}
+	return l.base.Get(key)
 }
 
 func (l layer) Range(r storage.Range) iter.Seq2[storage.KV, error] {

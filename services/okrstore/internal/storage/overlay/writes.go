@@ -19,6 +19,8 @@ type Writes struct {
 	entries []Write
 	// bytes is the sum over the entries of Write.size.
 	bytes int
+	// filter is of all entries, or tells nothing.
+	filter filter
 }
 
 // Write is one buffered operation.
@@ -41,6 +43,12 @@ func (w *Writes) Bytes() int { return w.bytes }
 
 // All yields the operations in the order of their keys.
 func (w *Writes) All() iter.Seq[Write] { return slices.Values(w.entries) }
+
+// Filtered returns the same operations in a form in which they are looked up
+// faster. Neither may change any more: the two share memory.
+func (w *Writes) Filtered() *Writes {
+	return &Writes{entries: w.entries, bytes: w.bytes, filter: newFilter(w.entries)}
+}
 
 // find returns where key is, or would be inserted.
 func (w *Writes) find(key []byte) (int, bool) {
