@@ -1,14 +1,35 @@
-// Package protocodec writes and reads the messages of calls between the services of the system with the code that
-// protoc-gen-go-vtproto generated for the contract's large messages, which takes a fraction of what reflection does. The
-// bytes are the same. Messages without such code go through gRPC's own codec.
+// Package protocodec writes and reads the messages of calls between the services of the system, and writes those that are
+// stored, with the code that protoc-gen-go-vtproto generated for the contract's large messages, which takes a fraction of
+// what reflection does. The bytes are the same. Messages without such code go the usual way.
 package protocodec
 
 import (
+	"fmt"
+	"slices"
+
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	protobuf "google.golang.org/protobuf/proto"
 )
+
+// Append appends the message to what is there, as [protobuf.MarshalOptions.MarshalAppend] does, and like that refuses text
+// that is not UTF-8.
+func Append(to []byte, message protobuf.Message) ([]byte, error) {
+	m, ok := message.(sized)
+	if !ok {
+		return protobuf.MarshalOptions{}.MarshalAppend(to, message)
+	}
+	begin, size := len(to), m.SizeVT()
+	to = slices.Grow(to, size)[:begin+size]
+	if _, err := m.MarshalToSizedBufferVT(to[begin:]); err != nil {
+		return nil, err
+	}
+	if descriptor := message.ProtoReflect().Descriptor(); !textOf(descriptor).isUTF8(to[begin:]) {
+		return nil, fmt.Errorf("%s contains text that is not UTF-8", descriptor.FullName())
+	}
+	return to, nil
+}
 
 // Server is the codec of a service: it reads requests as gRPC does, which refuses text that is not UTF-8, and is quick at
 // writing answers.

@@ -11,6 +11,7 @@ import (
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/protocodec"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
 )
 
@@ -43,7 +44,7 @@ func parseChainHash(text string) (chainHash, error) {
 
 // encodeChange writes a change as a value that follows another change, and returns its hash.
 func encodeChange(c *okrv1.Change, before chainHash) ([]byte, chainHash, error) {
-	value, err := proto.MarshalOptions{}.MarshalAppend(chained(before), c)
+	value, err := protocodec.Append(chained(before), c)
 	if err != nil {
 		return nil, before, fmt.Errorf("encoding change %d: %w", c.GetSeq(), err)
 	}
@@ -111,7 +112,7 @@ func (r records) head() (logHead, error) {
 
 // putHead writes the end of the change log, which is this change.
 func (r records) putHead(c *okrv1.Change, hash chainHash) error {
-	value, err := proto.MarshalOptions{}.MarshalAppend(chained(hash), &okrv1.Change{Seq: c.GetSeq(), CreateTime: c.GetCreateTime()})
+	value, err := protocodec.Append(chained(hash), &okrv1.Change{Seq: c.GetSeq(), CreateTime: c.GetCreateTime()})
 	if err != nil {
 		return fmt.Errorf("encoding the head of the change log: %w", err)
 	}

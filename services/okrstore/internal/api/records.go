@@ -10,6 +10,7 @@ import (
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/protocodec"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/okr"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
@@ -155,7 +156,7 @@ func checkPlace(c *okrv1.Change, key []byte) error {
 
 // encode writes a message as a value.
 func encode(m proto.Message) ([]byte, error) {
-	value, err := proto.MarshalOptions{}.MarshalAppend([]byte{formatMessage}, m)
+	value, err := protocodec.Append([]byte{formatMessage}, m)
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", m.ProtoReflect().Descriptor().Name(), err)
 	}
