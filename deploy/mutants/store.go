@@ -45,7 +45,7 @@ func storeMutants() []mutant {
 			pkg: bolt, test: "TestEverybodySeesWhatIsInTheJournal",
 		},
 		{
-			name: "a journal of schema 5 is not read", file: bolt + "/journal.go",
+			name: "a journal of schema 5 is not read", file: bolt + "/journal_form.go",
 			old: `return g.putPair(key, stored)`, new: `return nil`,
 			pkg: api, test: "TestAFileOfSchema5KeepsWhatIsInItsJournal",
 		},
@@ -111,7 +111,7 @@ func storeMutants() []mutant {
 		},
 		{
 			name: "changes do not follow each other's hash", file: api + "/chain.go",
-			old: `MarshalAppend(chained(before), c)`, new: `MarshalAppend(chained(chainHash{}), c)`,
+			old: `Append(chained(before), c)`, new: `Append(chained(chainHash{}), c)`,
 			pkg: api, test: "TestALogThatIsAsItWasWrittenIsVerified",
 		},
 		{
