@@ -3,6 +3,7 @@ package boltengine
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -61,10 +62,13 @@ func openEngine(t testing.TB, config Config) *Engine {
 	return e
 }
 
+// lockWait is when a test gives up a file that an engine was left open with.
+const lockWait = 10 * time.Second
+
 // checkFile fails the test unless bbolt finds the file consistent.
 func checkFile(t testing.TB, path string) {
 	t.Helper()
-	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, PreLoadFreelist: true})
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, PreLoadFreelist: true, Timeout: lockWait})
 	if err != nil {
 		t.Errorf("opening %s for the check: %v", path, err)
 		return

@@ -309,34 +309,44 @@ func TestADamagedJournal(t *testing.T) {
 			return bucket.Put(groupKey, stored)
 		}
 	}
-	for name, damaged := range map[string]func(journal *bolt.Bucket) error{
-		"a group that fails its checksum":    group([]byte("nonsense")),
-		"a group that is too short":          group([]byte("no")),
-		"a group that ends within a key":     group(seal(number, []byte("\x04\x01o"))),
-		"a group that ends behind a key":     group(seal(number, []byte("\x03\x01ok"))),
-		"a group that ends within a value":   group(seal(number, []byte("\x03\x01ok\x03v"))),
-		"a group of a record without key":    group(seal(number, []byte("\x02\x01o\x00"))),
-		"a group with a length without end":  group(seal(number, bytes.Repeat([]byte{0xff}, 12))),
-		"a group with nothing under its key": func(journal *bolt.Bucket) error { _, err := journal.CreateBucket(number); return err },
+	emptyGroup := func(journal *bolt.Bucket) error { _, err := journal.CreateBucket(number); return err }
+	for name, test := range map[string]struct {
+		damaged func(journal *bolt.Bucket) error
+		told    string
+	}{
+		"a group that fails its checksum":    {group([]byte("nonsense")), "fails its checksum"},
+		"a group that is too short":          {group([]byte("no")), "fails its checksum"},
+		"a group that ends within a key":     {group(seal(number, []byte("\x04\x01o"))), "ends within a key"},
+		"a group that ends behind a key":     {group(seal(number, []byte("\x03\x01ok"))), "ends within a value"},
+		"a group that ends within a value":   {group(seal(number, []byte("\x03\x01ok\x03v"))), "ends within a value"},
+		"a group of a record without key":    {group(seal(number, []byte("\x02\x01o\x00"))), "belongs to nothing"},
+		"a group of a record of no one":      {group(seal(number, []byte("\x00\x00"))), "belongs to nothing"},
+		"a group with a length without end":  {group(seal(number, bytes.Repeat([]byte{0xff}, 12))), "ends within a key"},
+		"a group with nothing under its key": {emptyGroup, "fails its checksum"},
 
-		"a pair that fails its checksum":            pair(joinKey(number, record), []byte("nonsense")),
-		"a pair that is too short":                  pair(joinKey(number, record), []byte("no")),
-		"a pair whose key is only a number":         pair(number, seal(record, []byte("v"))),
-		"a pair whose key is shorter than a number": pair(number[:3], nil),
-		"a pair whose key lacks that of the record": pair(joinKey(number, organizationPrefix("o")), nil),
-		"a pair whose organization is cut off":      pair(joinKey(number, []byte("\x09o")), nil),
+		"a pair that fails its checksum":            {pair(joinKey(number, record), []byte("nonsense")), "fails its checksum"},
+		"a pair that is too short":                  {pair(joinKey(number, record), []byte("no")), "fails its checksum"},
+		"a pair whose key is only a number":         {pair(number, seal(record, []byte("v"))), "belongs to nothing"},
+		"a pair whose key is shorter than a number": {pair(number[:3], nil), "a key of 3 bytes"},
+		"a pair whose key lacks that of the record": {pair(joinKey(number, organizationPrefix("o")), nil), "belongs to nothing"},
+		"a pair whose organization is cut off":      {pair(joinKey(number, []byte("\x09o")), nil), "belongs to nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := newPath(t)
 			if err := openEngine(t, Config{Path: path}).Close(); err != nil {
 				t.Fatal(err)
 			}
-			inJournal(t, path, damaged)
-			if _, err := Open(t.Context(), Config{Path: path}); !errors.Is(err, storage.ErrCorrupted) || !strings.Contains(err.Error(), "restore a backup") {
-				t.Errorf("Open: %v", err)
+			inJournal(t, path, test.damaged)
+			e, err := Open(t.Context(), Config{Path: path})
+			if err == nil {
+				_ = e.Close() // or whoever looks at the file next waits for ever
 			}
-			if _, err := examined(t, Config{Path: path}); !errors.Is(err, storage.ErrCorrupted) {
-				t.Errorf("Examine: %v", err)
+			// A panic would be told as damage, too.
+			if !errors.Is(err, storage.ErrCorrupted) || !strings.Contains(err.Error(), test.told) || !strings.Contains(err.Error(), "restore a backup") {
+				t.Errorf("Open: %v, want to be told %q", err, test.told)
+			}
+			if _, err := examined(t, Config{Path: path}); !errors.Is(err, storage.ErrCorrupted) || !strings.Contains(err.Error(), test.told) {
+				t.Errorf("Examine: %v, want to be told %q", err, test.told)
 			}
 		})
 	}
