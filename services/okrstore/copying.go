@@ -1,6 +1,7 @@
 package okrstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -85,7 +86,7 @@ func (c *copying) last(ctx context.Context, organization string) (last []byte, e
 			if err != nil {
 				return err
 			}
-			last = kv.Key
+			last = bytes.Clone(kv.Key)
 		}
 		return nil
 	})
@@ -98,7 +99,7 @@ func (c *copying) write(ctx context.Context, organization string, batch []storag
 	}
 	return c.target.Update(ctx, organization, func(tx storage.Tx) error {
 		for _, kv := range batch {
-			if err := tx.Put(kv.Key, kv.Value); err != nil {
+			if err := tx.Put(kv.Key, bytes.Clone(kv.Value)); err != nil {
 				return err
 			}
 		}

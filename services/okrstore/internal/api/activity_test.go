@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -168,6 +169,7 @@ func TestAFileOfSchema3GetsItsSums(t *testing.T) {
 	for next := []byte(nil); err == nil && (calls == 0 || len(next) > 0); calls++ {
 		err = f.engine.Update(t.Context(), acme, func(tx storage.Tx) (err error) {
 			next, err = upgradeTo4(tx, next)
+			next = bytes.Clone(next)
 			return err
 		})
 	}

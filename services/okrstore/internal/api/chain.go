@@ -51,10 +51,9 @@ func encodeChange(c *okrv1.Change, before chainHash) ([]byte, chainHash, error) 
 	return value, linkChange(value), nil
 }
 
-// chained begins a value with a hash, with room for a change of common size after it.
+// chained begins a value with a hash.
 func chained(h chainHash) []byte {
-	value := make([]byte, 0, 1024)
-	return append(append(value, formatChange), h[:]...)
+	return append([]byte{formatChange}, h[:]...)
 }
 
 // linkChange puts the hash of a change, whose value has the one before in its place, into the value.

@@ -108,7 +108,7 @@ func planted(t testing.TB, records []storage.KV) storage.Engine {
 func cloned(log []storage.KV) []storage.KV {
 	fresh := make([]storage.KV, len(log))
 	for i, kv := range log {
-		fresh[i] = storage.KV{Key: bytes.Clone(kv.Key), Value: bytes.Clone(kv.Value)}
+		fresh[i] = kv.Clone()
 	}
 	return fresh
 }

@@ -94,9 +94,7 @@ func (m *mutation) addCheckIn(
 	c.KeyResultId, c.ObjectiveId = k.GetId(), o.GetId()
 	c.Author, c.Via, c.CreateTime = m.author, m.via(), m.time
 	k.LastCheckInTime = m.time
-	if k.AgentReport, err = m.reported(c); err != nil {
-		return nil, nil, err
-	}
+	k.AgentReport = m.reported(c)
 	value, err := encode(c)
 	if err != nil {
 		return nil, nil, err

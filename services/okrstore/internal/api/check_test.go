@@ -66,7 +66,7 @@ func TestTheCheckFindsWhatIsWrong(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				return kv
+				return kv.Clone()
 			}
 			t.Fatalf("there is no %s", prefix)
 			return storage.KV{}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 
@@ -10,6 +12,8 @@ import (
 
 // document is a stored objective, decoded. Calls share it, so like everything that package okr works on it is read-only.
 type document struct {
+	// value is what is stored, and stored what it says.
+	value  []byte
 	stored *okrv1.Objective
 	// latest is what the day that asked last derives from it, made for the first who asks: much of what is written is
 	// replaced before. Callers of two days may undo each other's work, which only happens around midnight.
@@ -62,9 +66,34 @@ const bytesOfMemory = 11
 // is ready; it is safe for concurrent use.
 type documents struct {
 	mu            sync.Mutex
-	recent, older map[string]*document
-	bytes         int // of the values in recent
+	recent, older generation
 	limit         int // of bytes; 0 for what DefaultCacheBytes leaves
+}
+
+// generation holds documents by the hash of their values. Of two with the same hash it keeps the later one.
+type generation struct {
+	documents map[uint64]*document
+	bytes     int // of their values
+}
+
+var documentSeed = maphash.MakeSeed()
+
+func (g *generation) find(hash uint64, value []byte) *document {
+	if d := g.documents[hash]; d != nil && bytes.Equal(d.value, value) {
+		return d
+	}
+	return nil
+}
+
+func (g *generation) add(hash uint64, d *document) {
+	if earlier := g.documents[hash]; earlier != nil {
+		g.bytes -= len(earlier.value)
+	}
+	if g.documents == nil {
+		g.documents = make(map[uint64]*document)
+	}
+	g.documents[hash] = d
+	g.bytes += len(d.value)
 }
 
 func (c *documents) maxBytes() int {
@@ -74,48 +103,51 @@ func (c *documents) maxBytes() int {
 	return c.limit
 }
 
-// decode reads a stored objective.
+// decode reads a stored objective, which may be lent.
 func (c *documents) decode(value []byte) (*document, error) {
-	if d := c.find(value); d != nil {
+	hash := maphash.Bytes(documentSeed, value)
+	if d := c.find(hash, value); d != nil {
 		return d, nil
 	}
 	o, err := decode(value, new(okrv1.Objective))
 	if err != nil {
 		return nil, err
 	}
-	d := &document{stored: o}
+	d := &document{value: bytes.Clone(value), stored: o}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(string(value), d)
+	c.add(hash, d)
 	return d, nil
 }
 
-// encoded remembers an objective for whoever reads what it was just encoded to. If the transaction fails, nobody does.
+// encoded remembers an objective for whoever reads what it was just encoded to, which is not changed any more. If the
+// transaction fails, nobody does.
 func (c *documents) encoded(value []byte, o *okrv1.Objective) {
+	hash := maphash.Bytes(documentSeed, value)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(string(value), &document{stored: o})
+	c.add(hash, &document{value: value, stored: o})
 }
 
-func (c *documents) find(value []byte) *document {
+func (c *documents) find(hash uint64, value []byte) *document {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	d := c.recent[string(value)] // the compiler makes no copy for a lookup
+	d := c.recent.find(hash, value)
 	if d == nil {
-		if d = c.older[string(value)]; d != nil {
-			c.add(string(value), d)
+		if d = c.older.find(hash, value); d != nil {
+			c.add(hash, d)
 		}
 	}
 	return d
 }
 
 // add puts a document into the recent generation. The caller holds mu.
-func (c *documents) add(value string, d *document) {
-	if c.recent == nil || c.bytes+len(value) > c.maxBytes() {
-		c.recent, c.older, c.bytes = make(map[string]*document), c.recent, 0
+func (c *documents) add(hash uint64, d *document) {
+	if c.recent.find(hash, d.value) != nil {
+		return
 	}
-	if _, there := c.recent[value]; !there {
-		c.recent[value] = d
-		c.bytes += len(value)
+	if c.recent.bytes+len(d.value) > c.maxBytes() {
+		c.recent, c.older = generation{}, c.recent
 	}
+	c.recent.add(hash, d)
 }

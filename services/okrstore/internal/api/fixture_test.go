@@ -191,9 +191,9 @@ func newServer(t testing.TB, engine storage.Engine, heartbeat time.Duration) (*S
 // checkDocuments checks after each test that nothing changed a document that calls share.
 func checkDocuments(t testing.TB, shared *documents) {
 	t.Helper()
-	for _, generation := range []map[string]*document{shared.recent, shared.older} {
-		for value, d := range generation {
-			fresh := must(new(documents).decode([]byte(value)))(t)
+	for _, generation := range []generation{shared.recent, shared.older} {
+		for _, d := range generation.documents {
+			fresh := must(new(documents).decode(d.value))(t)
 			if !proto.Equal(d.stored, fresh.stored) {
 				t.Errorf("a shared document was changed: it is %v, and %v is stored", d.stored, fresh.stored)
 			}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -248,10 +249,11 @@ func TestDamagedRecordsAreInternalErrorsThatTellTheCallerNothing(t *testing.T) {
 			swap := func(value []byte) {
 				t.Helper()
 				err := f.engine.Update(t.Context(), acme, func(tx storage.Tx) error {
-					var err error
-					if good, err = tx.Get(test.key); err != nil {
+					stored, err := tx.Get(test.key)
+					if err != nil {
 						return err
 					}
+					good = bytes.Clone(stored)
 					return tx.Put(test.key, value)
 				})
 				if err != nil {

@@ -43,13 +43,10 @@ func proposeOnly(message string) *rpcerr.Error {
 }
 
 // parks reports whether what a caller writes is to be parked. PROPOSE_ONLY when it is, and cannot be.
-func (s *Server) parks(r records, caller access.Caller, method string) (bool, error) {
-	if caller.GetClientId() == "" || method == okrv1.OkrService_WithdrawProposal_FullMethodName {
+func (s *Server) parks(settings *okrv1.AgentSettings, caller access.Caller, method string) (bool, error) {
+	if caller.GetClientId() == "" || method == okrv1.OkrService_WithdrawProposal_FullMethodName ||
+		!onlyProposes(settings, caller.GetClientId()) {
 		return false, nil
-	}
-	settings, err := r.agentSettings()
-	if err != nil || !onlyProposes(settings, caller.GetClientId()) {
-		return false, err
 	}
 	if !s.proposable[method] {
 		return false, proposeOnly("nothing was changed: this client may only propose, and this cannot be proposed")

@@ -40,6 +40,8 @@ type mutation struct {
 	etag string
 	// author is who makes it.
 	author *okrv1.Member
+	// settings are those of agents, if an agent calls.
+	settings *okrv1.AgentSettings
 	// parks says that the caller may only propose what it writes.
 	parks bool
 	// proposal is what the change comes from, if it was proposed.
@@ -153,7 +155,13 @@ func (s *Server) newMutation(
 	if last := head.GetCreateTime(); last != nil && at.Before(last.AsTime()) {
 		at = last.AsTime()
 	}
-	parks, err := s.parks(r, caller, method)
+	var settings *okrv1.AgentSettings
+	if caller.GetClientId() != "" {
+		if settings, err = r.agentSettings(); err != nil {
+			return nil, err
+		}
+	}
+	parks, err := s.parks(settings, caller, method)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +178,7 @@ func (s *Server) newMutation(
 		today:      okr.DayOf(now),
 		etag:       okr.Etag(s.epoch, seq),
 		author:     &okrv1.Member{MemberId: caller.GetMemberId(), DisplayName: caller.GetDisplayName()},
+		settings:   settings,
 		parks:      parks,
 	}, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func contents(t *testing.T, engine storage.Engine, organization, prefix string) 
 			if err != nil {
 				return err
 			}
-			found[string(kv.Key)] = kv.Value
+			found[string(kv.Key)] = bytes.Clone(kv.Value)
 		}
 		return nil
 	})

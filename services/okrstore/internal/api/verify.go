@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -142,8 +143,9 @@ func (v *verifier) entry(kv storage.KV) error {
 	if c.GetSeq() != seq {
 		return v.broken(nil, "change %d stands in its place", c.GetSeq())
 	}
-	copy(kv.Value[1:], last.hash[:])
-	if follows := linkChange(kv.Value); follows != hash {
+	value := bytes.Clone(kv.Value)
+	copy(value[1:], last.hash[:])
+	if follows := linkChange(value); follows != hash {
 		return v.broken(nil, "it is not what was written after change %d: it has the hash %s, and %s follows from it", last.seq, hash, follows)
 	}
 	v.found.Checked++

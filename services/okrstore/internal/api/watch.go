@@ -149,7 +149,7 @@ func (w *watch) read(ctx context.Context) ([]storage.KV, error) {
 			if err != nil {
 				return fmt.Errorf("reading the change log: %w", err)
 			}
-			batch = append(batch, kv)
+			batch = append(batch, kv.Clone())
 			if size += len(kv.Value); size >= watchBatchBytes {
 				return nil
 			}

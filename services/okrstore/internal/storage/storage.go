@@ -13,6 +13,7 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	"iter"
 )
@@ -93,9 +94,10 @@ type Engine interface {
 // function that received it returns, after which every method must fail with
 // [ErrTxDone], and it must not be used by two goroutines at once.
 //
-// Arguments and results are the caller's: the engine keeps no reference to a
-// slice that was passed in, and a slice that it returned may be changed and
-// stays valid for ever.
+// What Get and Range return is lent: it may be the store's own memory, so it
+// must not be changed or put again, and it is valid until the function returns.
+// In return the value that is given to Put is the engine's from then on: it
+// must not be changed any more. Of keys the engine keeps no reference.
 type Tx interface {
 	// Get returns the value of key, or [ErrNotFound]. The value of a key that
 	// was put with an empty value is empty and not nil.
@@ -123,6 +125,9 @@ type Tx interface {
 type KV struct {
 	Key, Value []byte
 }
+
+// Clone returns a copy that outlives the transaction which lent the pair.
+func (kv KV) Clone() KV { return KV{Key: bytes.Clone(kv.Key), Value: bytes.Clone(kv.Value)} }
 
 // Range selects keys by their bytes. The conditions add up; the zero Range
 // selects everything that the organization has.

@@ -8,7 +8,8 @@ package storage
 //
 // It is called again and again with what it returned last, first with nothing:
 // next says where to go on, and if it is empty that the organization is done.
-// What it holds is for the Upgrade alone; it must fit into a key. One call must
+// What it holds is for the Upgrade alone; it must fit into a key, and may be what
+// the Tx has lent. One call must
 // keep within the limits of an Update. It sees what the calls before it wrote, and
 // must have no effect outside the transaction.
 type Upgrade func(tx Tx, after []byte) (next []byte, err error)

@@ -76,8 +76,8 @@ func compact(ctx context.Context, from *bolt.Tx, to string, progress func(bytes 
 		name    []byte
 		content overlay.Reader
 	}{
-		{metaBucket, reader{records: from.Bucket(metaBucket)}},
-		{recordsBucket, overlay.Over(reader{records: from.Bucket(recordsBucket)}, recent)},
+		{metaBucket, readerOf(from.Bucket(metaBucket), nil)},
+		{recordsBucket, overlay.Over(readerOf(from.Bucket(recordsBucket), nil), recent)},
 	} {
 		c := copying{ctx: ctx, to: db, name: bucket.name, done: done, progress: progress}
 		if err := c.all(bucket.content); err != nil {

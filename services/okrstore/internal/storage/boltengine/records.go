@@ -52,28 +52,36 @@ func checksum(storedKey, value []byte) uint32 {
 
 // A reader is the overlay.Reader of one organization in a bbolt transaction
 // that nobody writes to, or of a whole bucket if it has no prefix. What it
-// returns is the memory map of the file.
+// returns is the memory map of the file. It is for one goroutine.
 type reader struct {
 	records *bolt.Bucket
 	prefix  []byte
+	// cursor and stored, a key, are those of the Get before, whose memory is
+	// used again: a write asks for ten keys.
+	cursor *bolt.Cursor
+	stored []byte
 }
 
-func newReader(tx *bolt.Tx, organization string) reader {
-	return reader{records: tx.Bucket(recordsBucket), prefix: organizationPrefix(organization)}
+func newReader(tx *bolt.Tx, organization string) *reader {
+	return readerOf(tx.Bucket(recordsBucket), organizationPrefix(organization))
+}
+
+func readerOf(records *bolt.Bucket, prefix []byte) *reader {
+	return &reader{records: records, prefix: prefix, cursor: records.Cursor()}
 }
 
 // Get implements [overlay.Reader].
-func (r reader) Get(key []byte) ([]byte, error) {
-	stored := joinKey(r.prefix, key)
-	value := r.records.Get(stored)
-	if value == nil {
+func (r *reader) Get(key []byte) ([]byte, error) {
+	r.stored = append(append(r.stored[:0], r.prefix...), key...)
+	found, value := r.cursor.Seek(r.stored)
+	if !bytes.Equal(found, r.stored) {
 		return nil, storage.ErrNotFound
 	}
-	return unseal(stored, value)
+	return unseal(r.stored, value)
 }
 
 // Range implements [overlay.Reader].
-func (r reader) Range(q storage.Range) iter.Seq2[storage.KV, error] {
+func (r *reader) Range(q storage.Range) iter.Seq2[storage.KV, error] {
 	return func(yield func(storage.KV, error) bool) {
 		start, end := q.Bounds()
 		start = joinKey(r.prefix, start)

@@ -100,6 +100,7 @@ func (u *upgrading) step(tx *bolt.Tx, prefix, after []byte) (position []byte, er
 	var next []byte
 	err = t.Run(func(tx storage.Tx) (err error) {
 		next, err = u.records(tx, after)
+		next = bytes.Clone(next)
 		return err
 	})
 	if err != nil {

@@ -63,16 +63,18 @@ func upgradeStep(ctx context.Context, c *cluster, upgrade storage.Upgrade) (done
 	}
 	r := (&Engine{cluster: c}).newReader(ctx, organization, position{revision: m.revision}, new(cache))
 	tx := overlay.NewUpdate(r)
-	var next []byte
-	err = tx.Run(func(tx storage.Tx) (err error) {
-		next, err = upgrade(tx, []byte(after))
+	var reached string
+	err = tx.Run(func(tx storage.Tx) error {
+		next, err := upgrade(tx, []byte(after))
+		reached = string(next)
 		return err
 	})
 	if err := r.outcome(err); err != nil {
 		return false, err
 	}
-	reached := organization + "/" + string(next)
-	if len(next) == 0 {
+	if reached != "" {
+		reached = organization + "/" + reached
+	} else {
 		reached = strings.TrimPrefix(clientv3.GetPrefixRangeEnd(c.recordPrefix(organization)), c.allRecords())
 	}
 	return false, c.swapUpgrade(ctx, m, append(c.operations(organization, tx.Writes()), c.put(upgradeKey, []byte(reached)))...)

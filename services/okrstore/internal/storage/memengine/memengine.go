@@ -2,11 +2,16 @@
 // one writer at a time, each committed state a slice that never changes again.
 // It shares no transaction code with the engines that it is compared with. It
 // is for tests; what it holds ends with it.
+//
+// It holds its callers to what a [storage.Tx] says of memory: what it lends is
+// spoiled when the function returns, and it panics when it finds that something
+// lent, or a value that was put, has been changed.
 package memengine
 
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"sync"
 
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
@@ -30,6 +35,8 @@ type Engine struct {
 	states map[string][]storage.KV
 	// views counts the open Views, for which Close waits.
 	views sync.WaitGroup
+	// put are values that were put last.
+	put []lent
 }
 
 var _ storage.Engine = (*Engine)(nil)
@@ -96,10 +103,25 @@ func (e *Engine) Update(ctx context.Context, organization string, fn func(storag
 	if err := t.run(fn); err != nil {
 		return err
 	}
+	e.watchOver(t.put)
 	if len(t.written) > 0 {
 		e.commit(organization, t.pairs)
 	}
 	return nil
+}
+
+// watchedPuts is of how many values that were put the engine finds out when
+// they are changed later.
+const watchedPuts = 200
+
+// watchOver checks the values that were put before, and adds some. The caller is
+// the writer.
+func (e *Engine) watchOver(put []lent) {
+	for _, l := range e.put {
+		l.check()
+	}
+	e.put = append(e.put, put...)
+	e.put = slices.Clone(e.put[max(0, len(e.put)-watchedPuts):])
 }
 
 func (e *Engine) state(organization string) []storage.KV {
@@ -147,6 +169,7 @@ func (e *Engine) Close() error {
 		e.mu.Unlock()
 		close(e.closing)
 		e.writer <- struct{}{} // waits for the Update that runs
+		e.watchOver(nil)
 		<-e.writer
 		e.views.Wait()
 		e.hub.Close()

@@ -3,6 +3,7 @@ package memengine
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -18,10 +19,44 @@ type tx struct {
 	written map[string]int
 	failed  error // the first failure of a Put or Delete
 	ended   bool
+	// lent is what the function got, and put are the values that it gave.
+	lent, put []lent
+}
+
+// lent is memory that is not to be changed, and what it holds.
+type lent struct{ shared, content []byte }
+
+func (l lent) check() {
+	if !bytes.Equal(l.shared, l.content) {
+		panic(fmt.Sprintf("what a transaction lent, or a value that it was given, was %q and has been changed to %q", l.content, l.shared))
+	}
+}
+
+// lend returns a copy that is good until the transaction ends.
+func (t *tx) lend(content []byte) []byte {
+	shared := append([]byte{}, content...)
+	t.lent = append(t.lent, lent{shared, content})
+	return slices.Clip(shared)
+}
+
+// end ends the transaction and what it lent.
+func (t *tx) end() {
+	t.ended = true
+	for _, l := range slices.Concat(t.lent, t.put) {
+		l.check()
+	}
+	for _, l := range t.lent {
+		for i := range l.shared {
+			l.shared[i] = '!'
+		}
+	}
+	for _, l := range t.put {
+		l.check() // or what was put was lent
+	}
 }
 
 func (t *tx) run(fn func(storage.Tx) error) error {
-	defer func() { t.ended = true }()
+	defer t.end()
 	if err := storage.Call(fn, t); err != nil {
 		return err
 	}
@@ -40,7 +75,7 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 	if !ok {
 		return nil, storage.ErrNotFound
 	}
-	return append([]byte{}, t.pairs[i].Value...), nil
+	return t.lend(t.pairs[i].Value), nil
 }
 
 // Put implements [storage.Tx].
@@ -49,6 +84,7 @@ func (t *tx) Put(key, value []byte) error {
 		return err
 	}
 	pair := storage.KV{Key: bytes.Clone(key), Value: append([]byte{}, value...)}
+	t.put = append(t.put, lent{value, pair.Value})
 	if i, ok := search(t.pairs, key); ok {
 		t.pairs[i] = pair
 	} else {
@@ -120,7 +156,7 @@ func (t *tx) Range(r storage.Range) iter.Seq2[storage.KV, error] {
 				yield(storage.KV{}, err)
 				return
 			}
-			if !yield(storage.KV{Key: bytes.Clone(pair.Key), Value: append([]byte{}, pair.Value...)}, nil) {
+			if !yield(storage.KV{Key: t.lend(pair.Key), Value: t.lend(pair.Value)}, nil) {
 				return
 			}
 		}

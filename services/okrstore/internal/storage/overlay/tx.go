@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"slices"
@@ -8,8 +9,8 @@ import (
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
 )
 
-// Tx is a [storage.Tx] over a Reader. It copies at its border what the Reader
-// and Writes below it share.
+// Tx is a [storage.Tx] over a Reader. It lends what the Reader and the Writes
+// below it have.
 type Tx struct {
 	base     Reader
 	readOnly bool
@@ -59,7 +60,7 @@ func (t *Tx) Get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return clone(value), nil
+	return slices.Clip(value), nil
 }
 
 // Put implements [storage.Tx].
@@ -84,14 +85,15 @@ func (t *Tx) write(op Write) error {
 	if t.failed = storage.CheckKey(op.Key); t.failed != nil {
 		return t.failed
 	}
-	if t.failed = storage.CheckSize(t.writes.sizeWith(op)); t.failed != nil {
+	at, found := t.writes.find(op.Key)
+	if t.failed = storage.CheckSize(t.writes.sizeWith(op, at, found)); t.failed != nil {
 		return t.failed
 	}
-	op.Key = clone(op.Key)
-	if !op.Deleted {
-		op.Value = clone(op.Value)
+	op.Key = bytes.Clone(op.Key)
+	if op.Value == nil && !op.Deleted {
+		op.Value = []byte{}
 	}
-	t.writes.Set(op)
+	t.writes.setAt(at, found, op)
 	return nil
 }
 
@@ -110,7 +112,7 @@ func (t *Tx) Range(r storage.Range) iter.Seq2[storage.KV, error] {
 				yield(storage.KV{}, err)
 				return
 			}
-			if !yield(storage.KV{Key: clone(kv.Key), Value: clone(kv.Value)}, nil) {
+			if !yield(storage.KV{Key: slices.Clip(kv.Key), Value: slices.Clip(kv.Value)}, nil) {
 				return
 			}
 			if left--; left == 0 {
@@ -135,9 +137,4 @@ func (t *Tx) err() error {
 		return t.ctx.Err()
 	}
 	return nil
-}
-
-// clone copies b; unlike bytes.Clone it turns nil into an empty slice.
-func clone(b []byte) []byte {
-	return append(make([]byte, 0, len(b)), b...)
 }

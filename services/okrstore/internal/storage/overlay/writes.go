@@ -65,22 +65,30 @@ func (w *Writes) get(key []byte) (Write, bool) {
 	return Write{}, false
 }
 
-// sizeWith returns what Len and Bytes would be after Set(op).
-func (w *Writes) sizeWith(op Write) (operations, bytes int) {
-	if old, ok := w.get(op.Key); ok {
-		return len(w.entries), w.bytes - old.size() + op.size()
+// sizeWith returns what Len and Bytes would be after setAt.
+func (w *Writes) sizeWith(op Write, at int, found bool) (operations, bytes int) {
+	if found {
+		return len(w.entries), w.bytes - w.entries[at].size() + op.size()
 	}
 	return len(w.entries) + 1, w.bytes + op.size()
 }
 
 // Set adds op; it replaces an earlier operation on the same key.
 func (w *Writes) Set(op Write) {
-	i, found := w.find(op.Key)
-	if found {
-		w.bytes -= w.entries[i].size()
-		w.entries[i] = op
-	} else {
-		w.entries = slices.Insert(w.entries, i, op)
+	at, found := w.find(op.Key)
+	w.setAt(at, found, op)
+}
+
+// setAt is Set at the place that find returned.
+func (w *Writes) setAt(at int, found bool, op Write) {
+	switch {
+	case found:
+		w.bytes -= w.entries[at].size()
+		w.entries[at] = op
+	case w.entries == nil:
+		w.entries = append(make([]Write, 0, fewWrites), op)
+	default:
+		w.entries = slices.Insert(w.entries, at, op)
 	}
 	w.bytes += op.size()
 }
