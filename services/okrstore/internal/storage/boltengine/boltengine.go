@@ -106,9 +106,10 @@ type Engine struct {
 	down      atomic.Pointer[error]
 	closeOnce sync.Once
 
-	// noRoom says that the last commit found none on the disk. It belongs to
-	// the writer goroutine.
+	// noRoom says that the last commit found none on the disk, and memory is for
+	// what a commit stores. Both belong to the writer goroutine.
 	noRoom bool
+	memory memory
 
 	waiting atomic.Int64 // Updates whose turn has not come
 

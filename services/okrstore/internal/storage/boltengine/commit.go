@@ -257,8 +257,9 @@ func (e *Engine) commitGroup(g *group) error {
 	return nil
 }
 
-// applyWrites puts writes under the stored keys of records in their place.
-func applyWrites(tx *bolt.Tx, writes []overlay.Write) error {
+// applyWrites puts writes under the stored keys of records in their place. The
+// memory is the transaction's.
+func applyWrites(tx *bolt.Tx, writes []overlay.Write, m *memory) error {
 	records := tx.Bucket(recordsBucket)
 	records.FillPercent = fillPercent
 	for _, w := range writes {
@@ -266,7 +267,7 @@ func applyWrites(tx *bolt.Tx, writes []overlay.Write) error {
 		if w.Deleted {
 			err = records.Delete(w.Key)
 		} else {
-			err = records.Put(w.Key, seal(w.Key, w.Value))
+			err = records.Put(w.Key, m.seal(w.Key, w.Value))
 		}
 		if err != nil {
 			return err

@@ -225,8 +225,9 @@ func (e *Engine) commitTo(tx *bolt.Tx, next *recent) error {
 // put puts a group into the journal, and settles a piece when it is time. It
 // returns what the journal holds then.
 func (e *Engine) put(tx *bolt.Tx, g *group) (*recent, error) {
+	e.memory.reset()
 	r := e.states.Load().committed.recent.with(g)
-	number, err := g.append(tx)
+	number, err := g.append(tx, &e.memory)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +236,7 @@ func (e *Engine) put(tx *bolt.Tx, g *group) (*recent, error) {
 	}
 	// Twice as fast as new groups come.
 	for r.settling != nil && r.settling.done <= 2*r.bytes {
-		if r, err = r.settleSome(tx, e.maxJournal/settlingPieces); err != nil {
+		if r, err = r.settleSome(tx, &e.memory, e.maxJournal/settlingPieces); err != nil {
 			return nil, err
 		}
 	}
@@ -243,7 +244,7 @@ func (e *Engine) put(tx *bolt.Tx, g *group) (*recent, error) {
 }
 
 // append adds a group to the journal and returns its number.
-func (g *group) append(tx *bolt.Tx) (number uint64, err error) {
+func (g *group) append(tx *bolt.Tx, m *memory) (number uint64, err error) {
 	journal, err := tx.CreateBucketIfNotExists(journalBucket)
 	if err != nil {
 		return 0, err
@@ -256,7 +257,7 @@ func (g *group) append(tx *bolt.Tx) (number uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return number, bucket.Put(groupKey, seal(key, g.encode()))
+	return number, bucket.Put(groupKey, sealed(key, g.encode(m.room(g.encodedSize()))))
 }
 
 // startSettling returns r with all of it about to be settled; through is the
@@ -269,7 +270,7 @@ func (r *recent) startSettling(through uint64) *recent {
 // settleSome puts the next piece of about so many bytes in its place, and takes
 // the groups out of the journal after the last one. It returns what the journal
 // holds then.
-func (r *recent) settleSome(tx *bolt.Tx, bytes int) (*recent, error) {
+func (r *recent) settleSome(tx *bolt.Tx, m *memory, bytes int) (*recent, error) {
 	s := *r.settling
 	end := s.done + bytes
 	n := 0
@@ -277,7 +278,7 @@ func (r *recent) settleSome(tx *bolt.Tx, bytes int) (*recent, error) {
 		s.done += len(s.left[n].Key) + len(s.left[n].Value)
 		n++
 	}
-	if err := applyWrites(tx, s.left[:n]); err != nil {
+	if err := applyWrites(tx, s.left[:n], m); err != nil {
 		return nil, err
 	}
 	next := *r
@@ -311,7 +312,7 @@ func removeGroups(tx *bolt.Tx, through uint64) error {
 
 // settle puts what the journal holds among the records, and empties it.
 func (r *recent) settle(tx *bolt.Tx) error {
-	if err := applyWrites(tx, storedWrites(r.merged())); err != nil {
+	if err := applyWrites(tx, storedWrites(r.merged()), new(memory)); err != nil {
 		return err
 	}
 	if tx.Bucket(journalBucket) == nil {

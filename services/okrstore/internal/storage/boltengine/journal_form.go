@@ -11,15 +11,18 @@ import (
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage/overlay"
 )
 
-// encode returns the stored form of the group's writes. Each is the length of
-// the record's stored key, the key, and 0 if the record is deleted, or the
-// length of its value plus one and the value. The numbers are varints.
-func (g *group) encode() []byte {
-	size := 0
+// encodedSize is at least the length of what encode appends.
+func (g *group) encodedSize() (size int) {
 	for organization, writes := range g.writes {
 		size += writes.Bytes() + writes.Len()*(1+len(organization)+2*binary.MaxVarintLen32)
 	}
-	encoded := make([]byte, 0, size)
+	return size
+}
+
+// encode appends the stored form of the group's writes. Each is the length of
+// the record's stored key, the key, and 0 if the record is deleted, or the
+// length of its value plus one and the value. The numbers are varints.
+func (g *group) encode(encoded []byte) []byte {
 	for _, organization := range slices.Sorted(maps.Keys(g.writes)) {
 		prefix := organizationPrefix(organization)
 		for w := range g.writes[organization].All() {

@@ -28,20 +28,56 @@ func joinKey(prefix, key []byte) []byte {
 	return append(append(stored, prefix...), key...)
 }
 
+// checksumBytes is how many bytes a stored form has before the value.
+const checksumBytes = 4
+
 // seal returns the stored form of a value.
 func seal(storedKey, value []byte) []byte {
-	stored := make([]byte, 4, 4+len(value))
-	stored = append(stored, value...)
-	binary.BigEndian.PutUint32(stored, checksum(storedKey, value))
+	return sealed(storedKey, append(make([]byte, checksumBytes, checksumBytes+len(value)), value...))
+}
+
+// sealed returns a stored form whose value is there, with the checksum in its
+// place.
+func sealed(storedKey, stored []byte) []byte {
+	binary.BigEndian.PutUint32(stored, checksum(storedKey, stored[checksumBytes:]))
 	return stored
 }
 
 // unseal returns the value within its stored form.
 func unseal(storedKey, stored []byte) ([]byte, error) {
-	if len(stored) < 4 || binary.BigEndian.Uint32(stored) != checksum(storedKey, stored[4:]) {
+	if len(stored) < checksumBytes || binary.BigEndian.Uint32(stored) != checksum(storedKey, stored[checksumBytes:]) {
 		return nil, damage("the record at key %q fails its checksum", storedKey)
 	}
-	return stored[4:], nil
+	return stored[checksumBytes:], nil
+}
+
+// A memory is for the stored forms of one transaction of bbolt, which wants to
+// have them until it ends, and then of the next. The zero memory is ready.
+type memory struct{ block []byte }
+
+// maxKeptMemory bounds what a memory keeps of a large transaction.
+const maxKeptMemory = 1 << 20
+
+// reset makes all of it free again.
+func (m *memory) reset() {
+	if m.block = m.block[:0]; cap(m.block) > maxKeptMemory {
+		m.block = nil
+	}
+}
+
+// room returns the room for a checksum, with capacity for a value of this size.
+func (m *memory) room(size int) []byte {
+	size += checksumBytes
+	if size > cap(m.block)-len(m.block) { // what is in use of the block before stays with who uses it
+		m.block = make([]byte, 0, max(size, 2*cap(m.block)))
+	}
+	at := len(m.block)
+	m.block = m.block[:at+size]
+	return m.block[at : at+checksumBytes : at+size]
+}
+
+func (m *memory) seal(storedKey, value []byte) []byte {
+	return sealed(storedKey, append(m.room(len(value)), value...))
 }
 
 // checksum covers the key as well: a record that turns up at another place

@@ -106,7 +106,7 @@ func (u *upgrading) step(tx *bolt.Tx, prefix, after []byte) (position []byte, er
 	if err != nil {
 		return nil, err
 	}
-	if err := applyWrites(tx, storedWrites(map[string]*overlay.Writes{string(prefix[1:]): t.Writes()})); err != nil {
+	if err := applyWrites(tx, storedWrites(map[string]*overlay.Writes{string(prefix[1:]): t.Writes()}), new(memory)); err != nil {
 		return nil, err
 	}
 	u.bytes += t.Writes().Bytes()
