@@ -67,7 +67,7 @@ func storeMutants() []mutant {
 		{
 			name: "text is stored that cannot be read again", file: "services/kit/protocodec/protocodec.go",
 			old: `!textOf(descriptor).isUTF8(to[begin:])`, new: `!textOf(descriptor).isUTF8(nil)`,
-			pkg: "services/kit/protocodec", test: "TestTextThatIsNotUTF8IsNotAppended",
+			pkg: "services/kit/protocodec", test: "TestTextThatIsNotUTF8IsNeitherAppendedNorRead",
 		},
 		{
 			name: "a filter of the journal hides what is there", file: "services/okrstore/internal/storage/overlay/filter.go",

@@ -2,6 +2,7 @@ package protocodec_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -27,19 +28,28 @@ func TestWhatIsAppendedIsReadAsItWas(t *testing.T) {
 			if size := proto.Size(message.Interface()); !ok || len(encoded) != size {
 				t.Fatalf("%s takes %d bytes of %d behind %q", kind.Descriptor().FullName(), len(encoded), size, appended[:6])
 			}
-			got := kind.New().Interface()
-			if err := proto.Unmarshal(encoded, got); err != nil || !proto.Equal(message.Interface(), got) {
-				t.Fatalf("%v became %v (%v)", message, got, err)
+			for name, read := range map[string]func([]byte, proto.Message) error{"proto.Unmarshal": proto.Unmarshal, "Read": protocodec.Read} {
+				got := kind.New().Interface()
+				from := bytes.Clone(encoded)
+				if err := read(from, got); err != nil || !proto.Equal(message.Interface(), got) {
+					t.Fatalf("%s: %v became %v (%v)", name, message, got, err)
+				}
+				clear(from) // it may be the memory of somebody who uses it again
+				if !proto.Equal(message.Interface(), got) {
+					t.Fatalf("%s keeps what it read from", name)
+				}
 			}
 		}
 	}
-	if got, err := protocodec.Append(nil, timestamppb.Now()); err != nil || len(got) == 0 {
-		t.Errorf("a message without generated code is appended as %x (%v)", got, err)
+	now, got := timestamppb.Now(), new(timestamppb.Timestamp)
+	encoded, err := protocodec.Append(nil, now)
+	if err := errors.Join(err, protocodec.Read(encoded, got)); err != nil || !proto.Equal(now, got) {
+		t.Errorf("a message without generated code, %v, is appended as %x and read as %v (%v)", now, encoded, got, err)
 	}
 }
 
-// Whatever text of a message is not UTF-8, and however deep it is: who reads it would take it for damage.
-func TestTextThatIsNotUTF8IsNotAppended(t *testing.T) {
+// Whatever text of a message is not UTF-8, and however deep it is.
+func TestTextThatIsNotUTF8IsNeitherAppendedNorRead(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	spoiled := 0
 	for _, kind := range generated(t) {
@@ -53,6 +63,13 @@ func TestTextThatIsNotUTF8IsNotAppended(t *testing.T) {
 			}
 			if _, err := protocodec.Append(nil, message.Interface()); err == nil {
 				t.Fatalf("%v is appended", message)
+			}
+			stored, err := message.Interface().(interface{ MarshalVT() ([]byte, error) }).MarshalVT()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := protocodec.Read(stored, kind.New().Interface()); err == nil {
+				t.Fatalf("%v is read", message)
 			}
 			spoiled++
 		}

@@ -4,6 +4,7 @@
 package protocodec
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -31,6 +32,19 @@ func Append(to []byte, message protobuf.Message) ([]byte, error) {
 	return to, nil
 }
 
+// Read reads what [Append] appended into an empty message, as [protobuf.Unmarshal] does, and like that refuses text that is
+// not UTF-8. All text and bytes of the message are parts of one copy of what is read, which is kept while any of them is.
+func Read(from []byte, message protobuf.Message) error {
+	m, ok := message.(reader)
+	if !ok {
+		return protobuf.Unmarshal(from, message)
+	}
+	if descriptor := message.ProtoReflect().Descriptor(); !textOf(descriptor).isUTF8(from) {
+		return fmt.Errorf("what is to be read as %s is none, or contains text that is not UTF-8", descriptor.FullName())
+	}
+	return m.UnmarshalVTUnsafe(bytes.Clone(from))
+}
+
 // Server is the codec of a service: it reads requests as gRPC does, which refuses text that is not UTF-8, and is quick at
 // writing answers.
 func Server() encoding.CodecV2 { return server{standard()} }
@@ -51,6 +65,11 @@ type client struct{ encoding.CodecV2 }
 type sized interface {
 	SizeVT() int
 	MarshalToSizedBufferVT(to []byte) (int, error)
+}
+
+type reader interface {
+	protobuf.Message
+	UnmarshalVTUnsafe(from []byte) error
 }
 
 // Marshal implements encoding.CodecV2.
@@ -78,10 +97,7 @@ func (s server) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal implements encoding.CodecV2.
 func (c client) Unmarshal(data mem.BufferSlice, v any) error {
-	m, ok := v.(interface {
-		protobuf.Message
-		UnmarshalVTUnsafe(from []byte) error
-	})
+	m, ok := v.(reader)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}

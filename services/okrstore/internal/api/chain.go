@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
 	"github.com/df0f9dda/okr-manager/services/kit/protocodec"
@@ -78,7 +76,7 @@ func decodeChained(value []byte) (*okrv1.Change, chainHash, error) {
 		return nil, h, err
 	}
 	c := new(okrv1.Change)
-	if err := proto.Unmarshal(message, c); err != nil {
+	if err := protocodec.Read(message, c); err != nil {
 		return nil, h, fmt.Errorf("%w: decoding Change: %w", storage.ErrCorrupted, err)
 	}
 	return c, h, nil

@@ -12,6 +12,7 @@ import (
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 	"github.com/df0f9dda/okr-manager/services/kit/access"
+	"github.com/df0f9dda/okr-manager/services/kit/protocodec"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/okr"
 	"github.com/df0f9dda/okr-manager/services/okrstore/internal/storage"
 )
@@ -103,7 +104,7 @@ func mutate[A proto.Message](
 		}
 		if known != nil {
 			answer = none.ProtoReflect().New().Interface().(A)
-			if err := proto.Unmarshal(known.answer, answer); err != nil {
+			if err := protocodec.Read(known.answer, answer); err != nil {
 				return fmt.Errorf("%w: the answer to a request id: %w", storage.ErrCorrupted, err)
 			}
 			return nil

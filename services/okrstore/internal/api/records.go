@@ -169,7 +169,7 @@ func decode[M proto.Message](value []byte, m M) (M, error) {
 	if len(value) == 0 || value[0] != formatMessage {
 		return none, fmt.Errorf("%w: not the format of %s", storage.ErrCorrupted, m.ProtoReflect().Descriptor().Name())
 	}
-	if err := proto.Unmarshal(value[1:], m); err != nil {
+	if err := protocodec.Read(value[1:], m); err != nil {
 		return none, fmt.Errorf("%w: decoding %s: %w", storage.ErrCorrupted, m.ProtoReflect().Descriptor().Name(), err)
 	}
 	return m, nil

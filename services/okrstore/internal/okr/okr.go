@@ -9,11 +9,8 @@
 package okr
 
 import (
-	"reflect"
 	"slices"
 	"strings"
-
-	"google.golang.org/protobuf/proto"
 
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
 )
@@ -86,26 +83,4 @@ func OwnFields(o *okrv1.Objective) *okrv1.Objective {
 	result.KeyResults = nil
 	result.Progress, result.ExpectedProgress = nil, nil
 	return result
-}
-
-// Copy returns a fresh message whose fields have the values of m's. Messages and lists within are shared with m: they
-// may be replaced in the result, not changed. Fields that only a newer version of the contract knows are kept.
-//
-// It copies the fields of the generated struct, which is several times as fast as to go through the message's own
-// reflection: every write makes such copies while others wait for their turn.
-func Copy[M proto.Message](m M) M {
-	from := m.ProtoReflect()
-	to := from.New()
-	copied := to.Interface().(M)
-	if !from.IsValid() { // nil, which is an empty message
-		return copied
-	}
-	source, target := reflect.ValueOf(m).Elem(), reflect.ValueOf(copied).Elem()
-	for i := range target.NumField() {
-		if field := target.Field(i); field.CanSet() { // the rest is the runtime's own state
-			field.Set(source.Field(i))
-		}
-	}
-	to.SetUnknown(from.GetUnknown())
-	return copied
 }
