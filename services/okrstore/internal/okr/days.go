@@ -19,6 +19,9 @@ func DayOf(t time.Time) Day {
 
 // ParseDay reads a day as String writes it. It is false for what is no day of the calendar, such as "2026-02-30".
 func ParseDay(text string) (Day, bool) {
+	if len(text) != len(time.DateOnly) { // an objective without dates is asked for them by every write
+		return 0, false
+	}
 	t, err := time.Parse(time.DateOnly, text)
 	return DayOf(t), err == nil
 }

@@ -86,7 +86,7 @@ func (w *Writes) setAt(at int, found bool, op Write) {
 		w.bytes -= w.entries[at].size()
 		w.entries[at] = op
 	case w.entries == nil:
-		w.entries = append(make([]Write, 0, fewWrites), op)
+		w.entries = append(make([]Write, 0, commonWrites), op)
 	default:
 		w.entries = slices.Insert(w.entries, at, op)
 	}
@@ -104,6 +104,10 @@ func (w *Writes) SizeWith(later *Writes) (operations, bytes int) {
 	}
 	return operations, bytes
 }
+
+// commonWrites is how many operations a set has room for from the start. Most
+// transactions have no more.
+const commonWrites = 8
 
 // fewWrites is up to how many operations Absorb adds one by one.
 const fewWrites = 16
