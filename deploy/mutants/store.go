@@ -61,8 +61,33 @@ func storeMutants() []mutant {
 		},
 		{
 			name: "a journal is settled in one piece", file: bolt + "/journal.go",
-			old: `r.settleSome(tx, e.maxJournal/settlingPieces)`, new: `r.settleSome(tx, e.maxJournal)`,
+			old: `r.settleSome(tx, &e.memory, e.maxJournal/settlingPieces)`, new: `r.settleSome(tx, &e.memory, e.maxJournal)`,
 			pkg: bolt, test: "TestAJournalIsSettledInPieces",
+		},
+		{
+			name: "what a commit stores is written over while it is needed", file: bolt + "/records.go",
+			old: `m.block = m.block[:at+size]`, new: `m.block = m.block[:at]`,
+			pkg: bolt, test: "TestEverybodySeesWhatIsInTheJournal",
+		},
+		{
+			name: "a watch keeps what a transaction lent", file: api + "/watch.go",
+			old: `batch = append(batch, kv.Clone())`, new: `batch = append(batch, kv)`,
+			pkg: api, test: "TestWatchSendsWhatWasMissedAndThenWhatHappens",
+		},
+		{
+			name: "the verifier works in what a transaction lent", file: api + "/verify.go",
+			old: `value := bytes.Clone(kv.Value)`, new: `value := append(kv.Value, bytes.Clone(nil)...)`,
+			pkg: api, test: "TestALogThatWasTamperedWith",
+		},
+		{
+			name: "a document is taken for another with the same hash", file: api + "/documents.go",
+			old: `d != nil && bytes.Equal(d.value, value)`, new: `d != nil && (bytes.Equal(d.value, value) || true)`,
+			pkg: api, test: "TestDocumentsWhoseHashesAreTheSame",
+		},
+		{
+			name: "text is read that is not UTF-8", file: "services/kit/protocodec/protocodec.go",
+			old: `!textOf(descriptor).isUTF8(from)`, new: `!textOf(descriptor).isUTF8(nil)`,
+			pkg: "services/kit/protocodec", test: "TestTextThatIsNotUTF8IsNeitherAppendedNorRead",
 		},
 		{
 			name: "text is stored that cannot be read again", file: "services/kit/protocodec/protocodec.go",
@@ -227,12 +252,12 @@ func storeMutants() []mutant {
 		},
 		{
 			name: "a client that may only propose writes", file: api + "/modes.go",
-			old: `err != nil || !onlyProposes(settings, caller.GetClientId())`, new: `err != nil || onlyProposes(settings, caller.GetClientId())`,
+			old: `!onlyProposes(settings, caller.GetClientId())`, new: `onlyProposes(settings, caller.GetClientId())`,
 			pkg: api, test: "TestAClientOfWhichAnAdminSaysSoOnlyProposes",
 		},
 		{
 			name: "what an agent reports needs nobody's word", file: api + "/confirm.go",
-			old: `err != nil || settings.GetTrustReports()`, new: `err != nil || !settings.GetTrustReports()`,
+			old: `|| m.settings.GetTrustReports()`, new: `|| !m.settings.GetTrustReports()`,
 			pkg: api, test: "TestAValueThatAnAgentReportedWaitsForAMemberToConfirmIt",
 		},
 		{
