@@ -24,6 +24,7 @@ import (
 	"github.com/df0f9dda/okr-manager/services/kit/kittest"
 	kitrun "github.com/df0f9dda/okr-manager/services/kit/run"
 	"github.com/df0f9dda/okr-manager/services/okrstore"
+	"github.com/df0f9dda/okr-manager/services/okrstore/internal/backup"
 )
 
 // command runs a subcommand, named by the first argument, and returns what it printed.
@@ -311,6 +312,26 @@ func TestABackupThatIsNotWhatWasMadeIsRefusedBeforeAnythingIsReplaced(t *testing
 	}
 	if after := tree(t, dir); !maps.Equal(before, after) {
 		t.Error("the data directory was changed")
+	}
+}
+
+// A seal that is damaged itself must not be taken for none: a file without one is looked at all the same.
+func TestEveryByteOfASealCounts(t *testing.T) {
+	path, _ := backedUp(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := filepath.Join(t.TempDir(), "damaged.db")
+	for i := 1; i <= 64; i++ {
+		content := bytes.Clone(whole)
+		content[len(content)-i] ^= 1
+		if err := os.WriteFile(damaged, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := command(t, "check", damaged); !errors.Is(err, backup.ErrSeal) || errors.Is(err, backup.ErrUnsealed) {
+			t.Errorf("the check of a file whose seal has another byte %d from its end: %v", i, err)
+		}
 	}
 }
 

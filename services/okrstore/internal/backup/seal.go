@@ -21,6 +21,8 @@ import (
 const (
 	sealMagic = "okr-store backup seal 1\n"
 	sealSize  = len(sealMagic) + 8 + sha256.Size
+	// pageUnit divides the size of a page of bbolt on every system.
+	pageUnit = 4096
 )
 
 // ErrSeal says that a file is not a backup as it was made.
@@ -84,7 +86,8 @@ func checkSeal(ctx context.Context, path string, progress Progress) (length int6
 	if _, err := file.ReadAt(found, length); err != nil {
 		return 0, err
 	}
-	if !bytes.HasPrefix(found, []byte(sealMagic)) {
+	// A store file consists of pages. What has as many bytes more as a seal had one, whatever those bytes have become.
+	if !bytes.HasPrefix(found, []byte(sealMagic)) && length%pageUnit != 0 {
 		return 0, ErrUnsealed
 	}
 	expected := newSealing(io.Discard, func(n int64) { progress.tell("checking the seal", n, length) })
