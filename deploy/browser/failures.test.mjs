@@ -174,6 +174,32 @@ visit("the session ends in the middle of an edit: sign in again in place and go 
   await card.getByRole("heading", { name: "Typed before the end" }).waitFor();
 });
 
+visit("whoever signs in again in one tab goes on in the others", async (open, { system }) => {
+  const v = await open({ person: ada });
+  v.tolerate(/401 \(Unauthorized\)/);
+  await v.go("/");
+  const other = await v.context.newPage();
+  await other.goto(v.page.url());
+  const dialogs = [];
+  for (const page of [v.page, other]) {
+    await page.getByRole("button", { name: "New objective" }).click();
+    await page.keyboard.type("Kept");
+    await page.getByLabel("What do you want to achieve?").waitFor();
+  }
+  await endSession(v);
+  for (const page of [v.page, other]) {
+    await page.getByLabel("What do you want to achieve?").press("Enter");
+    dialogs.push(page.getByRole("dialog", { name: "Your session has ended" }));
+    await dialogs.at(-1).waitFor();
+  }
+  await dialogs[0].getByRole("button", { name: "Send me a code" }).click();
+  await dialogs[0].getByLabel("Code").waitFor();
+  await dialogs[0].getByLabel("Code").fill(await system.code(ada.email));
+  await dialogs[0].getByLabel("Code").press("Enter");
+  for (const dialog of dialogs) await dialog.waitFor({ state: "detached" });
+  assert.equal(await other.getByLabel("What do you want to achieve?").inputValue(), "Kept");
+});
+
 visit("signing in again by way of another page keeps what was typed, too", async (open, { ada: client }) => {
   await client.objective("Come back");
   const v = await open({ person: ada });

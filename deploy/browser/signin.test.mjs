@@ -112,6 +112,20 @@ visit("whoever logs out in one tab is out in the others, which show nothing any 
   assert.deepEqual(await other.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith("okr-drafts"))), []);
 });
 
+visit("whoever switches in one tab has done so in the others, which show what is there", async (open, { ada: client }) => {
+  await client.objective("Of Acme alone", { "This too": 10 });
+  const v = await open({ person: max });
+  await v.go("/");
+  const other = await v.context.newPage();
+  await other.goto(v.page.url());
+  await other.getByText("Of Acme alone").first().waitFor();
+  await v.button(/account menu/).click();
+  await v.button("Switch to Globex").click();
+  await v.button("Max Moreau Globex account menu").waitFor();
+  await other.getByRole("button", { name: "Max Moreau Globex account menu" }).waitFor();
+  assert.equal(await other.getByText("Of Acme alone").count(), 0);
+});
+
 visit("whoever has logged out is not told that the session has ended by what comes back late", async (open) => {
   const v = await open({ person: max });
   const { page } = v;

@@ -50,14 +50,16 @@ export async function load() {
 }
 
 /**
- * Goes on with a session.
+ * Goes on with a session, and tells the other pages if it is news here.
  * @param {Session} found
  */
 export function adopt(found) {
+  const before = ended.peek() ? "" : identity.peek();
   session.value = found;
   ended.value = false;
   failure.value = null;
   state.value = "in";
+  if (identity.peek() !== before) pages.postMessage(identity.peek());
 }
 
 /**
@@ -85,9 +87,15 @@ export async function renew() {
   }
 }
 
-/** The other pages of this browser, which have the same session. */
-const pages = new BroadcastChannel("okr-logout");
-pages.onmessage = leave;
+/**
+ * The other pages of this browser, which have the same session. Each tells whose it is now, "" for nobody's: a page that
+ * went on showing what was there before would write into another organization.
+ */
+const pages = new BroadcastChannel("okr-session");
+pages.onmessage = ({ data }) => {
+  if (data === "") leave();
+  else if (state.peek() === "in" && (ended.peek() || data !== identity.peek())) renew();
+};
 
 /** Logs out, here and in all pages of the browser. Throws Failure, and then the person is still signed in. */
 export async function logOut() {
