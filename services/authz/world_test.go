@@ -37,9 +37,19 @@ const (
 )
 
 // clock is the system's clock, set forward or back.
-type clock struct{ offset atomic.Int64 }
+type clock struct {
+	still  time.Time // unless zero, the moment at which it stands until it is moved
+	offset atomic.Int64
+}
 
-func (c *clock) now() time.Time           { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c *clock) now() time.Time {
+	from := c.still
+	if from.IsZero() {
+		from = time.Now()
+	}
+	return from.Add(time.Duration(c.offset.Load()))
+}
+
 func (c *clock) set(offset time.Duration) { c.offset.Store(int64(offset)) }
 func (c *clock) advance(d time.Duration)  { c.offset.Add(int64(d)) }
 func (c *clock) passInterval()            { c.advance(31 * time.Second) }
@@ -51,7 +61,7 @@ type world struct {
 	idp      *devidptest.Server
 	proxy    *proxy
 	clock    *clock // authz's
-	idpClock *clock
+	idpClock *clock // stands still: an app shows the code that it showed before
 	log      *kittest.Log
 
 	authz        authzv1.AuthzServiceClient
@@ -64,7 +74,7 @@ type world struct {
 // newWorld starts everything. change may change authz's settings.
 func newWorld(t *testing.T, change func(*authz.Config)) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, idpClock: &clock{}, log: &kittest.Log{}}
+	w := &world{t: t, clock: &clock{}, idpClock: &clock{still: time.Now()}, log: &kittest.Log{}}
 	w.idp = devidptest.Start(t, devidp.Config{Clock: w.idpClock.now, AllowedRedirects: []string{publicURL}})
 	w.proxy = newProxy(t, w.idp.URL)
 	w.start(change)

@@ -2,13 +2,31 @@ package kittest
 
 import (
 	"bytes"
+	"cmp"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
+
+// MessageTypes are the messages of packages of the contract, in the order of their names: what a test fills them with from
+// one seed is then the same in each run.
+func MessageTypes(packages ...protoreflect.FullName) (types []protoreflect.MessageType) {
+	protoregistry.GlobalTypes.RangeMessages(func(m protoreflect.MessageType) bool {
+		if slices.Contains(packages, m.Descriptor().ParentFile().Package()) {
+			types = append(types, m)
+		}
+		return true
+	})
+	slices.SortFunc(types, func(a, b protoreflect.MessageType) int {
+		return cmp.Compare(a.Descriptor().FullName(), b.Descriptor().FullName())
+	})
+	return types
+}
 
 // Fill gives each field of a message a value or none, down to a depth, and the message now and then a field that the
 // contract does not know. Times and field masks are valid ones.
