@@ -147,6 +147,15 @@ func TestAQueryParameterThatCannotBeReadIsNamedWithWhatItMayBe(t *testing.T) {
 	}
 }
 
+func TestABodyWithHalfOfACharacterIsToldWhichHalf(t *testing.T) {
+	w := start(t)
+	r := w.do(ask{method: "POST", path: "/api/v1/objectives", body: `{"title":"cut off \ud83c"}`, session: "ceo-session"})
+	const want = `the body has half of a surrogate pair, \ud83c, which is no character`
+	if got := w.wantFault(r, 400, "REQUEST_MALFORMED"); got.Message != want {
+		t.Errorf("%q, want %q", got.Message, want)
+	}
+}
+
 func TestOptionsTellsWhatAnAddressTakesAndAllowsNoOtherOrigin(t *testing.T) {
 	w := start(t)
 	r := w.do(ask{method: "OPTIONS", path: "/api/v1/objectives", header: http.Header{

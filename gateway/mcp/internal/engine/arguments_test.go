@@ -68,6 +68,7 @@ func TestArgumentsThatAreWrongAreExplainedToTheModel(t *testing.T) {
 		"more than a float":       {`{"okrID":"a","weight":1e400}`, "out of range"},
 		"a tiny exponent":         {`{"okrID":"a","weight":1e-1000001}`, "out of range"},
 		"an exponent of a number": {`{"okrID":"a","weight":1e99999999999999999999}`, "out of range"},
+		"half of a character":     {`{"okrID":"cut off \ud83c"}`, `half of a surrogate pair, \ud83c, which is no character`},
 		"digits without end":      {`{"okrID":"a","attainment":` + strings.Repeat("9", 1000) + `}`, "more than 64 digits"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/df0f9dda/okr-manager/gateway/internal/jsontext"
+	"github.com/df0f9dda/okr-manager/services/kit/jsontext"
 )
 
 // Content is a block of content; make one with Text, Image, Audio, Embed or Link.

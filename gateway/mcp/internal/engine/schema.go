@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/df0f9dda/okr-manager/services/kit/jsontext"
 )
 
 // schema is a published schema that arguments are checked against.
@@ -75,6 +77,9 @@ func (nothing) Load(url string) (any, error) {
 // check checks arguments, which are a JSON object. It returns them with every whole number written as Go's decoder reads
 // an integer (40, not 40.0 or 4e1, which JSON Schema takes for the same), or else what is wrong with them.
 func (s *schema) check(arguments json.RawMessage) (json.RawMessage, []string, error) {
+	if err := jsontext.CheckSurrogates(arguments); err != nil { // encoding/json makes another character of it
+		return nil, []string{err.Error()}, nil //nolint:nilerr // as below
+	}
 	decoder := json.NewDecoder(bytes.NewReader(arguments))
 	decoder.UseNumber()
 	var value any

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"github.com/df0f9dda/okr-manager/gateway/internal/jsontext"
+	"github.com/df0f9dda/okr-manager/services/kit/jsontext"
 )
 
 // writer writes JSON on one line. Answers whose size is counted while they grow are written with it: what is counted is

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/df0f9dda/okr-manager/gateway/internal/jsontext"
+	"github.com/df0f9dda/okr-manager/services/kit/jsontext"
 )
 
 // Append appends a message. Text that is not UTF-8 has U+FFFD in the place of what is not. The error is protojson's, of a

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/jsontext"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
 
@@ -161,6 +162,9 @@ func (r *Route) checkBody(w http.ResponseWriter, req *http.Request, limit int64)
 		return malformed("the body is not one JSON value")
 	case trimmed[0] != '{':
 		return malformed("the body is not a JSON object")
+	}
+	if err := jsontext.CheckSurrogates(body); err != nil {
+		return malformed("the body has %v", err)
 	}
 	return nil
 }

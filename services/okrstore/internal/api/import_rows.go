@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
@@ -19,6 +20,7 @@ import (
 
 	accessv1 "github.com/df0f9dda/okr-manager/proto/gen/access/v1"
 	okrv1 "github.com/df0f9dda/okr-manager/proto/gen/okr/v1"
+	"github.com/df0f9dda/okr-manager/services/kit/jsontext"
 	"github.com/df0f9dda/okr-manager/services/kit/rpcerr"
 )
 
@@ -307,7 +309,7 @@ func (j *jsonRows) row(resource proto.Message, row importRow) (*importRow, error
 	}
 	row.size = len(raw)
 	row.resource = resource
-	if err := protojson.Unmarshal(raw, resource); err != nil {
+	if err := cmp.Or(jsontext.CheckSurrogates(raw), protojson.Unmarshal(raw, resource)); err != nil {
 		row.problem = strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
 	}
 	return &row, nil

@@ -464,6 +464,16 @@ func fileOf(t *testing.T, format okrv1.TransferFormat, objectives ...*okrv1.Tran
 	return b.String()
 }
 
+func TestARowOfAJSONFileWithHalfOfACharacterIsToldWhichHalf(t *testing.T) {
+	f := newFixture(t)
+	file := fileOf(t, asJSON, &okrv1.TransferObjective{Objective: &okrv1.Objective{Id: "okr_0000000000001", Title: "cut off"}})
+	got := f.mustImport(ceo, asJSON, strings.Replace(file, "cut off", `cut off \ud83c`, 1))
+	const want = `half of a surrogate pair, \ud83c, which is no character`
+	if len(got.problems) != 1 || got.problems[0].GetMessage() != want {
+		t.Errorf("the problems are %v, want %q", got.problems, want)
+	}
+}
+
 func TestWhatIsThereIsNeverOverwritten(t *testing.T) {
 	f := newFixture(t)
 	f.rich()

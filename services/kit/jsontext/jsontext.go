@@ -1,4 +1,4 @@
-// Package jsontext writes text as JSON.
+// Package jsontext writes text as JSON, and finds in JSON what is no text.
 package jsontext
 
 import "unicode/utf8"

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/df0f9dda/okr-manager/gateway/internal/jsontext"
+	"github.com/df0f9dda/okr-manager/services/kit/jsontext"
 )
 
 // standard is a text as the standard library writes it, without what it does for pages.
