@@ -5,6 +5,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"mime"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -103,12 +105,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer context.AfterFunc(h.Stopping, cancel)()
 	}
 	r = r.WithContext(ctx)
-	r.Body = http.MaxBytesReader(w, r.Body, h.BodyLimit)
+	body := &clientBody{ReadCloser: http.MaxBytesReader(w, r.Body, h.BodyLimit)}
+	r.Body = body
 	proxy := &httputil.ReverseProxy{
-		Transport:    h.transport,
-		Rewrite:      h.rewrite,
-		ErrorHandler: h.fail,
-		ErrorLog:     slog.NewLogLogger(h.proxyLog, slog.LevelDebug), // of streams that break off
+		Transport: h.transport,
+		Rewrite:   h.rewrite,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			h.fail(w, r, err, body.failure())
+		},
+		ErrorLog: slog.NewLogLogger(h.proxyLog, slog.LevelDebug), // of streams that break off
 		ModifyResponse: func(answer *http.Response) error {
 			merge(w.Header(), answer.Header)
 			return nil
@@ -171,17 +176,46 @@ func merge(own, answer http.Header) {
 	}
 }
 
-// fail answers for a request that could not be handed on.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+// fail answers for a request that could not be handed on. unread is why its body could not be read, if that is so: then it
+// is not for want of the MCP edge.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err, unread error) {
+	_, tooLarge := errors.AsType[*http.MaxBytesError](unread)
+	switch {
+	case tooLarge:
 		h.Problem.Write(w, r, h.tooLarge())
-		return
-	}
-	if errors.Is(err, context.Canceled) && h.Stopping.Err() == nil {
+	case unread != nil: // before what follows: it ends the context, too
+		w.Header().Set("Connection", "close") // what is left of the body is in the way of another request
+		h.Problem.Write(w, r, rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_REQUEST_MALFORMED,
+			"the body could not be read to its end").Wrap(unread))
+	case errors.Is(err, context.Canceled) && h.Stopping.Err() == nil:
 		panic(http.ErrAbortHandler) // the client is gone
+	default:
+		h.Logger.WarnContext(r.Context(), "the MCP edge does not answer", slog.Any("error", err))
+		h.Problem.Write(w, r, rpcerr.Unavailable("the endpoint for agents is not available right now"))
 	}
-	h.Logger.WarnContext(r.Context(), "the MCP edge does not answer", slog.Any("error", err))
-	h.Problem.Write(w, r, rpcerr.Unavailable("the endpoint for agents is not available right now"))
+}
+
+// clientBody is a request's body, and remembers why it could not be read: what the transport says of that could be about
+// the MCP edge as well.
+type clientBody struct {
+	io.ReadCloser
+	failed atomic.Pointer[error] // the transport reads on a goroutine of its own
+}
+
+// Read implements io.Reader.
+func (b *clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		b.failed.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+func (b *clientBody) failure() error {
+	if failed := b.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
 }
 
 func (h *handler) tooLarge() error {

@@ -3,8 +3,11 @@ package forward
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +20,9 @@ import (
 
 // patience bounds what would otherwise wait for ever when it fails.
 const patience = 30 * time.Second
+
+// readTimeout is how long a request may take to arrive.
+const readTimeout = time.Second
 
 // start serves a handler as the MCP edge and answers the address of a forwarder before it.
 func start(t *testing.T, edge http.HandlerFunc, change ...func(*handler)) string {
@@ -34,7 +40,9 @@ func start(t *testing.T, edge http.HandlerFunc, change ...func(*handler)) string
 	for _, c := range change {
 		c(h)
 	}
-	server := httptest.NewServer(h)
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ReadTimeout = readTimeout
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -219,6 +227,44 @@ func TestAnEdgeThatDoesNotAnswerIsNotAvailable(t *testing.T) {
 			if err != nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Content-Type") != "application/json" ||
 				!strings.Contains(string(body), `"status":"UNAVAILABLE"`) || strings.Contains(string(body), "127.0.0.1") {
 				t.Errorf("%d %s %s, %v", resp.StatusCode, resp.Header, body, err)
+			}
+		})
+	}
+}
+
+// Neither is told as a failure of the edge, or whoever sends such requests would call the operator.
+func TestABodyThatDoesNotComeToItsEndIsTheClientsFault(t *testing.T) {
+	address := start(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) }, func(h *handler) {
+		h.BodyLimit = 100
+	})
+	for name, test := range map[string]struct {
+		length int
+		rest   func(conn *net.TCPConn) error
+		status int
+		reason string
+	}{
+		"it breaks off":    {100, (*net.TCPConn).CloseWrite, http.StatusBadRequest, "REQUEST_MALFORMED"},
+		"it stops":         {100, func(*net.TCPConn) error { return nil }, http.StatusBadRequest, "REQUEST_MALFORMED"},
+		"it does not stop": {1000, func(c *net.TCPConn) error { _, err := c.Write(make([]byte, 900)); return err }, http.StatusRequestEntityTooLarge, "BODY_TOO_LARGE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(address, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_, err = fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: okr\r\nContent-Length: %d\r\n\r\nthe beginning", test.length)
+			if err := errors.Join(err, test.rest(conn.(*net.TCPConn)), conn.SetReadDeadline(time.Now().Add(patience))); err != nil { //nolint:forcetypeassert // as asked for
+				t.Fatal(err)
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != test.status || !strings.Contains(string(body), test.reason) {
+				t.Errorf("%s: %s, %v", resp.Status, body, err)
 			}
 		})
 	}
