@@ -37,6 +37,7 @@ mutants: $(BIN)/etcd ## break the product in many places, one at a time, and see
 
 bench: ## measure each figure beside its floor, and the MCP edge beside the official SDK, in turns
 	go run ./deploy/bench
+	go test -run '^$$' -bench InTurns -benchtime 10x ./services/okrstore/internal/storage/boltengine
 	cd deploy/clients && GOWORK=off go run ./bench
 
 bench-cluster: $(BIN)/etcd ## compare the store on a file with one and three replicas over three members of etcd

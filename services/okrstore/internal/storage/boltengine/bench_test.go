@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -63,9 +64,34 @@ func BenchmarkUpdate(b *testing.B) {
 	})
 }
 
+// BenchmarkUpdateInTurnsWithBatch says how many times as many mutations of 64
+// writers the engine makes durable as bbolt's Batch does, with its defaults:
+// it waits 10 ms for others. One operation is a round of both.
+func BenchmarkUpdateInTurnsWithBatch(b *testing.B) {
+	const writers, each = 64, 3000
+	mutate, db := engineMutation(b, openEngine(b, Config{Path: newPath(b)})), benchBolt(b)
+	var took [2]time.Duration
+	for from := uint64(0); b.Loop(); from += each {
+		for i, mutate := range []func(uint64) error{
+			mutate, func(n uint64) error { return db.Batch(func(tx *bolt.Tx) error { return benchPut(tx, n) }) },
+		} {
+			start := time.Now()
+			share(b, writers, from, each, mutate)
+			took[i] += time.Since(start)
+		}
+	}
+	b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "times-Batch")
+}
+
 func benchEngine(b *testing.B, writers int) {
 	e := openEngine(b, Config{Path: newPath(b)})
-	benchWriters(b, writers, func(n uint64) error {
+	benchWriters(b, writers, engineMutation(b, e))
+	stats := e.Stats()
+	b.ReportMetric(float64(stats.Updates)/float64(stats.Groups), "updates/commit")
+}
+
+func engineMutation(b *testing.B, e *Engine) func(n uint64) error {
+	return func(n uint64) error {
 		return e.Update(b.Context(), benchOrganization, func(tx storage.Tx) error {
 			for _, kv := range benchPairs(n) {
 				if err := tx.Put(kv.Key, kv.Value); err != nil {
@@ -74,9 +100,7 @@ func benchEngine(b *testing.B, writers int) {
 			}
 			return nil
 		})
-	})
-	stats := e.Stats()
-	b.ReportMetric(float64(stats.Updates)/float64(stats.Groups), "updates/commit")
+	}
 }
 
 func benchBolt(b *testing.B) *bolt.DB {
@@ -107,17 +131,23 @@ func benchPut(tx *bolt.Tx, n uint64) error {
 
 // benchWriters shares b.N mutations among writers.
 func benchWriters(b *testing.B, writers int, mutate func(n uint64) error) {
+	b.ResetTimer()
+	share(b, writers, 0, uint64(b.N), mutate)
+	b.StopTimer()
+}
+
+// share shares some mutations among writers.
+func share(b *testing.B, writers int, from, mutations uint64, mutate func(n uint64) error) {
 	var next atomic.Uint64
 	var wg sync.WaitGroup
-	b.ResetTimer()
 	for range writers {
 		wg.Go(func() {
 			for {
 				n := next.Add(1)
-				if n > uint64(b.N) {
+				if n > mutations {
 					return
 				}
-				if err := mutate(n); err != nil {
+				if err := mutate(from + n); err != nil {
 					b.Error(err)
 					return
 				}
@@ -125,5 +155,4 @@ func benchWriters(b *testing.B, writers int, mutate func(n uint64) error) {
 		})
 	}
 	wg.Wait()
-	b.StopTimer()
 }
