@@ -24,13 +24,8 @@ test: $(BIN)/etcd ## run every test of every module, with the race detector
 	go test -race -p 4 $(BEHIND) # four at a time: they wait for disks and clocks more than for a processor
 	go test -race ./deploy/e2e # by itself: it runs whole systems under load, which other tests would starve
 
-SOAK := 10m
-FUZZ := 1m
-OPERATIONS := 1000000
-CLUSTER_OPERATIONS := 100000
-PARTED_OPERATIONS := 10000
 robust: $(BIN)/etcd ## soak the system for SOAK (10m), check OPERATIONS (1000000) on a file for linearizability, CLUSTER_OPERATIONS (100000) and PARTED_OPERATIONS (10000) on etcd, fuzz each target for FUZZ (1m), try the mutants
-	SOAK=$(SOAK) FUZZ=$(FUZZ) OPERATIONS=$(OPERATIONS) CLUSTER_OPERATIONS=$(CLUSTER_OPERATIONS) PARTED_OPERATIONS=$(PARTED_OPERATIONS) deploy/robust.sh
+	deploy/robust.sh
 
 mutants: $(BIN)/etcd ## break the product in many places, one at a time, and see that the test named for each notices
 	go run ./deploy/mutants
