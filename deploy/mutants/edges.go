@@ -5,6 +5,7 @@ func edgeMutants() []mutant {
 	const (
 		rest    = "gateway/rest"
 		session = "gateway/rest/internal/session"
+		forward = "gateway/rest/internal/forward"
 		mcp     = "gateway/mcp"
 		front   = "gateway/mcp/internal/httpfront"
 		guard   = "gateway/mcp/internal/resourceauth"
@@ -55,6 +56,16 @@ func edgeMutants() []mutant {
 			name: "the edge lets through whom no rule does", file: session + "/gate.go",
 			old: "if err := access.CheckUnread(ctx, rule, answer.GetPrincipal(), g.resolver); err != nil {\n\t\treturn nil, err\n\t}\n", new: "",
 			pkg: rest, test: "TestWhoMayPass",
+		},
+		{
+			name: "a body that stops is told as a failure of the MCP edge", file: forward + "/forward.go",
+			old: `case unread != nil: // before`, new: `case unread != nil && err == nil: // before`,
+			pkg: forward, test: "TestABodyThatDoesNotComeToItsEndIsTheClientsFault",
+		},
+		{
+			name: "half of a character is written as another one", file: mcp + "/internal/engine/schema.go",
+			old: `if err := jsontext.CheckSurrogates(arguments); err != nil {`, new: `if err := jsontext.CheckSurrogates(nil); err != nil {`,
+			pkg: mcp + "/internal/engine", test: "TestArgumentsThatAreWrongAreExplainedToTheModel",
 		},
 		{
 			name: "an MCP session serves other callers", file: front + "/session.go",
