@@ -48,6 +48,9 @@ etcd=http://127.0.0.1:23790
 trap 'kill %1; rm -rf "$work"' EXIT
 try "the store's own tests, on etcd" env OKR_STORE_TEST_ETCD=$etcd \
   go test -count=1 -timeout 60m ./services/okrstore/internal/api
+trap 'rm -rf "$work"' EXIT
+kill %1
+wait %1 || true # what it says of its end is not to come after the figures
 while IFS=: read -r file target; do
   try "$target" go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZ:=1m}" "./$(dirname "$file")"
 done < <(grep -roE --include='*_test.go' '^func Fuzz\w+' proto services gateway deploy | sed 's/func //' | sort)
