@@ -179,12 +179,12 @@ func merge(own, answer http.Header) {
 // fail answers for a request that could not be handed on. unread is why its body could not be read, if that is so: then it
 // is not for want of the MCP edge.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err, unread error) {
+	w.Header().Set("Connection", "close") // the body may still be read, and would be taken for another request
 	_, tooLarge := errors.AsType[*http.MaxBytesError](unread)
 	switch {
 	case tooLarge:
 		h.Problem.Write(w, r, h.tooLarge())
 	case unread != nil: // before what follows: it ends the context, too
-		w.Header().Set("Connection", "close") // what is left of the body is in the way of another request
 		h.Problem.Write(w, r, rpcerr.New(codes.InvalidArgument, accessv1.ErrorReason_ERROR_REASON_REQUEST_MALFORMED,
 			"the body could not be read to its end").Wrap(unread))
 	case errors.Is(err, context.Canceled) && h.Stopping.Err() == nil:

@@ -42,9 +42,18 @@ func start(t *testing.T, edge http.HandlerFunc, change ...func(*handler)) string
 	}
 	server := httptest.NewUnstartedServer(h)
 	server.Config.ReadTimeout = readTimeout
+	server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(failing{t}, nil), slog.LevelError)
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// failing is a log in which there is to be nothing: net/http tells of panics there.
+type failing struct{ t *testing.T }
+
+func (f failing) Write(line []byte) (int, error) {
+	f.t.Errorf("the server says: %s", line)
+	return len(line), nil
 }
 
 func send(ctx context.Context, t *testing.T, address string, body io.Reader, header http.Header) *http.Response {
@@ -267,6 +276,28 @@ func TestABodyThatDoesNotComeToItsEndIsTheClientsFault(t *testing.T) {
 				t.Errorf("%s: %s, %v", resp.Status, body, err)
 			}
 		})
+	}
+}
+
+func TestAnEdgeThatHangsUpWhileABodyComesIsNotAvailable(t *testing.T) {
+	address := start(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = r.Body.Read(make([]byte, 1))
+		panic(http.ErrAbortHandler)
+	})
+	for size := range 20 {
+		body, more := io.Pipe()
+		go func() {
+			for range 100 {
+				if _, err := more.Write(make([]byte, 1+100*size)); err != nil {
+					return // nobody reads any more
+				}
+			}
+			_ = more.Close()
+		}()
+		if resp := send(bounded(t), t, address, body, nil); resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("in pieces of %d bytes: %s", 1+100*size, resp.Status)
+		}
+		_ = body.Close()
 	}
 }
 
